@@ -1,0 +1,1 @@
+"""From digitised calorimeter samples to quantized, bit-exact FPGA firmware."""

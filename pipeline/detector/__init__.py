@@ -1,0 +1,1 @@
+"""The cell: pulse, pile-up, digitisation, optimal filter, files and windows; numpy only."""

@@ -1,0 +1,1 @@
+"""How good each reconstruction is: residuals by class, tables and plots."""

@@ -1,0 +1,1 @@
+"""Integers: fixed point, golden model, hls4ml project; never imports TensorFlow for arithmetic."""

@@ -1,0 +1,203 @@
+"""The quantized network as integers: the hand-over from `finetune` to firmware.
+
+``models/integer.json`` holds every weight as an integer with a fixed-point
+type, and the type of every tensor that flows. It needs no library to be read.
+Arithmetic on it lives in `pipeline.firmware`.
+
+All arithmetic between two types is exact: a layer forms the full-precision sum
+and rounds once, into its activation's type. An unsigned activation type with
+saturation is therefore a quantized ReLU; a signed one is a quantized linear
+activation. The recurrent state is the activation, rounded once more into
+`SimpleRnnLayer.state` before it meets the recurrent kernel; it starts at 0.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.artifacts import ArtifactError, read_json, write_json
+
+I64 = NDArray[np.int64]
+
+Rounding = Literal["TRN", "RND", "RND_CONV"]
+Overflow = Literal["WRAP", "SAT"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class FixedPointType(_Frozen):
+    """A fixed-point type: value = integer * 2**-fraction_bits.
+
+    ``bits`` counts the sign bit of a signed type. ``fraction_bits`` may be
+    negative or exceed ``bits``. TRN rounds towards minus infinity, RND to
+    nearest with ties towards plus infinity, RND_CONV to nearest with ties to
+    even (what ``tf.round`` does). The names are those of ``ap_fixed``.
+    """
+
+    signed: bool
+    bits: int = Field(ge=1, le=62)
+    fraction_bits: int = Field(ge=-62, le=62)
+    rounding: Rounding = "RND_CONV"
+    overflow: Overflow = "SAT"
+
+    @property
+    def minimum(self) -> int:
+        """Smallest integer of the type."""
+        return -(1 << (self.bits - 1)) if self.signed else 0
+
+    @property
+    def maximum(self) -> int:
+        """Largest integer of the type."""
+        return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
+
+    @property
+    def step(self) -> float:
+        """Value of the least significant bit."""
+        return 2.0**-self.fraction_bits
+
+
+class IntegerTensor(_Frozen):
+    """A constant tensor: nested lists of integers and their type.
+
+    ``quantizer`` is the QKeras quantiser that made it, for reports only; the
+    type is the smallest one that holds the values, or the quantiser's own.
+    """
+
+    type: FixedPointType
+    integers: list[Any]
+    quantizer: str
+
+    @property
+    def array(self) -> I64:
+        """The integers as an int64 array."""
+        return np.asarray(self.integers, dtype=np.int64)
+
+    @model_validator(mode="after")
+    def _values_fit(self) -> Self:
+        try:
+            values = np.asarray(self.integers)
+        except ValueError as error:
+            raise ValueError("integers must form a rectangular array") from error
+        if values.dtype.kind != "i" or values.size == 0:
+            raise ValueError("integers must be a non-empty rectangular array of integers")
+        if values.min() < self.type.minimum or values.max() > self.type.maximum:
+            raise ValueError(
+                f"integers in {values.min()}..{values.max()} do not fit "
+                f"{self.type.bits} {'signed' if self.type.signed else 'unsigned'} bits"
+            )
+        return self
+
+
+class SimpleRnnLayer(_Frozen):
+    """``h_t = activation(x_t @ kernel + state(h_{t-1}) @ recurrent_kernel + bias)``.
+
+    Shapes: kernel (features, units), recurrent_kernel (units, units), bias
+    (units,). The layer returns h of the last step, in the activation's type.
+    """
+
+    kind: Literal["simple_rnn"] = "simple_rnn"
+    name: str
+    kernel: IntegerTensor
+    recurrent_kernel: IntegerTensor
+    bias: IntegerTensor
+    state: FixedPointType
+    activation: FixedPointType
+
+    @model_validator(mode="after")
+    def _shapes(self) -> Self:
+        units = _check_affine(self.kernel, self.bias)
+        if self.recurrent_kernel.array.shape != (units, units):
+            raise ValueError(f"recurrent_kernel must have shape {(units, units)}")
+        return self
+
+
+class DenseLayer(_Frozen):
+    """``y = activation(x @ kernel + bias)``; kernel (features, units), bias (units,)."""
+
+    kind: Literal["dense"] = "dense"
+    name: str
+    kernel: IntegerTensor
+    bias: IntegerTensor
+    activation: FixedPointType
+
+    @model_validator(mode="after")
+    def _shapes(self) -> Self:
+        _check_affine(self.kernel, self.bias)
+        return self
+
+
+Layer = Annotated[SimpleRnnLayer | DenseLayer, Field(discriminator="kind")]
+
+
+class IntegerNetwork(_Frozen):
+    """A recurrent layer over `window_length` one-feature steps, then Dense layers.
+
+    Input and output are transverse energy divided by ``et_scale_gev``;
+    ``input`` is the type that the samples are rounded into first.
+    """
+
+    schema_version: Literal[1] = 1
+    window_length: int = Field(ge=1)
+    et_scale_gev: float = Field(gt=0)
+    input: FixedPointType
+    layers: list[Layer] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _chain(self) -> Self:
+        if self.layers[0].kind != "simple_rnn" or any(
+            layer.kind != "dense" for layer in self.layers[1:]
+        ):
+            raise ValueError("layers must be one simple_rnn followed by dense layers")
+        features = 1
+        for layer in self.layers:
+            shape = layer.kernel.array.shape
+            if shape[0] != features:
+                raise ValueError(f"{layer.name}: kernel has {shape[0]} inputs, expected {features}")
+            features = shape[1]
+        if features != 1:
+            raise ValueError(f"the last layer must have one output, found {features}")
+        return self
+
+    @property
+    def rnn(self) -> SimpleRnnLayer:
+        """The recurrent layer."""
+        assert isinstance(self.layers[0], SimpleRnnLayer)
+        return self.layers[0]
+
+    @property
+    def dense(self) -> list[DenseLayer]:
+        """The layers after the recurrent one."""
+        return [layer for layer in self.layers if isinstance(layer, DenseLayer)]
+
+
+def _check_affine(kernel: IntegerTensor, bias: IntegerTensor) -> int:
+    if kernel.array.ndim != 2:
+        raise ValueError(f"kernel must have two axes, found shape {kernel.array.shape}")
+    units = kernel.array.shape[1]
+    if bias.array.shape != (units,):
+        raise ValueError(f"bias must have shape {(units,)}, found {bias.array.shape}")
+    return int(units)
+
+
+def write_integer_network(path: Path, network: IntegerNetwork) -> None:
+    """Write ``models/integer.json``."""
+    write_json(path, network.model_dump())
+
+
+def read_integer_network(path: Path) -> IntegerNetwork:
+    """Read ``models/integer.json``; anything inconsistent is an `ArtifactError`."""
+    try:
+        return IntegerNetwork.model_validate(read_json(path))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"]) or "(network)"
+        raise ArtifactError(
+            f"{path}: {key}: {first['msg']}, found {first['input']!r:.80}"
+        ) from None

@@ -1,0 +1,228 @@
+"""``params.yaml`` as frozen, validated objects: the only reader of that file.
+
+Every section of ``params.yaml`` is one pydantic model. Unknown keys, missing
+keys, wrong types and values out of range are errors that name the dotted key
+(``search.goal.delta_p``). Units stand in the names.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.errors import PipelineError
+
+PARAMS_FILE = Path("params.yaml")
+
+
+class ParamsError(PipelineError):
+    """A value in ``params.yaml`` cannot be used."""
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, strict types, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class DataParams(Section):
+    """Where the samples come from."""
+
+    file: str = Field(min_length=1)
+
+
+class PulseParams(Section):
+    """Ionisation pulse and shaper; see `pipeline.detector.pulse`."""
+
+    drift_time_ns: float = Field(gt=0)
+    shaper_time_ns: float = Field(gt=0)
+    preamp_time_ns: float = Field(gt=0)
+
+
+class PileupParams(Section):
+    """Minimum-bias deposits in the cell."""
+
+    mean_interactions: float = Field(ge=0)
+    mean_et_mev: float = Field(ge=0)
+    hit_probability: float = Field(gt=0, le=1)
+    tail_shape: float = Field(gt=0)
+
+
+class BunchTrainParams(Section):
+    """Filling pattern; ``filled_bc = 0`` fills every bunch crossing."""
+
+    filled_bc: int = Field(ge=0)
+    empty_bc: int = Field(ge=0)
+
+
+class SignalParams(Section):
+    """Injected deposits with random gap and random energy."""
+
+    max_et_gev: float = Field(gt=0)
+    mean_gap_bc: float = Field(ge=1)
+    std_gap_bc: float = Field(ge=0)
+
+
+class NoiseParams(Section):
+    """Electronics noise after the shaper."""
+
+    rms_mev: float = Field(ge=0)
+
+
+class AdcParams(Section):
+    """Analogue-to-digital converter."""
+
+    lsb_mev: float = Field(gt=0)
+    bits: int = Field(ge=2, le=24)
+    pedestal_counts: int = Field(ge=0)
+
+
+class OptimalFilterParams(Section):
+    """Optimal filter of the OFMax reference."""
+
+    n_samples: int = Field(ge=3, le=32)
+
+
+class SimulateParams(Section):
+    """The built-in generator."""
+
+    seed: int = Field(ge=0)
+    n_bc: int = Field(ge=1)
+    chunk_bc: int = Field(ge=64)
+    pulse: PulseParams
+    pileup: PileupParams
+    bunch_train: BunchTrainParams
+    signal: SignalParams
+    noise: NoiseParams
+    adc: AdcParams
+    optimal_filter: OptimalFilterParams
+
+
+class PrepareParams(Section):
+    """Window geometry, scale and split."""
+
+    window_length: int = Field(ge=1, le=256)
+    target_lag: int = Field(ge=0)
+    et_scale_gev: float = Field(gt=0)
+    train_fraction: float = Field(gt=0, lt=1)
+    validation_fraction: float = Field(gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.target_lag > self.window_length:
+            raise ValueError("target_lag must not exceed window_length")
+        if self.train_fraction + self.validation_fraction >= 1:
+            raise ValueError("train_fraction + validation_fraction must stay below 1")
+        return self
+
+
+class TrainParams(Section):
+    """The float network and its fit."""
+
+    seed: int = Field(ge=0)
+    cell: Literal["SimpleRNN", "LSTM", "GRU"]
+    units: int = Field(ge=1, le=512)
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    early_stopping_patience: int = Field(ge=0)
+    reduce_lr_patience: int = Field(ge=0)
+    reduce_lr_factor: float = Field(gt=0, lt=1)
+    min_delta: float = Field(ge=0)
+    min_learning_rate: float = Field(ge=0)
+    max_restarts: int = Field(ge=0)
+    strategy: Literal["one_device", "mirrored", "tpu"]
+
+
+Memory = Literal["sram", "dram", "fixed"]
+
+
+class EnergyParams(Section):
+    """QTools' energy model; lists of two are ``[reference, trial]``."""
+
+    process: Literal["horowitz"]
+    parameters_on_memory: list[Memory] = Field(min_length=2, max_length=2)
+    activations_on_memory: list[Memory] = Field(min_length=2, max_length=2)
+    min_sram_size_bits: list[int] = Field(min_length=2, max_length=2)
+    rd_wr_on_io: list[bool] = Field(min_length=2, max_length=2)
+    reference_internal: Literal["fp32", "fp16", "int8"]
+    reference_accumulator: Literal["fp32", "fp16", "int32", "int16"]
+
+
+class Params(Section):
+    """The whole of ``params.yaml``."""
+
+    data: DataParams
+    simulate: SimulateParams
+    prepare: PrepareParams
+    train: TrainParams
+    energy: EnergyParams
+
+
+class _Yaml12Loader(yaml.SafeLoader):
+    """Safe loader that reads ``1e-05`` as a float, as YAML 1.2 does."""
+
+
+_Yaml12Loader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:float"]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Yaml12Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(
+        r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+"
+        r"|\.[0-9]+[eE][-+]?[0-9]+|\.(?:inf|Inf|INF|nan|NaN|NAN))$"
+    ),
+    list("-+0123456789."),
+)
+
+
+def load_params(path: Path = PARAMS_FILE) -> Params:
+    """Read and validate a parameter file.
+
+    Parameters
+    ----------
+    path
+        A YAML file; ``params.yaml`` of the working directory by default.
+
+    Raises
+    ------
+    ParamsError
+        If the file is missing, is not YAML, or holds an unknown key, a wrong
+        type or a value out of range. The message names file and dotted key.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ParamsError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        tree = yaml.load(text, Loader=_Yaml12Loader)  # noqa: S506 (a SafeLoader)
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    return parse_params(tree, str(path))
+
+
+def parse_params(tree: Any, origin: str = "params") -> Params:
+    """Validate an already parsed tree; see `load_params`."""
+    try:
+        return Params.model_validate(tree)
+    except ValidationError as error:
+        lines = [f"{origin}: {_explain(item)}" for item in error.errors(include_url=False)]
+        raise ParamsError("\n".join(lines)) from None
+
+
+def _explain(item: Any) -> str:
+    key = ".".join(str(part) for part in item["loc"]) or "(top level)"
+    if item["type"] == "extra_forbidden":
+        return f"{key}: unknown key"
+    if item["type"] == "missing":
+        return f"{key}: missing"
+    message = item["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    if isinstance(item["input"], (dict, list)):
+        return f"{key}: {message}"
+    return f"{key}: {message}, found {item['input']!r}"

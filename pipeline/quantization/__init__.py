@@ -1,0 +1,1 @@
+"""QKeras: energy model, score, search space, trials and export to integers."""

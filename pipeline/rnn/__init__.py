@@ -1,0 +1,1 @@
+"""The float network in Keras: building, loading and fitting."""
