@@ -180,6 +180,42 @@ class EvaluateParams(Section):
         return self
 
 
+class GoalParams(Section):
+    """AutoQKeras' forgiving factor; see `pipeline.quantization.score`."""
+
+    type: Literal["energy", "bits"]
+    delta_p: float = Field(ge=0)
+    delta_n: float = Field(ge=0)
+    rate: float = Field(gt=1)
+    stress: float = Field(gt=0)
+
+
+class SearchParams(Section):
+    """The search for quantisers, in AutoQKeras' words."""
+
+    mode: Literal["random", "bayesian", "hyperband"]
+    seed: int = Field(ge=1)  # keras-tuner takes 0 for "no seed"
+    max_trials: int = Field(ge=1)
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    transfer_weights: bool
+    layer_indexes: list[int] | None
+    input_quantizer: str
+    goal: GoalParams
+    quantization_config: dict[str, dict[str, int]]
+    limit: dict[str, int | list[int | list[str]]]
+
+
+class FinetuneParams(Section):
+    """Quantization-aware training of the chosen network."""
+
+    seed: int = Field(ge=0)
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+
+
 class Params(Section):
     """The whole of ``params.yaml``."""
 
@@ -188,6 +224,8 @@ class Params(Section):
     prepare: PrepareParams
     train: TrainParams
     energy: EnergyParams
+    search: SearchParams
+    finetune: FinetuneParams
     evaluate: EvaluateParams
 
 

@@ -1,0 +1,119 @@
+"""From a frozen QKeras network to integers: ``models/integer.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.integer_network import DenseLayer, FixedPointType, IntegerNetwork, IntegerTensor
+from pipeline.integer_network import SimpleRnnLayer as RnnLayer
+from pipeline.quantization.quantizers import Quantizer, QuantizerError, activation_type
+
+_MAX_FRACTION_BITS = 40
+
+
+def check_exportable(cell: str, quantizers: Mapping[str, Quantizer], tensors: list[str]) -> None:
+    """Check, before any training, that the network will be an integer network.
+
+    Raises
+    ------
+    QuantizerError
+        If the cell has no integer model, a tensor has no quantiser, or the
+        quantiser of an activation is no fixed-point type.
+    """
+    if cell != "SimpleRNN":
+        raise QuantizerError(
+            f"train.cell: {cell}: expected SimpleRNN; no exact integer model of the gates' "
+            "sigmoid and tanh exists here, so this cell stops before fine-tuning"
+        )
+    missing = [tensor for tensor in tensors if tensor not in quantizers]
+    if missing:
+        raise QuantizerError(
+            f"not an integer network: no quantiser for {', '.join(missing)} "
+            "(search.limit, search.layer_indexes)"
+        )
+    for tensor in ("input", "rnn/activation", "rnn/state", "dense/activation"):
+        activation_type(quantizers[tensor], tensor)
+
+
+def to_integer_network(
+    weights: Mapping[str, NDArray[Any]],
+    quantizers: Mapping[str, Quantizer],
+    window_length: int,
+    et_scale_gev: float,
+) -> IntegerNetwork:
+    """Express quantised weights and activation types as integers.
+
+    Parameters
+    ----------
+    weights
+        Values on their quantisers' grids, as `freeze` leaves them, by tensor.
+    quantizers
+        By tensor; see `pipeline.quantization.network.quantized_tensors`.
+    window_length
+        L, time steps.
+    et_scale_gev
+        What E_T was divided by.
+    """
+
+    def tensor(name: str) -> IntegerTensor:
+        return integer_tensor(weights[name], quantizers[name].text, name)
+
+    def kind(name: str) -> FixedPointType:
+        return activation_type(quantizers[name], name)
+
+    rnn = RnnLayer(
+        name="rnn",
+        kernel=tensor("rnn/kernel"),
+        recurrent_kernel=tensor("rnn/recurrent_kernel"),
+        bias=tensor("rnn/bias"),
+        state=kind("rnn/state"),
+        activation=kind("rnn/activation"),
+    )
+    dense = DenseLayer(
+        name="dense",
+        kernel=tensor("dense/kernel"),
+        bias=tensor("dense/bias"),
+        activation=kind("dense/activation"),
+    )
+    return IntegerNetwork(
+        window_length=window_length,
+        et_scale_gev=et_scale_gev,
+        input=kind("input"),
+        layers=[rnn, dense],
+    )
+
+
+def integer_tensor(values: NDArray[Any], quantizer: str, name: str) -> IntegerTensor:
+    """Return the smallest signed type that holds quantised values, and the integers.
+
+    Raises
+    ------
+    QuantizerError
+        If the values are no multiples of a power of two above 2**-40, as
+        happens with a scale that is not one (``alpha='auto'``).
+    """
+    exact = np.asarray(values, dtype=np.float64)
+    fraction_bits = _fraction_bits(exact, quantizer, name)
+    integers = (exact * 2.0**fraction_bits).astype(np.int64)
+    largest = max(int(integers.max()), -int(integers.min()) - 1)
+    bits = largest.bit_length() + 1
+    kind = FixedPointType(signed=True, bits=bits, fraction_bits=fraction_bits)
+    return IntegerTensor(type=kind, integers=integers.tolist(), quantizer=quantizer)
+
+
+def _fraction_bits(values: NDArray[np.float64], quantizer: str, name: str) -> int:
+    """Return the least number of fraction bits that makes all values integers."""
+    if not values.any():
+        return 0
+    for bits in range(-_MAX_FRACTION_BITS, _MAX_FRACTION_BITS + 1):
+        scaled = values * 2.0**bits
+        if np.array_equal(scaled, np.rint(scaled)):
+            return bits
+    raise QuantizerError(
+        f"{name}: the values of {quantizer} are no fixed-point numbers; "
+        "use a quantiser with a power-of-two scale (alpha=1 or 'auto_po2')"
+    )

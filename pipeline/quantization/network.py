@@ -1,0 +1,139 @@
+"""The quantized network as a QKeras model: built, started from float weights, frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.quantization import qkeras_compat
+from pipeline.quantization.quantizers import Quantizer, QuantizerError
+from pipeline.rnn.network import DENSE_LAYER, RNN_LAYER, named_variables
+
+INPUT = "input"
+_WEIGHT_TENSORS = ("kernel", "recurrent_kernel", "bias")
+
+
+def quantized_tensors(cell: str) -> list[str]:
+    """Return what can be quantised in the network, as ``layer/tensor`` and ``input``.
+
+    ``rnn/activation`` is the output of the cell, ``rnn/state`` what of it is
+    fed back; LSTM and GRU have a ``rnn/recurrent_activation`` as well.
+    """
+    gates = [] if cell == "SimpleRNN" else [f"{RNN_LAYER}/recurrent_activation"]
+    return [
+        INPUT,
+        f"{RNN_LAYER}/kernel",
+        f"{RNN_LAYER}/recurrent_kernel",
+        f"{RNN_LAYER}/bias",
+        f"{RNN_LAYER}/activation",
+        *gates,
+        f"{RNN_LAYER}/state",
+        f"{DENSE_LAYER}/kernel",
+        f"{DENSE_LAYER}/bias",
+        f"{DENSE_LAYER}/activation",
+    ]
+
+
+def build_quantized_network(
+    cell: str, units: int, window_length: int, quantizers: Mapping[str, Quantizer]
+) -> tf.keras.Model:
+    """Build ``Input -> QActivation -> Q<cell>(units) -> QDense(1)`` with QKeras layers.
+
+    Parameters
+    ----------
+    cell, units, window_length
+        As in `pipeline.rnn.network.build_float_network`.
+    quantizers
+        By tensor, see `quantized_tensors`. A tensor that is left out stays
+        float, with the float network's activation.
+
+    Returns
+    -------
+    tf.keras.Model
+        float32 (batch, L, 1) -> (batch, 1); trainable tensors have the names
+        and shapes of the float network.
+    """
+    unknown = set(quantizers) - set(quantized_tensors(cell))
+    if unknown:
+        raise ValueError(f"no such tensors: {sorted(unknown)}")
+
+    def make(tensor: str, default: Any = None) -> Any:
+        return quantizers[tensor].build() if tensor in quantizers else default
+
+    inputs = tf.keras.Input((window_length, 1), name="samples")
+    hidden = inputs
+    if INPUT in quantizers:
+        hidden = qkeras_compat.QActivation(make(INPUT), name="input_quantizer")(hidden)
+    options: dict[str, Any] = {}
+    if cell != "SimpleRNN":
+        options["recurrent_activation"] = make(f"{RNN_LAYER}/recurrent_activation", "sigmoid")
+    hidden = qkeras_compat.RECURRENT_LAYERS[cell](
+        units,
+        activation=make(f"{RNN_LAYER}/activation", "relu" if cell == "SimpleRNN" else "tanh"),
+        kernel_quantizer=make(f"{RNN_LAYER}/kernel"),
+        recurrent_quantizer=make(f"{RNN_LAYER}/recurrent_kernel"),
+        bias_quantizer=make(f"{RNN_LAYER}/bias"),
+        state_quantizer=make(f"{RNN_LAYER}/state"),
+        unroll=True,
+        name=RNN_LAYER,
+        **options,
+    )(hidden)
+    outputs = qkeras_compat.QDense(
+        1,
+        activation=make(f"{DENSE_LAYER}/activation", "relu"),
+        kernel_quantizer=make(f"{DENSE_LAYER}/kernel"),
+        bias_quantizer=make(f"{DENSE_LAYER}/bias"),
+        name=DENSE_LAYER,
+    )(hidden)
+    return tf.keras.Model(inputs, outputs)
+
+
+def freeze(model: tf.keras.Model) -> None:
+    """Put every weight on its quantiser's grid and make the forward pass exact.
+
+    While training, QKeras returns ``x + stop_gradient(q(x) - x)``, which in
+    float32 is not always q(x) to the last bit. `freeze` switches to QKeras'
+    other form (``use_ste=False``), which is q(x) exactly, and replaces every
+    weight by its quantised value. The model must not be trained afterwards, and
+    must be frozen before it is first traced.
+
+    Raises
+    ------
+    QuantizerError
+        If quantising a quantised weight changes it again: such a network would
+        not mean the same when it is loaded from its file.
+    """
+    for quantizer in _quantizer_objects(model):
+        quantizer.use_ste = False
+    for name, variable in named_variables(model).items():
+        quantizer = _weight_quantizer(model, name)
+        if quantizer is None:
+            continue
+        value = np.asarray(quantizer(variable))
+        again = np.asarray(quantizer(tf.constant(value)))
+        if not np.array_equal(value, again):
+            raise QuantizerError(
+                f"{name}: {quantizer} moves its own values by up to "
+                f"{np.abs(value - again).max():.3g}; use a quantiser of fixed scale (alpha=1)"
+            )
+        variable.assign(value)
+
+
+def _weight_quantizer(model: tf.keras.Model, name: str) -> Any:
+    layer_name, tensor = name.split("/")
+    layer = model.get_layer(layer_name)
+    if layer_name == RNN_LAYER:
+        return layer.get_quantizers()[_WEIGHT_TENSORS.index(tensor)]
+    return layer.get_quantizers()[("kernel", "bias").index(tensor)]
+
+
+def _quantizer_objects(model: tf.keras.Model) -> Iterator[Any]:
+    for layer in model.layers:
+        candidates = [*getattr(layer, "get_quantizers", list)()]
+        inner = getattr(layer, "cell", layer)
+        for attribute in ("activation", "recurrent_activation", "quantizer"):
+            candidates.append(getattr(inner, attribute, None))
+        yield from (item for item in candidates if hasattr(item, "use_ste"))

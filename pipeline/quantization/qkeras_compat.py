@@ -1,0 +1,34 @@
+"""QKeras 0.9.0 on Keras 2.15: the one repair it needs here, and the classes used.
+
+QKeras' recurrent cells call ``nest.is_sequence``, which TensorFlow 2.15 has
+renamed to ``is_nested``. Everything else of QKeras that Keras 2.15 broke
+(rebuilding models from JSON) is not used by this project: networks are built
+layer by layer and weights travel as plain arrays.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pipeline.rnn.runtime  # noqa: F401 (sets TensorFlow's log level before it loads)
+
+# isort: split
+from tensorflow.python.util import nest
+
+if not hasattr(nest, "is_sequence"):
+    nest.is_sequence = nest.is_nested
+
+import qkeras  # noqa: E402 (needs the name above)
+
+QActivation = qkeras.QActivation
+QDense = qkeras.QDense
+RECURRENT_LAYERS: dict[str, Any] = {
+    "SimpleRNN": qkeras.QSimpleRNN,
+    "LSTM": qkeras.QLSTM,
+    "GRU": qkeras.QGRU,
+}
+
+
+def quantizer_class(name: str) -> Any:
+    """Return a QKeras quantiser class by name."""
+    return getattr(qkeras.quantizers, name)

@@ -1,0 +1,59 @@
+"""What a trial is worth: resolution times the forgiving factor.
+
+AutoQKeras multiplies a metric that grows with quality by ``1 + delta``, where
+delta rewards a trial that is cheaper than the reference and punishes a dearer
+one (Coelho et al., Nature Mach. Intell. 3 (2021) 675). Its metrics are made for
+classification: an error such as "mse" is maximised like an accuracy, which
+picks the worst network. Here quality is reference RMSE / trial RMSE: 1 when the
+trial resolves as well as the float network, growing as it gets better.
+"""
+
+from __future__ import annotations
+
+import math
+
+
+def forgiving_delta(
+    reference_cost: float,
+    trial_cost: float,
+    *,
+    delta_p: float,
+    delta_n: float,
+    rate: float,
+    stress: float,
+) -> float:
+    """Return AutoQKeras' delta.
+
+    ``delta = p/100 * log(stress * reference / trial) / log(rate)`` with
+    ``p = delta_p`` when the trial is cheaper than the stressed reference and
+    ``delta_n`` when it is dearer: with ``delta_p = 8`` and ``rate = 2``, each
+    halving of the cost is worth 8 % of quality.
+
+    Parameters
+    ----------
+    reference_cost, trial_cost
+        Energy (pJ) or size (bits), both in the same unit and above 0.
+    delta_p, delta_n
+        Reward and punishment in percent.
+    rate
+        The factor in cost that earns one delta; above 1.
+    stress
+        Scales the reference: below 1 it asks for cheaper networks.
+    """
+    if reference_cost <= 0 or trial_cost <= 0:
+        raise ValueError(f"costs must be above 0, found {reference_cost} and {trial_cost}")
+    ratio = stress * reference_cost / trial_cost
+    percent = delta_p if ratio > 1 else delta_n
+    return percent / 100 * math.log(ratio) / math.log(rate)
+
+
+def quality(reference_rmse: float, trial_rmse: float) -> float:
+    """Return reference RMSE / trial RMSE, both in one unit and above 0."""
+    if not (reference_rmse > 0 and trial_rmse > 0):
+        raise ValueError(f"RMSE must be above 0, found {reference_rmse} and {trial_rmse}")
+    return reference_rmse / trial_rmse
+
+
+def score(reference_rmse: float, trial_rmse: float, delta: float) -> float:
+    """Return ``quality * (1 + delta)``: the number that the search maximises."""
+    return quality(reference_rmse, trial_rmse) * (1 + delta)

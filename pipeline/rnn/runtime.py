@@ -1,0 +1,55 @@
+"""TensorFlow set-up shared by the stages that train: determinism, seeds, strategy."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from pipeline.errors import PipelineError
+
+# Read by TensorFlow's C++ side when it is first imported: errors only.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import tensorflow as tf
+
+
+class RuntimeSetupError(PipelineError):
+    """The requested devices are not there."""
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and TensorFlow and make TensorFlow's ops deterministic."""
+    tf.keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def make_strategy(name: str) -> Any:
+    """Return the `tf.distribute` strategy that ``train.strategy`` names.
+
+    Parameters
+    ----------
+    name
+        ``one_device`` (the first GPU when TensorFlow sees one, else the CPU),
+        ``mirrored`` (all GPUs, or all logical CPUs without one) or ``tpu``.
+
+    Raises
+    ------
+    RuntimeSetupError
+        If ``tpu`` is asked for and no TPU answers, or the name is unknown.
+    """
+    gpus = tf.config.list_logical_devices("GPU")
+    if name == "one_device":
+        return tf.distribute.OneDeviceStrategy("/gpu:0" if gpus else "/cpu:0")
+    if name == "mirrored":
+        devices = gpus or tf.config.list_logical_devices("CPU")
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    if name == "tpu":
+        try:
+            resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect()
+        except Exception as error:  # the resolver raises whatever its transport raises
+            raise RuntimeSetupError(
+                "train.strategy: tpu: expected a reachable TPU, "
+                f"found none ({type(error).__name__})"
+            ) from error
+        return tf.distribute.TPUStrategy(resolver)
+    raise RuntimeSetupError(f"train.strategy: unknown strategy {name!r}")
