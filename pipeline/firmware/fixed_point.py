@@ -108,7 +108,7 @@ def _round_shift(values: I64, shift: I64 | np.int64, rounding: Rounding) -> I64:
     """
     far = shift >= _INT64_BITS
     near = np.minimum(shift, _INT64_BITS - 1)
-    quotient = values >> near
+    quotient: I64 = values >> near
     if rounding == "TRN":
         return quotient  # an arithmetic shift by 63 already gives 0 or -1
     remainder = values - (quotient << near)

@@ -29,7 +29,7 @@ __all__ = [
     "widest_by_layer",
 ]
 
-CHUNK_WINDOWS = 32768
+CHUNK_WINDOWS = 8192
 
 
 class GoldenError(PipelineError):

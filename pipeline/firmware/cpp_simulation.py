@@ -1,0 +1,153 @@
+"""C++ simulation of an HLS project: hls4ml's generated code compiled with g++.
+
+The arithmetic is ap_fixed's own (the open-source headers in the project), driven
+by a loop in C++: one call evaluates a whole block of windows. Everything is
+compiled in a temporary copy, the project itself stays as it is.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import PipelineError
+from pipeline.firmware.fixed_point import F64, Real
+from pipeline.firmware.hls_project import HlsOptions, write_project
+from pipeline.integer_network import IntegerNetwork
+
+COMPILER = "g++"
+FLAGS = ("-std=c++14", "-O2", "-fPIC", "-shared", "-fno-gnu-unique", "-Ifirmware/ap_types")
+CHUNK_WINDOWS = 20_000
+
+Progress = Callable[[int], object]
+
+_LOOP = """\
+#include "firmware/{project}.h"
+
+extern "C" void evaluate_windows(const double *windows, double *outputs, long n) {{
+    for (long i = 0; i < n; i++) {{
+        input_t window[{length}];
+        result_t output[1];
+        for (int j = 0; j < {length}; j++)
+            window[j] = input_t(windows[i * {length} + j]);
+        {project}(window, output);
+        outputs[i] = output[0].to_double();
+    }}
+}}
+"""
+
+
+class CppSimulationError(PipelineError):
+    """No compiler, code that does not compile, or windows that do not fit."""
+
+
+class CppSimulation:
+    """A compiled network; made by `simulation`.
+
+    Parameters
+    ----------
+    library
+        Shared library that exports ``evaluate_windows``.
+    length
+        Samples in a window.
+    """
+
+    def __init__(self, library: Path, length: int) -> None:
+        self._length = length
+        array = np.ctypeslib.ndpointer(np.float64, flags="C_CONTIGUOUS")
+        self._evaluate = ctypes.CDLL(str(library)).evaluate_windows
+        self._evaluate.argtypes = [array, array, ctypes.c_long]
+        self._evaluate.restype = None
+
+    def evaluate(self, windows_et_scaled: Real, progress: Progress | None = None) -> F64:
+        """Evaluate float windows (n, length) to float64 (n,), both E_T / ``et_scale_gev``.
+
+        The samples enter as they are: the simulated firmware rounds them into
+        its input type. `progress` is called with the number of windows done
+        since its last call.
+
+        Raises
+        ------
+        CppSimulationError
+            For windows of another length, or samples that are not finite.
+        """
+        shape = windows_et_scaled.shape
+        if len(shape) != 2 or shape[1] != self._length:
+            raise CppSimulationError(
+                f"expected windows of shape (n, {self._length}), found {shape}"
+            )
+        result = np.empty(shape[0], dtype=np.float64)
+        for start in range(0, shape[0], CHUNK_WINDOWS):
+            part = result[start : start + CHUNK_WINDOWS]
+            block = np.ascontiguousarray(
+                windows_et_scaled[start : start + CHUNK_WINDOWS], dtype=np.float64
+            )
+            if not np.isfinite(block).all():
+                raise CppSimulationError("cannot simulate samples that are not finite")
+            self._evaluate(block, part, len(part))
+            if progress is not None:
+                progress(len(part))
+        return result
+
+
+def require_compiler() -> str:
+    """Path of g++.
+
+    Raises
+    ------
+    CppSimulationError
+        If there is none on ``PATH``.
+    """
+    found = shutil.which(COMPILER)
+    if found is None:
+        raise CppSimulationError(
+            f"{COMPILER}: not found on PATH; the C++ simulation of the firmware needs it"
+        )
+    return found
+
+
+@contextmanager
+def simulation(
+    project: Path, network: IntegerNetwork, options: HlsOptions
+) -> Iterator[CppSimulation]:
+    """Compile a project written by `write_project` in a temporary copy of it.
+
+    Raises
+    ------
+    CppSimulationError
+        If g++ is missing or refuses the code; its first error line is quoted.
+    """
+    require_compiler()
+    with tempfile.TemporaryDirectory(prefix="cpp-simulation-") as temporary:
+        copy = Path(temporary) / "project"
+        shutil.copytree(project, copy)
+        library = compile_project(copy, network.window_length, options.project_name)
+        yield CppSimulation(library, network.window_length)
+
+
+def compile_project(directory: Path, length: int, project_name: str) -> Path:
+    """Compile the project in `directory` (which gets more files); return the library."""
+    loop = directory / "loop.cpp"
+    loop.write_text(_LOOP.format(project=project_name, length=length))
+    library = directory / f"{project_name}.so"
+    sources = [f"firmware/{project_name}.cpp", loop.name]
+    done = subprocess.run(
+        [require_compiler(), *FLAGS, *sources, "-o", library.name],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        errors = [line for line in done.stderr.splitlines() if "error" in line]
+        raise CppSimulationError(
+            f"{COMPILER} failed on {sources[0]}: {(errors or [done.stderr.strip()])[0]}"
+        )
+    return library

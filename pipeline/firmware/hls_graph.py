@@ -1,0 +1,229 @@
+"""The network unrolled in time, as the layer list and precisions that hls4ml takes.
+
+hls4ml 1.3.0 accepts a SimpleRNN for Vivado and Vitis, has no template for it and
+returns uninitialised memory. Therefore each step becomes a Dense layer on
+``[window, state]`` whose kernel rows of the other steps' samples are 0 (synthesis
+removes them). A Dense layer's result type does the rounding: an unsigned
+saturating type is the quantized ReLU. Where the state's type differs from the
+activation's, a linear Activation rounds once more.
+
+Nothing here imports hls4ml.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import PipelineError
+from pipeline.firmware.accumulators import Accumulator, accumulators
+from pipeline.firmware.fixed_point import MANTISSA_BITS, bits_for
+from pipeline.integer_network import (
+    DenseLayer,
+    FixedPointType,
+    IntegerNetwork,
+    IntegerTensor,
+    SimpleRnnLayer,
+)
+
+F64 = NDArray[np.float64]
+
+INPUT = "window"
+
+_MAX_BITS = 62  # of a FixedPointType
+_RECURRENT = re.compile(r"RNN|LSTM|GRU|Bidirectional|TimeDistributed", re.IGNORECASE)
+
+
+class HlsGraphError(PipelineError):
+    """A network that cannot be expressed for hls4ml without changing its numbers."""
+
+
+@dataclass(frozen=True)
+class HlsGraph:
+    """Layers for `hls4ml.model.ModelGraph.from_layer_list`, types, and golden names.
+
+    Attributes
+    ----------
+    layers
+        hls4ml's layer dictionaries, input first, output last.
+    precisions
+        Per layer: ``result`` and, for Dense, ``weight``, ``bias``, ``accum``.
+    golden_names
+        Per layer with an own tensor: the name in `pipeline.firmware.golden.trace`.
+    """
+
+    layers: list[dict[str, Any]]
+    precisions: dict[str, dict[str, FixedPointType]]
+    golden_names: dict[str, str]
+
+
+def build_graph(network: IntegerNetwork) -> HlsGraph:
+    """Unroll a network.
+
+    Raises
+    ------
+    HlsGraphError, AccumulatorError
+        If a type exceeds the 53 bits that pass through the C++ simulation's
+        doubles, or a sum may overflow int64.
+    """
+    widths = {accumulator.name: accumulator for accumulator in accumulators(network)}
+    graph = HlsGraph([], {}, {INPUT: "input"})
+    graph.layers.append(
+        {"class_name": "InputLayer", "name": INPUT, "input_shape": [network.window_length]}
+    )
+    graph.precisions[INPUT] = {"result": network.input}
+    source = _add_steps(graph, network, widths)
+    of = network.rnn.activation
+    for index, layer in enumerate(network.dense):
+        name = f"dense{index}"
+        kernel = _real(layer.kernel)
+        _add_dense(graph, name, source, kernel, layer, widths[layer.name])
+        graph.golden_names[name] = f"{layer.name}.activation"
+        source, of = name, layer.activation
+    for end in (network.input, of):
+        if end.bits > MANTISSA_BITS:
+            raise HlsGraphError(
+                f"input and output types are limited to {MANTISSA_BITS} bits, found {end.bits}"
+            )
+    refuse_recurrent(graph.layers)
+    return graph
+
+
+def refuse_recurrent(layers: Sequence[Mapping[str, Any]]) -> None:
+    """Raise an `HlsGraphError` if any layer is recurrent; see the module docstring."""
+    for layer in layers:
+        if _RECURRENT.search(layer["class_name"]):
+            raise HlsGraphError(
+                f"layer {layer['name']!r} is a {layer['class_name']}: hls4ml converts recurrent "
+                "layers for Vivado and Vitis into code that returns uninitialised memory; "
+                "unroll the network in time first"
+            )
+
+
+def precision_string(of: FixedPointType) -> str:
+    """hls4ml's notation of a type: ``fixed<width,integer,rounding,overflow>``."""
+    kind = "fixed" if of.signed else "ufixed"
+    return f"{kind}<{of.bits},{of.bits - of.fraction_bits},{of.rounding},{of.overflow}>"
+
+
+def exact_type(real: F64) -> FixedPointType:
+    """Return the smallest signed type that holds float64 values exactly."""
+    if not real.any():
+        return _exact(True, 1, 0)
+    mantissa, exponent = np.frexp(real[real != 0])
+    integers = np.ldexp(mantissa, MANTISSA_BITS).astype(np.int64)
+    trailing = np.array([(int(i) & -int(i)).bit_length() - 1 for i in integers])
+    fraction_bits = int((MANTISSA_BITS - exponent - trailing).max())
+    low, high = (int(np.ldexp(end, fraction_bits)) for end in (real.min(), real.max()))
+    return _exact(True, bits_for(low, high), fraction_bits)
+
+
+def _add_steps(graph: HlsGraph, network: IntegerNetwork, widths: dict[str, Accumulator]) -> str:
+    """Add one Dense layer per step; return the name of the last."""
+    rnn, length = network.rnn, network.window_length
+    kernel, recurrent = _real(rnn.kernel), _real(rnn.recurrent_kernel)
+    name = source = INPUT
+    for step in range(length):
+        rows = np.zeros((length, kernel.shape[1]))
+        rows[step] = kernel[0]
+        if step > 0:
+            source = _add_state(graph, network, step - 1, name)
+            rows = np.concatenate([rows, recurrent])
+        name = f"step{step}"
+        _add_dense(graph, name, source, rows, rnn, widths[f"{rnn.name}.step{step}"])
+        graph.golden_names[name] = f"{rnn.name}.step{step}.activation"
+    return name
+
+
+def _add_state(graph: HlsGraph, network: IntegerNetwork, step: int, hidden: str) -> str:
+    """Add the state after a step and its concatenation with the window; return the latter."""
+    rnn = network.rnn
+    state = hidden
+    if rnn.state != rnn.activation:
+        state = f"state{step}"
+        graph.layers.append(
+            {
+                "class_name": "Activation",
+                "name": state,
+                "activation": "linear",
+                "inputs": [hidden],
+                "n_in": rnn.bias.array.size,
+            }
+        )
+        graph.precisions[state] = {"result": rnn.state}
+        graph.golden_names[state] = f"{rnn.name}.step{step}.state"
+    joined = f"join{step + 1}"
+    graph.layers.append(
+        {
+            "class_name": "Concatenate",
+            "name": joined,
+            "inputs": [INPUT, state],
+            "axis": -1,
+            "op": "concatenate1d",
+        }
+    )
+    graph.precisions[joined] = {"result": _common_type(network.input, rnn.state)}
+    return joined
+
+
+def _add_dense(
+    graph: HlsGraph,
+    name: str,
+    source: str,
+    kernel: F64,
+    layer: SimpleRnnLayer | DenseLayer,
+    accumulator: Accumulator,
+) -> None:
+    bias = _real(layer.bias)
+    graph.layers.append(
+        {
+            "class_name": "Dense",
+            "name": name,
+            "inputs": [source],
+            "n_in": kernel.shape[0],
+            "n_out": kernel.shape[1],
+            "weight_data": kernel,
+            "bias_data": bias,
+            "weight_quantizer": None,
+            "bias_quantizer": None,
+        }
+    )
+    graph.precisions[name] = {
+        "weight": exact_type(kernel),
+        "bias": exact_type(bias),
+        "accum": _exact(True, accumulator.bits, accumulator.fraction_bits),
+        "result": layer.activation,
+    }
+
+
+def _real(tensor: IntegerTensor) -> F64:
+    """Weights as float64; refuses integers that float64 does not hold."""
+    integers = tensor.array
+    if tensor.type.bits > MANTISSA_BITS:
+        raise HlsGraphError(
+            f"weights are limited to {MANTISSA_BITS} bits, found {tensor.type.bits}"
+        )
+    real: F64 = np.ldexp(integers.astype(np.float64), -tensor.type.fraction_bits)
+    return real
+
+
+def _common_type(first: FixedPointType, second: FixedPointType) -> FixedPointType:
+    """Smallest type that holds all values of both exactly."""
+    signed = first.signed or second.signed
+    whole = max(t.bits - t.fraction_bits + (signed and not t.signed) for t in (first, second))
+    fraction_bits = max(first.fraction_bits, second.fraction_bits)
+    return _exact(signed, whole + fraction_bits, fraction_bits)
+
+
+def _exact(signed: bool, bits: int, fraction_bits: int) -> FixedPointType:
+    """Return a type that holds its values exactly: no rounding or saturation hardware."""
+    if bits > _MAX_BITS:
+        raise HlsGraphError(f"a type of {bits} bits is needed, the limit is {_MAX_BITS}")
+    return FixedPointType(
+        signed=signed, bits=bits, fraction_bits=fraction_bits, rounding="TRN", overflow="WRAP"
+    )

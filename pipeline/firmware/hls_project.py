@@ -1,0 +1,198 @@
+"""An hls4ml project for AMD's HLS compilers, the same bytes for the same network.
+
+hls4ml's ModelGraph is built from a layer list, without Keras. The project is
+written through hls4ml's own writer, less two things: the random library stamp,
+and ``hls4ml_config.yml``, which holds an absolute path (and whose writing
+imports Keras).
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.errors import PipelineError
+from pipeline.firmware.hls_graph import HlsGraph, build_graph, precision_string, refuse_recurrent
+from pipeline.integer_network import IntegerNetwork
+
+Backend = Literal["Vitis", "Vivado"]
+
+STAMP = "simulation"
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# A precision that no network uses: seeing it in the graph means that hls4ml did
+# not take over one of ours.
+_SENTINEL = "fixed<97,3>"
+
+
+class HlsProjectError(PipelineError):
+    """An HLS project that cannot be written as asked."""
+
+
+@dataclass(frozen=True)
+class HlsOptions:
+    """What the project is for.
+
+    Attributes
+    ----------
+    backend
+        ``Vitis`` or ``Vivado``: which HLS compiler's scripts are written.
+    part
+        Device; goes into Tcl, hence ``[A-Za-z0-9_.-]+`` only.
+    clock_period_ns
+        Target clock period, above 0.
+    project_name
+        Top function and file names: a C identifier.
+    clock_uncertainty_percent
+        Share of the period that HLS keeps in reserve for routing.
+    """
+
+    backend: Backend
+    part: str
+    clock_period_ns: float
+    project_name: str
+    clock_uncertainty_percent: float = 27.0
+
+    def __post_init__(self) -> None:
+        if self.backend not in ("Vitis", "Vivado"):
+            raise HlsProjectError(f"backend: expected Vitis or Vivado, found {self.backend!r}")
+        if not _NAME.fullmatch(self.part):
+            raise HlsProjectError(f"part: expected {_NAME.pattern}, found {self.part!r}")
+        if not _IDENTIFIER.fullmatch(self.project_name):
+            raise HlsProjectError(
+                f"project_name: expected {_IDENTIFIER.pattern}, found {self.project_name!r}"
+            )
+        if not 0 < self.clock_period_ns < float("inf"):
+            raise HlsProjectError(f"clock_period_ns: expected > 0, found {self.clock_period_ns}")
+        if not 0 <= self.clock_uncertainty_percent < 100:
+            raise HlsProjectError(
+                "clock_uncertainty_percent: expected 0 <= x < 100, "
+                f"found {self.clock_uncertainty_percent}"
+            )
+
+
+def write_project(
+    network: IntegerNetwork, options: HlsOptions, directory: Path, trace: bool = False
+) -> HlsGraph:
+    """Write the project into a new or empty directory.
+
+    Parameters
+    ----------
+    network
+        The network as integers.
+    options
+        Device, clock, names.
+    directory
+        Where to; must not hold files. Half a project is removed on failure.
+    trace
+        Also save every layer's output during C++ simulation (for
+        `pipeline.firmware.cpp_simulation.trace`).
+
+    Returns
+    -------
+    The unrolled graph.
+
+    Raises
+    ------
+    HlsProjectError, HlsGraphError, AccumulatorError
+        If `directory` is in use, or hls4ml changed a type.
+    """
+    graph = build_graph(network)
+    if directory.exists() and any(directory.iterdir()):
+        raise HlsProjectError(f"{directory}: not empty")
+    try:
+        model = _convert(graph, options, directory, trace)
+        _write(model)
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+    return graph
+
+
+def _convert(graph: HlsGraph, options: HlsOptions, directory: Path, trace: bool) -> Any:
+    """hls4ml's ModelGraph with every precision set, and checked, explicitly."""
+    refuse_recurrent(graph.layers)
+    with _quiet_import():
+        from hls4ml.model import ModelGraph
+        from hls4ml.utils.config import create_config
+    config = create_config(
+        output_dir=str(directory),
+        project_name=options.project_name,
+        backend=options.backend,
+        part=options.part,
+        clock_period=options.clock_period_ns,
+        clock_uncertainty=f"{options.clock_uncertainty_percent:g}%",
+        io_type="io_parallel",
+        write_weights_txt=False,  # weights in the headers: the library opens no file
+        write_tar=False,
+    )
+    config["HLSConfig"] = {
+        "Model": {
+            "Precision": {"default": _SENTINEL},
+            "ReuseFactor": 1,
+            "Strategy": "Latency",
+            "TraceOutput": trace,
+        },
+        "LayerName": {
+            name: {
+                "Precision": {key: precision_string(of) for key, of in types.items()},
+                "Trace": trace,
+            }
+            for name, types in graph.precisions.items()
+        },
+    }
+    config["Stamp"] = STAMP
+    model = ModelGraph.from_layer_list(config, [dict(layer) for layer in graph.layers])
+    model.apply_flow(model.config.backend.get_default_flow())
+    _check(model, graph)
+    return model
+
+
+def _check(model: Any, graph: HlsGraph) -> None:
+    """Hls4ml's passes must have kept every layer and type, and added no recurrent one."""
+    refuse_recurrent(
+        [{"class_name": layer.class_name, "name": layer.name} for layer in model.get_layers()]
+    )
+    found = {layer.name: layer for layer in model.get_layers()}
+    if list(found) != [layer["name"] for layer in graph.layers]:
+        raise HlsProjectError(f"hls4ml changed the layers: {sorted(found)}")
+    convert = model.config.backend.convert_precision_string
+    for name, types in graph.precisions.items():
+        layer = found[name]
+        for key, of in types.items():
+            if key == "result":
+                precision = layer.get_output_variable().type.precision
+            elif key == "accum":
+                precision = layer.get_attr("accum_t").precision
+            else:
+                precision = layer.get_weights(key).type.precision
+            if precision != convert(precision_string(of)):
+                raise HlsProjectError(
+                    f"hls4ml changed {name}.{key} from {precision_string(of)} to {precision}"
+                )
+
+
+def _write(model: Any) -> None:
+    """Write with hls4ml's writer, without its configuration file; see the module docstring."""
+    if model.config.backend.name == "Vitis":
+        from hls4ml.writer.vitis_writer import VitisWriter as Writer
+    else:
+        from hls4ml.writer.vivado_writer import VivadoWriter as Writer
+    writer = Writer()
+    writer.write_yml = lambda model: None
+    writer.write_hls(model)
+
+
+@contextmanager
+def _quiet_import() -> Iterator[None]:
+    """Import hls4ml without its warnings about optimizers that no flow uses."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
