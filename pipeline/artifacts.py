@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.errors import PipelineError
@@ -59,6 +60,18 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     except ValueError as error:
         raise ArtifactError(f"{path}: not written: {error}") from error
     write_text(path, text + "\n")
+
+
+def write_csv(path: Path, columns: Mapping[str, Sequence[float | int | str]]) -> None:
+    """Write named columns of equal length as CSV."""
+    text = pd.DataFrame(dict(columns)).to_csv(index=False, lineterminator="\n")
+    write_text(path, text)
+
+
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """Write one array as NPY, never pickled."""
+    with replacing(path) as temporary, temporary.open("wb") as handle:
+        np.save(handle, array, allow_pickle=False)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -8,14 +8,48 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.integer_network import DenseLayer, FixedPointType, IntegerNetwork, IntegerTensor
-from pipeline.integer_network import SimpleRnnLayer as RnnLayer
-from pipeline.quantization.quantizers import Quantizer, QuantizerError, activation_type
+from pipeline.integer_network import (
+    DenseLayer,
+    FixedPointType,
+    IntegerNetwork,
+    IntegerTensor,
+    SimpleRnnLayer,
+)
+from pipeline.quantization.quantizers import (
+    Quantizer,
+    QuantizerError,
+    activation_type,
+    parse_quantizer,
+    quantized_tensors,
+)
 
 _MAX_FRACTION_BITS = 40
 
 
-def check_exportable(cell: str, quantizers: Mapping[str, Quantizer], tensors: list[str]) -> None:
+def chosen_quantizers(search: Mapping[str, Any], origin: str) -> dict[str, Quantizer]:
+    """Return the quantisers that the search chose, by tensor.
+
+    Parameters
+    ----------
+    search
+        Content of ``models/search.json``.
+    origin
+        Its path, for messages.
+
+    Raises
+    ------
+    QuantizerError
+        If the file holds no choice, or a string that is no quantiser.
+    """
+    chosen = search.get("quantizers")
+    if not isinstance(chosen, dict) or not chosen:
+        raise QuantizerError(f"{origin}: quantizers: expected one string per tensor, found none")
+    return {
+        tensor: parse_quantizer(str(text), f"{origin}: {tensor}") for tensor, text in chosen.items()
+    }
+
+
+def check_exportable(cell: str, quantizers: Mapping[str, Quantizer]) -> None:
     """Check, before any training, that the network will be an integer network.
 
     Raises
@@ -29,7 +63,7 @@ def check_exportable(cell: str, quantizers: Mapping[str, Quantizer], tensors: li
             f"train.cell: {cell}: expected SimpleRNN; no exact integer model of the gates' "
             "sigmoid and tanh exists here, so this cell stops before fine-tuning"
         )
-    missing = [tensor for tensor in tensors if tensor not in quantizers]
+    missing = [tensor for tensor in quantized_tensors(cell) if tensor not in quantizers]
     if missing:
         raise QuantizerError(
             f"not an integer network: no quantiser for {', '.join(missing)} "
@@ -65,7 +99,7 @@ def to_integer_network(
     def kind(name: str) -> FixedPointType:
         return activation_type(quantizers[name], name)
 
-    rnn = RnnLayer(
+    rnn = SimpleRnnLayer(
         name="rnn",
         kernel=tensor("rnn/kernel"),
         recurrent_kernel=tensor("rnn/recurrent_kernel"),

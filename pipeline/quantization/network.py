@@ -9,32 +9,15 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.quantization import qkeras_compat
-from pipeline.quantization.quantizers import Quantizer, QuantizerError
+from pipeline.quantization.quantizers import (
+    INPUT,
+    Quantizer,
+    QuantizerError,
+    quantized_tensors,
+)
 from pipeline.rnn.network import DENSE_LAYER, RNN_LAYER, named_variables
 
-INPUT = "input"
 _WEIGHT_TENSORS = ("kernel", "recurrent_kernel", "bias")
-
-
-def quantized_tensors(cell: str) -> list[str]:
-    """Return what can be quantised in the network, as ``layer/tensor`` and ``input``.
-
-    ``rnn/activation`` is the output of the cell, ``rnn/state`` what of it is
-    fed back; LSTM and GRU have a ``rnn/recurrent_activation`` as well.
-    """
-    gates = [] if cell == "SimpleRNN" else [f"{RNN_LAYER}/recurrent_activation"]
-    return [
-        INPUT,
-        f"{RNN_LAYER}/kernel",
-        f"{RNN_LAYER}/recurrent_kernel",
-        f"{RNN_LAYER}/bias",
-        f"{RNN_LAYER}/activation",
-        *gates,
-        f"{RNN_LAYER}/state",
-        f"{DENSE_LAYER}/kernel",
-        f"{DENSE_LAYER}/bias",
-        f"{DENSE_LAYER}/activation",
-    ]
 
 
 def build_quantized_network(

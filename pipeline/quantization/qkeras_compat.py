@@ -18,7 +18,7 @@ from tensorflow.python.util import nest
 if not hasattr(nest, "is_sequence"):
     nest.is_sequence = nest.is_nested
 
-import qkeras  # noqa: E402 (needs the name above)
+import qkeras
 
 QActivation = qkeras.QActivation
 QDense = qkeras.QDense

@@ -15,6 +15,8 @@ from typing import Any
 from pipeline.errors import PipelineError
 from pipeline.integer_network import FixedPointType
 
+INPUT = "input"
+
 # Argument names of the QKeras 0.9 classes, in their order.
 _ARGUMENTS: dict[str, tuple[str, ...]] = {
     "quantized_bits": (
@@ -72,6 +74,27 @@ class Quantizer:
         return qkeras_compat.quantizer_class(self.name)(**self.arguments)
 
 
+def quantized_tensors(cell: str) -> list[str]:
+    """Return what can be quantised in the network, as ``layer/tensor`` and ``input``.
+
+    ``rnn/activation`` is the output of the cell, ``rnn/state`` what of it is
+    fed back; LSTM and GRU have a ``rnn/recurrent_activation`` as well.
+    """
+    gates = [] if cell == "SimpleRNN" else ["rnn/recurrent_activation"]
+    return [
+        INPUT,
+        "rnn/kernel",
+        "rnn/recurrent_kernel",
+        "rnn/bias",
+        "rnn/activation",
+        *gates,
+        "rnn/state",
+        "dense/kernel",
+        "dense/bias",
+        "dense/activation",
+    ]
+
+
 def parse_quantizer(text: str, key: str) -> Quantizer:
     """Parse and check a quantiser string.
 
@@ -95,8 +118,9 @@ def parse_quantizer(text: str, key: str) -> Quantizer:
     if isinstance(call, ast.Name):
         call = ast.Call(func=call, args=[], keywords=[])
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
-        raise QuantizerError(f"{key}: expected a quantiser such as quantized_bits(6,1,0,alpha=1), "
-                             f"found {text!r}")
+        raise QuantizerError(
+            f"{key}: expected a quantiser such as quantized_bits(6,1,0,alpha=1), found {text!r}"
+        )
     name = call.func.id
     if name not in _ARGUMENTS:
         known = ", ".join(sorted(_ARGUMENTS))

@@ -10,6 +10,7 @@ random order and none is left out, as in Keras.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,6 +80,15 @@ class FitResult:
         """Epochs that were run."""
         return len(self.loss)
 
+    def table(self, et_scale_gev: float) -> dict[str, list[float]]:
+        """Return the loss curve as columns, errors in MeV."""
+        return {
+            "epoch": [float(epoch) for epoch in range(1, self.epochs + 1)],
+            "train_rmse_mev": [rmse_mev(loss, et_scale_gev) for loss in self.loss],
+            "validation_rmse_mev": [rmse_mev(loss, et_scale_gev) for loss in self.validation_loss],
+            "learning_rate": self.learning_rate,
+        }
+
 
 class WindowFitter:
     """Compiled training and evaluation of one model on windows.
@@ -108,9 +118,7 @@ class WindowFitter:
         self._squared_errors = tf.function(self._sum_squared_errors, jit_compile=True)
         self._forward = tf.function(self._predict_windows, jit_compile=True)
 
-    def run_epoch(
-        self, data: WindowData, batch_size: int, generator: np.random.Generator
-    ) -> float:
+    def run_epoch(self, data: WindowData, batch_size: int, generator: np.random.Generator) -> float:
         """Train once over all windows in a new random order; return the mean loss."""
         order = generator.permutation(data.n_windows).astype(np.int32)
         total = 0.0
@@ -132,7 +140,8 @@ class WindowFitter:
             self._forward(data, tf.constant(block)).numpy()[:valid]
             for block, valid in padded_blocks(_all_windows(data), EVALUATION_BATCH)
         ]
-        return np.concatenate(outputs).astype(np.float32)
+        predictions: F32 = np.concatenate(outputs).astype(np.float32)
+        return predictions
 
     def fit(
         self,
@@ -230,9 +239,12 @@ class WindowFitter:
         return self.model(inputs, training=False)[:, 0]
 
 
-def padded_blocks(
-    order: NDArray[np.int32], length: int
-) -> Iterator[tuple[NDArray[np.int32], int]]:
+def rmse_mev(loss: float, et_scale_gev: float) -> float:
+    """Turn a mean squared error in scaled units into an RMSE in MeV."""
+    return math.sqrt(loss) * et_scale_gev * 1000
+
+
+def padded_blocks(order: NDArray[np.int32], length: int) -> Iterator[tuple[NDArray[np.int32], int]]:
     """Cut `order` into blocks of one length, so that XLA compiles one shape.
 
     Yields (block, valid): int32 (length,) and how many of its entries count; the

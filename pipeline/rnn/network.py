@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from pipeline.artifacts import F32
@@ -76,6 +75,6 @@ def weight_shapes(model: tf.keras.Model) -> dict[str, tuple[int, ...]]:
     return {name: tuple(v.shape) for name, v in named_variables(model).items()}
 
 
-def count_parameters(model: tf.keras.Model) -> int:
-    """Return the number of trainable parameters."""
-    return int(sum(np.prod(variable.shape) for variable in model.trainable_variables))
+def float_weight_shapes(cell: str, units: int, window_length: int) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every weight of the float network, to load them into."""
+    return weight_shapes(build_float_network(cell, units, window_length))

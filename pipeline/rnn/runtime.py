@@ -7,8 +7,9 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 
-# Read by TensorFlow's C++ side when it is first imported: errors only.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Read by TensorFlow's C++ side when it is first imported. At level 2 its graph
+# optimiser prints harmless internal errors; real ones reach Python as exceptions.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 

@@ -1,0 +1,73 @@
+"""Stage ``finetune``: train the chosen quantized network and turn it into integers.
+
+Reads data/prepared.h5, models/float.weights.h5 and models/search.json; writes
+models/quantized.weights.h5, models/quantized.json, models/integer.json,
+data/quantized_test.npy (QKeras' own output on the test windows, scaled),
+metrics/finetune.json and metrics/plots/finetune.csv.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.artifacts import (
+    load_weights,
+    read_json,
+    read_prepared,
+    save_weights,
+    write_array,
+    write_csv,
+    write_json,
+)
+from pipeline.errors import run_stage
+from pipeline.integer_network import write_integer_network
+from pipeline.params import load_params
+from pipeline.quantization.export import check_exportable, chosen_quantizers, to_integer_network
+
+SEARCH = Path("models/search.json")
+
+
+def main() -> None:
+    """Run the stage in the working directory."""
+    params = load_params()
+    quantizers = chosen_quantizers(read_json(SEARCH), str(SEARCH))
+    check_exportable(params.train.cell, quantizers)
+    prepared = read_prepared(Path("data/prepared.h5"))
+
+    # TensorFlow takes seconds to load: only once parameters and data are known good.
+    from pipeline.quantization.cost import CostModel
+    from pipeline.quantization.energy import float_network
+    from pipeline.quantization.finetuning import finetune, finetune_metrics
+    from pipeline.quantization.trial import QatTrainer
+    from pipeline.rnn.fitting import WindowData
+    from pipeline.rnn.network import float_weight_shapes
+
+    cell, units, length = params.train.cell, params.train.units, prepared.train.window_length
+    scale_gev = prepared.train.et_scale_gev
+    weights = load_weights(
+        Path("models/float.weights.h5"), float_weight_shapes(cell, units, length)
+    )
+    trainer = QatTrainer(
+        cell,
+        units,
+        WindowData.from_split(prepared.train),
+        WindowData.from_split(prepared.validation),
+        params.train.strategy,
+    )
+    tuned = finetune(
+        trainer, quantizers, weights, params.finetune, WindowData.from_split(prepared.test)
+    )
+    network = to_integer_network(tuned.weights, quantizers, length, scale_gev)
+    costs = CostModel(float_network(cell, units, length), params.energy, "energy")
+    texts = {tensor: quantizer.text for tensor, quantizer in quantizers.items()}
+
+    save_weights(Path("models/quantized.weights.h5"), tuned.weights)
+    write_json(Path("models/quantized.json"), {"cell": cell, "units": units, "quantizers": texts})
+    write_integer_network(Path("models/integer.json"), network)
+    write_array(Path("data/quantized_test.npy"), tuned.test_output)
+    write_csv(Path("metrics/plots/finetune.csv"), tuned.fit.table(scale_gev))
+    write_json(Path("metrics/finetune.json"), finetune_metrics(tuned, quantizers, costs, scale_gev))
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,111 @@
+"""Quantization-aware training of the chosen network, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from pipeline.artifacts import F32
+from pipeline.errors import PipelineError
+from pipeline.params import FinetuneParams
+from pipeline.quantization.cost import CostModel
+from pipeline.quantization.network import freeze
+from pipeline.quantization.quantizers import Quantizer
+from pipeline.quantization.trial import QatSettings, QatTrainer
+from pipeline.rnn.fitting import FitResult, WindowData, WindowFitter, rmse_mev
+from pipeline.rnn.network import get_weights, set_weights
+
+_PJ_PER_NJ = 1000.0
+
+
+class FinetuneError(PipelineError):
+    """The chosen network cannot be fine-tuned with these parameters."""
+
+
+@dataclass(frozen=True)
+class FinetunedNetwork:
+    """A frozen quantized network.
+
+    Attributes
+    ----------
+    weights
+        By ``layer/tensor``, on their quantisers' grids.
+    validation_loss, float_loss
+        Mean squared errors on validation data in scaled units: of the frozen
+        network, and of the float network it started from.
+    test_output
+        QKeras' output for every test window, float32 (n_windows,), scaled.
+    fit
+        The loss curve.
+    """
+
+    weights: dict[str, F32]
+    validation_loss: float
+    float_loss: float
+    test_output: F32
+    fit: FitResult
+
+
+def finetune(
+    trainer: QatTrainer,
+    quantizers: Mapping[str, Quantizer],
+    float_weights: Mapping[str, F32],
+    params: FinetuneParams,
+    test: WindowData,
+) -> FinetunedNetwork:
+    """Train from the float weights, freeze, and predict the test windows.
+
+    Raises
+    ------
+    FinetuneError
+        If training kills the network or diverges.
+    """
+    settings = QatSettings(
+        epochs=params.epochs,
+        batch_size=params.batch_size,
+        learning_rate=params.learning_rate,
+        seed=params.seed,
+    )
+    try:
+        result = trainer.fit(quantizers, float_weights, settings, "finetune")
+    except FloatingPointError as error:
+        raise FinetuneError(f"finetune.learning_rate: {params.learning_rate}: {error}") from error
+    if result.dead:
+        raise FinetuneError(
+            "finetune: the quantized network is dead after one epoch; choose finer quantisers "
+            "(search.limit) or a lower finetune.learning_rate"
+        )
+    model = trainer.build(quantizers)
+    set_weights(model, result.weights)
+    freeze(model)
+    fitter = WindowFitter(model, tf.keras.optimizers.Adam(), trainer.strategy)
+    return FinetunedNetwork(
+        weights=get_weights(model),
+        validation_loss=fitter.mean_squared_error(trainer.validation),
+        float_loss=trainer.validation_loss({}, float_weights),
+        test_output=fitter.predict(test),
+        fit=result.fit,
+    )
+
+
+def finetune_metrics(
+    tuned: FinetunedNetwork,
+    quantizers: Mapping[str, Quantizer],
+    costs: CostModel,
+    et_scale_gev: float,
+) -> dict[str, object]:
+    """Return the content of ``metrics/finetune.json``."""
+    _, energy, weight_bits = costs.trial(quantizers)
+    rmse = rmse_mev(tuned.validation_loss, et_scale_gev)
+    return {
+        "validation_rmse_mev": rmse,
+        "rmse_ratio_to_float": rmse / rmse_mev(tuned.float_loss, et_scale_gev),
+        "energy_nj": energy / _PJ_PER_NJ,
+        "weight_bits": weight_bits,
+        "epochs": tuned.fit.epochs,
+        "bits": {
+            tensor.replace("/", "_"): quantizer.bits for tensor, quantizer in quantizers.items()
+        },
+    }

@@ -1,0 +1,59 @@
+"""Where an unfinished search keeps its trials, and when they may be used again.
+
+The state lives outside DVC's outputs, which DVC deletes before a stage runs.
+Its directory is named after everything that a trial depends on, so trials of
+other data, other float weights or other settings are never reused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+STATE_ROOT = Path(".search")
+_BLOCK_BYTES = 1 << 20
+
+
+def state_directory(inputs: Sequence[Path], settings: Mapping[str, Any]) -> Path:
+    """Return the state directory of a search.
+
+    Parameters
+    ----------
+    inputs
+        Files that trials depend on; their content is hashed.
+    settings
+        Parameters that trials depend on, as JSON values.
+    """
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for path in inputs:
+        with path.open("rb") as handle:
+            while block := handle.read(_BLOCK_BYTES):
+                digest.update(block)
+    return STATE_ROOT / digest.hexdigest()[:16]
+
+
+def set_aside_if_broken(directory: Path) -> None:
+    """Rename a state that cannot be read, with a warning on stderr; nothing is deleted."""
+    for file in sorted([*directory.glob("*.json"), *directory.glob("trial_*/trial.json")]):
+        try:
+            json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            number = sum(1 for _ in directory.parent.glob(f"{directory.name}.broken*"))
+            target = directory.with_name(f"{directory.name}.broken{number}")
+            directory.rename(target)
+            print(
+                f"warning: {file}: not readable; the search starts anew and its old state "
+                f"is kept in {target}",
+                file=sys.stderr,
+            )
+            return
+
+
+def discard(directory: Path) -> None:
+    """Delete the state of a finished search: its result is ``models/search.json``."""
+    shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,166 @@
+"""One trial: a quantized network trained from the float weights, scored, remembered."""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from pipeline.artifacts import F32
+from pipeline.quantization.network import build_quantized_network
+from pipeline.quantization.quantizers import Quantizer
+from pipeline.rnn.fitting import FitResult, WindowData, WindowFitter
+from pipeline.rnn.network import get_weights, set_weights
+from pipeline.rnn.runtime import make_strategy, seed_everything
+from pipeline.rnn.training import DeadNetworkGuard, KeepBest, dead_loss
+
+
+@dataclass(frozen=True)
+class QatSettings:
+    """How a quantized network is trained: Adam, the rate falling to 0 along a cosine."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class QatResult:
+    """A trained quantized network: best weights by ``layer/tensor`` and the loss curve."""
+
+    weights: dict[str, F32]
+    validation_loss: float
+    fit: FitResult
+    dead: bool
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """What ``models/search.json`` keeps of one completed trial."""
+
+    trial: str
+    quantizers: dict[str, str]
+    seed: int
+    epochs: int
+    score: float
+    quality: float
+    delta: float
+    cost: float
+    energy_nj: float
+    weight_bits: float
+    validation_rmse_mev: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+
+class QatTrainer:
+    """Trains quantized networks of one architecture on one data set.
+
+    Parameters
+    ----------
+    cell, units
+        The network, as in `build_float_network`.
+    train, validation
+        Data on the device, shared by all trainings.
+    strategy
+        Name of the `tf.distribute` strategy, ``train.strategy``.
+    """
+
+    def __init__(
+        self, cell: str, units: int, train: WindowData, validation: WindowData, strategy: str
+    ) -> None:
+        self.cell = cell
+        self.units = units
+        self.train = train
+        self.validation = validation
+        self.strategy = make_strategy(strategy)
+
+    def build(self, quantizers: Mapping[str, Quantizer]) -> tf.keras.Model:
+        """Build the network with these quantisers; weights are fresh."""
+        with self.strategy.scope():
+            return build_quantized_network(
+                self.cell, self.units, self.train.window_length, quantizers
+            )
+
+    def fit(
+        self,
+        quantizers: Mapping[str, Quantizer],
+        initial_weights: Mapping[str, F32] | None,
+        settings: QatSettings,
+        description: str,
+    ) -> QatResult:
+        """Train a network with these quantisers.
+
+        Parameters
+        ----------
+        quantizers
+            By tensor, see `quantized_tensors`.
+        initial_weights
+            Where to start from; None starts from new random weights.
+        settings
+            Epochs, batch, rate and seed.
+        description
+            Label of the progress bar.
+
+        Raises
+        ------
+        FloatingPointError
+            If the loss stops being finite.
+        """
+        # Keras keeps every graph it has built: without this, memory grows by the trial.
+        tf.keras.backend.clear_session()
+        gc.collect()
+        seed_everything(settings.seed)
+        model = self.build(quantizers)
+        if initial_weights is not None:
+            set_weights(model, initial_weights)
+        with self.strategy.scope():
+            optimizer = tf.keras.optimizers.Adam(settings.learning_rate)
+        fitter = WindowFitter(model, optimizer, self.strategy)
+        guard = DeadNetworkGuard(dead_loss(self.validation))
+        fit = fitter.fit(
+            self.train,
+            self.validation,
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            seed=settings.seed,
+            callbacks=[guard, cosine_decay(settings), KeepBest()],
+            description=description,
+        )
+        return QatResult(
+            weights=get_weights(model),
+            validation_loss=fitter.mean_squared_error(self.validation),
+            fit=fit,
+            dead=guard.dead,
+        )
+
+    def validation_loss(
+        self, quantizers: Mapping[str, Quantizer], weights: Mapping[str, F32]
+    ) -> float:
+        """Return the validation loss of given weights, trained or not."""
+        model = self.build(quantizers)
+        set_weights(model, weights)
+        fitter = WindowFitter(model, tf.keras.optimizers.Adam(), self.strategy)
+        return fitter.mean_squared_error(self.validation)
+
+
+def cosine_decay(settings: QatSettings) -> Any:
+    """Return a callback that lowers the learning rate to 0 along half a cosine.
+
+    The weights of a coarse network keep hopping between grid points at a
+    constant rate; they settle only as it vanishes.
+    """
+
+    def rate(epoch: int, _: float) -> float:
+        progress = epoch / settings.epochs
+        return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+
+    schedule: Callable[[int, float], float] = rate
+    return tf.keras.callbacks.LearningRateScheduler(schedule)

@@ -1,0 +1,49 @@
+"""Stage ``train``: fit the float network on the prepared windows.
+
+Reads data/prepared.h5; writes models/float.weights.h5, data/float_test.npy
+(the network's output on the test windows, scaled), metrics/train.json and the
+loss curve metrics/plots/train.csv.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.artifacts import read_prepared, save_weights, write_array, write_csv, write_json
+from pipeline.errors import run_stage
+from pipeline.params import load_params
+
+
+def main() -> None:
+    """Run the stage in the working directory."""
+    params = load_params()
+    prepared = read_prepared(Path("data/prepared.h5"))
+    from pipeline.rnn.fitting import (
+        WindowData,
+        rmse_mev,
+    )  # TensorFlow only once the input is known good
+    from pipeline.rnn.training import train_float
+
+    trained = train_float(
+        params.train,
+        WindowData.from_split(prepared.train),
+        WindowData.from_split(prepared.validation),
+        WindowData.from_split(prepared.test),
+    )
+    scale_gev = prepared.train.et_scale_gev
+    save_weights(Path("models/float.weights.h5"), trained.weights)
+    write_array(Path("data/float_test.npy"), trained.test_output)
+    write_csv(Path("metrics/plots/train.csv"), trained.fit.table(scale_gev))
+    write_json(
+        Path("metrics/train.json"),
+        {
+            "validation_rmse_mev": rmse_mev(trained.validation_loss, scale_gev),
+            "epochs": trained.fit.epochs,
+            "restarts": trained.restarts,
+            "parameters": sum(weight.size for weight in trained.weights.values()),
+        },
+    )
+
+
+if __name__ == "__main__":
+    run_stage(main)
