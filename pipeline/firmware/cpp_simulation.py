@@ -139,7 +139,7 @@ def compile_project(directory: Path, length: int, project_name: str) -> Path:
     library = directory / f"{project_name}.so"
     sources = [f"firmware/{project_name}.cpp", loop.name]
     done = subprocess.run(
-        [require_compiler(), *FLAGS, *sources, "-o", library.name],
+        [require_compiler(), *FLAGS, f"-DWEIGHTS_DIR=\"{directory}/firmware/weights\"", *sources, "-o", library.name],
         cwd=directory,
         capture_output=True,
         text=True,

@@ -130,7 +130,7 @@ def _convert(graph: HlsGraph, options: HlsOptions, directory: Path, trace: bool)
         clock_period=options.clock_period_ns,
         clock_uncertainty=f"{options.clock_uncertainty_percent:g}%",
         io_type="io_parallel",
-        write_weights_txt=False,  # weights in the headers: the library opens no file
+        write_weights_txt=True,
         write_tar=False,
     )
     config["HLSConfig"] = {
