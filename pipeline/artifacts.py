@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -181,20 +181,73 @@ class Prepared:
     test: Split
 
 
+@dataclass(frozen=True)
+class Geometry:
+    """Windows and scale that all splits share; see `Split`."""
+
+    window_length: int
+    target_lag: int
+    et_scale_gev: float
+
+
+@dataclass(frozen=True)
+class SplitStream:
+    """A split to be written piece by piece: its length and its consecutive pieces.
+
+    A piece holds the sequences in the order of `SEQUENCES`, ``(n,)`` each, GeV.
+    """
+
+    n_bc: int
+    pieces: Iterable[Sequence[F32]]
+
+
 def write_prepared(path: Path, prepared: Prepared) -> None:
-    """Write ``data/prepared.h5``: contiguous, uncompressed, so that it can be mapped."""
-    geometry = prepared.train
+    """Write ``data/prepared.h5`` from sequences in memory; see `stream_prepared`."""
+    first = prepared.train
+    geometry = Geometry(first.window_length, first.target_lag, first.et_scale_gev)
+    splits = {name: getattr(prepared, name) for name in SPLITS}
+    stream_prepared(
+        path,
+        geometry,
+        {
+            name: SplitStream(split.n_bc, [[getattr(split, field) for field in SEQUENCES]])
+            for name, split in splits.items()
+        },
+    )
+
+
+def stream_prepared(path: Path, geometry: Geometry, splits: Mapping[str, SplitStream]) -> None:
+    """Write ``data/prepared.h5``: contiguous, uncompressed, so that it can be mapped.
+
+    Memory holds one piece at a time; the bytes do not depend on how a split is cut.
+
+    Raises
+    ------
+    ArtifactError
+        If the pieces of a split do not add up to its length.
+    """
     with replacing(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
-        file.attrs["window_length"] = geometry.window_length
-        file.attrs["target_lag"] = geometry.target_lag
-        file.attrs["et_scale_gev"] = geometry.et_scale_gev
+        file.attrs.update(asdict(geometry))
         for name in SPLITS:
-            split: Split = getattr(prepared, name)
-            for sequence in SEQUENCES:
-                dataset = file.create_dataset(
-                    f"{name}/{sequence}", data=np.asarray(getattr(split, sequence), np.float32)
-                )
-                dataset.attrs["unit"] = "GeV"
+            _write_split(path, file, name, splits[name])
+
+
+def _write_split(path: Path, file: h5py.File, name: str, split: SplitStream) -> None:
+    datasets = [
+        file.create_dataset(f"{name}/{field}", (split.n_bc,), np.float32) for field in SEQUENCES
+    ]
+    for dataset in datasets:
+        dataset.attrs["unit"] = "GeV"
+    written = 0
+    for piece in split.pieces:
+        stop = written + len(piece[0])
+        if stop > split.n_bc:
+            raise ArtifactError(f"{path}: {name}: expected {split.n_bc} BCs, found more")
+        for dataset, values in zip(datasets, piece, strict=True):
+            dataset[written:stop] = values
+        written = stop
+    if written != split.n_bc:
+        raise ArtifactError(f"{path}: {name}: expected {split.n_bc} BCs, found {written}")
 
 
 def read_prepared(path: Path) -> Prepared:

@@ -58,6 +58,12 @@ class BunchTrainParams(Section):
     filled_bc: int = Field(ge=0)
     empty_bc: int = Field(ge=0)
 
+    @model_validator(mode="after")
+    def _flat(self) -> Self:
+        if self.filled_bc == 0 and self.empty_bc > 0:
+            raise ValueError("empty_bc must be 0 where filled_bc is 0 (every BC is filled)")
+        return self
+
 
 class SignalParams(Section):
     """Injected deposits with random gap and random energy."""
@@ -79,6 +85,12 @@ class AdcParams(Section):
     lsb_mev: float = Field(gt=0)
     bits: int = Field(ge=2, le=24)
     pedestal_counts: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _pedestal_fits(self) -> Self:
+        if self.pedestal_counts >= 2**self.bits:
+            raise ValueError("pedestal_counts must stay below 2^bits")
+        return self
 
 
 class OptimalFilterParams(Section):

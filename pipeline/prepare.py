@@ -1,0 +1,43 @@
+"""Stage `prepare`: validate a sequence file, split it, describe it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.artifacts import Geometry, SplitStream, stream_prepared, write_json
+from pipeline.detector.sequence_file import open_sequences
+from pipeline.detector.summary import summarise
+from pipeline.detector.windows import split_bounds
+from pipeline.errors import run_stage
+from pipeline.params import load_params
+
+PREPARED = Path("data/prepared.h5")
+METRICS = Path("metrics/data.json")
+
+
+def main() -> None:
+    """Turn the file named in ``params.yaml`` into three splits and ``metrics/data.json``."""
+    params = load_params()
+    settings = params.prepare
+    with open_sequences(Path(params.data.file)) as source:
+        bounds = split_bounds(
+            source.n_bc,
+            settings.window_length,
+            settings.train_fraction,
+            settings.validation_fraction,
+        )
+        summary = summarise(source.chunks())
+        streams = {
+            name: SplitStream(stop - start, source.chunks(start, stop))
+            for name, (start, stop) in bounds.bc_ranges(settings.window_length).items()
+        }
+        geometry = Geometry(settings.window_length, settings.target_lag, settings.et_scale_gev)
+        stream_prepared(PREPARED, geometry, streams)
+    write_json(
+        METRICS,
+        summary.metrics() | {"windows": {name: split.n_windows for name, split in bounds.items()}},
+    )
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,32 @@
+"""Stage `simulate`: write a sequence of samples, truth and optimal-filter results."""
+
+from __future__ import annotations
+
+from math import ceil
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pipeline.detector.generator import generate
+from pipeline.detector.sequence_file import write_sequences
+from pipeline.errors import run_stage
+from pipeline.params import load_params
+
+SIMULATED = Path("data/raw/simulated.h5")
+
+
+def main() -> None:
+    """Run the generator with the `simulate` section of ``params.yaml``."""
+    params = load_params().simulate
+    chunks = tqdm(
+        generate(params),
+        desc="simulate",
+        total=ceil(params.n_bc / params.chunk_bc),
+        unit="chunk",
+        disable=None,  # quiet unless a terminal watches
+    )
+    write_sequences(SIMULATED, params.n_bc, chunks)
+
+
+if __name__ == "__main__":
+    run_stage(main)
