@@ -1,0 +1,65 @@
+"""Stage `evaluate`: how good every reconstruction is, as numbers, tables and figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.artifacts import read_prepared, write_json, write_text
+from pipeline.errors import run_stage
+from pipeline.evaluation import plots, sample, tables
+from pipeline.evaluation.predictions import read_predictions
+from pipeline.evaluation.style import drawing, save_png
+from pipeline.params import load_params
+
+PREPARED = Path("data/prepared.h5")
+PREDICTIONS = {
+    "float": Path("data/float_test.npy"),
+    "quantized": Path("data/quantized_test.npy"),
+    "firmware": Path("data/firmware_test.npy"),
+}
+METRICS = Path("metrics/evaluate.json")
+TABLE = Path("metrics/evaluate.md")
+PLOTS = Path("metrics/plots")
+
+
+def main() -> None:
+    """Compare optimal filter, float and quantized network and firmware with the truth."""
+    params = load_params()
+    evaluate = params.evaluate
+    label = evaluate.label.replace("{mu}", f"{params.simulate.pileup.mean_interactions:g}")
+    split = read_prepared(PREPARED).test
+    predictions = {
+        name: read_predictions(path, split.n_windows) for name, path in PREDICTIONS.items()
+    }
+    test = sample.assemble(split, predictions, evaluate)
+    metrics = tables.metrics(test)
+    response = sample.response_profiles(test, evaluate.response_bin_mev)
+    gap = sample.gap_profiles(test)
+
+    write_json(METRICS, metrics)
+    write_text(TABLE, tables.markdown(test, metrics, label))
+    write_text(PLOTS / "resolution_by_class.csv", tables.by_class_csv(test, metrics))
+    write_text(PLOTS / "residuals.csv", tables.residuals_csv(test, evaluate))
+    write_text(PLOTS / "response.csv", tables.response_csv(response))
+
+    high = test.energy_class("high")
+    start, length = evaluate.stretch_start_bc, evaluate.stretch_length_bc
+    with drawing():
+        figures = {
+            "residuals_all": plots.residual_distribution(
+                test, test.energy_class("all"), metrics, evaluate, label
+            ),
+            "residuals_high": plots.residual_distribution(test, high, metrics, evaluate, label),
+            "resolution_by_class": plots.resolution_by_class(test, metrics, label),
+            "resolution_by_gap": plots.resolution_by_gap(
+                gap, evaluate.gap_edges_bc, high.title, label
+            ),
+            "response": plots.response(response, label),
+            "stretch": plots.stretch(test, start, length, label),
+        }
+        for name, figure in figures.items():
+            save_png(figure, PLOTS / "evaluate" / f"{name}.png")
+
+
+if __name__ == "__main__":
+    run_stage(main)
