@@ -228,6 +228,17 @@ class FinetuneParams(Section):
     learning_rate: float = Field(gt=0)
 
 
+class SynthesizeParams(Section):
+    """The HLS project and how exact it must be; see `pipeline.firmware`."""
+
+    backend: Literal["Vitis", "Vivado"]
+    part: str = Field(pattern=r"\A[A-Za-z0-9_.-]+\z")
+    clock_period_ns: float = Field(gt=0)
+    clock_uncertainty_percent: float = Field(ge=0, lt=100)
+    project_name: str = Field(pattern=r"\A[A-Za-z_][A-Za-z0-9_]*\z")
+    max_mismatch_mev: float = Field(ge=0)
+
+
 class Params(Section):
     """The whole of ``params.yaml``."""
 
@@ -238,6 +249,7 @@ class Params(Section):
     energy: EnergyParams
     search: SearchParams
     finetune: FinetuneParams
+    synthesize: SynthesizeParams
     evaluate: EvaluateParams
 
 

@@ -11,7 +11,7 @@ import ctypes
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,8 +28,23 @@ CHUNK_WINDOWS = 20_000
 
 Progress = Callable[[int], object]
 
+# The trace variables are declared by hls4ml's helpers and defined by its own bridge,
+# which is not compiled here.
 _LOOP = """\
 #include "firmware/{project}.h"
+#include <map>
+#include <string>
+
+namespace nnet {{
+bool trace_enabled = false;
+std::map<std::string, void *> *trace_outputs = new std::map<std::string, void *>;
+size_t trace_type_size = sizeof(double);
+}}
+
+extern "C" void trace_layer(const char *name, double *values) {{
+    nnet::trace_enabled = true;
+    (*nnet::trace_outputs)[name] = values;
+}}
 
 extern "C" void evaluate_windows(const double *windows, double *outputs, long n) {{
     for (long i = 0; i < n; i++) {{
@@ -62,9 +77,13 @@ class CppSimulation:
     def __init__(self, library: Path, length: int) -> None:
         self._length = length
         array = np.ctypeslib.ndpointer(np.float64, flags="C_CONTIGUOUS")
-        self._evaluate = ctypes.CDLL(str(library)).evaluate_windows
+        loaded = ctypes.CDLL(str(library))
+        self._evaluate = loaded.evaluate_windows
         self._evaluate.argtypes = [array, array, ctypes.c_long]
         self._evaluate.restype = None
+        self._trace_layer = loaded.trace_layer
+        self._trace_layer.argtypes = [ctypes.c_char_p, array]
+        self._trace_layer.restype = None
 
     def evaluate(self, windows_et_scaled: Real, progress: Progress | None = None) -> F64:
         """Evaluate float windows (n, length) to float64 (n,), both E_T / ``et_scale_gev``.
@@ -95,6 +114,40 @@ class CppSimulation:
             if progress is not None:
                 progress(len(part))
         return result
+
+    def trace(self, window: Real, sizes: Mapping[str, int]) -> dict[str, F64]:
+        """Evaluate one window (1, length); return the layers' outputs, float64 (1, size).
+
+        The project must have been written with ``trace=True``. `sizes` gives the
+        outputs of each layer; every traced layer must be in it.
+        """
+        buffers = {name: np.empty(size) for name, size in sizes.items()}
+        for name, values in buffers.items():
+            self._trace_layer(name.encode(), values)
+        self.evaluate(window)
+        return {name: values.copy()[None, :] for name, values in buffers.items()}
+
+
+def trace(network: IntegerNetwork, options: HlsOptions, window: Real) -> dict[str, F64]:
+    """Simulate one window (1, length) with every layer's output saved.
+
+    Writes and compiles a project of its own, in a temporary directory.
+
+    Returns
+    -------
+    float64 (1, units) by the names of `pipeline.firmware.golden.trace`.
+    """
+    require_compiler()
+    with tempfile.TemporaryDirectory(prefix="cpp-trace-") as temporary:
+        project = Path(temporary) / "traced"
+        graph = write_project(network, options, project, trace=True)
+        with simulation(project, network, options) as simulated:
+            found = simulated.trace(window, graph.sizes)
+    return {
+        golden_name: found[name]
+        for name, golden_name in graph.golden_names.items()
+        if name in found
+    }
 
 
 def require_compiler() -> str:
@@ -139,7 +192,14 @@ def compile_project(directory: Path, length: int, project_name: str) -> Path:
     library = directory / f"{project_name}.so"
     sources = [f"firmware/{project_name}.cpp", loop.name]
     done = subprocess.run(
-        [require_compiler(), *FLAGS, f"-DWEIGHTS_DIR=\"{directory}/firmware/weights\"", *sources, "-o", library.name],
+        [
+            require_compiler(),
+            *FLAGS,
+            f'-DWEIGHTS_DIR="{directory}/firmware/weights"',
+            *sources,
+            "-o",
+            library.name,
+        ],
         cwd=directory,
         capture_output=True,
         text=True,

@@ -53,12 +53,15 @@ class HlsGraph:
         hls4ml's layer dictionaries, input first, output last.
     precisions
         Per layer: ``result`` and, for Dense, ``weight``, ``bias``, ``accum``.
+    sizes
+        Per layer but the input: number of outputs.
     golden_names
         Per layer with an own tensor: the name in `pipeline.firmware.golden.trace`.
     """
 
     layers: list[dict[str, Any]]
     precisions: dict[str, dict[str, FixedPointType]]
+    sizes: dict[str, int]
     golden_names: dict[str, str]
 
 
@@ -72,7 +75,7 @@ def build_graph(network: IntegerNetwork) -> HlsGraph:
         doubles, or a sum may overflow int64.
     """
     widths = {accumulator.name: accumulator for accumulator in accumulators(network)}
-    graph = HlsGraph([], {}, {INPUT: "input"})
+    graph = HlsGraph([], {}, {}, {INPUT: "input"})
     graph.layers.append(
         {"class_name": "InputLayer", "name": INPUT, "input_shape": [network.window_length]}
     )
@@ -156,6 +159,7 @@ def _add_state(graph: HlsGraph, network: IntegerNetwork, step: int, hidden: str)
             }
         )
         graph.precisions[state] = {"result": rnn.state}
+        graph.sizes[state] = rnn.bias.array.size
         graph.golden_names[state] = f"{rnn.name}.step{step}.state"
     joined = f"join{step + 1}"
     graph.layers.append(
@@ -167,6 +171,7 @@ def _add_state(graph: HlsGraph, network: IntegerNetwork, step: int, hidden: str)
             "op": "concatenate1d",
         }
     )
+    graph.sizes[joined] = network.window_length + rnn.bias.array.size
     graph.precisions[joined] = {"result": _common_type(network.input, rnn.state)}
     return joined
 
@@ -193,6 +198,7 @@ def _add_dense(
             "bias_quantizer": None,
         }
     )
+    graph.sizes[name] = kernel.shape[1]
     graph.precisions[name] = {
         "weight": exact_type(kernel),
         "bias": exact_type(bias),

@@ -116,6 +116,28 @@ def write_project(
     return graph
 
 
+@contextmanager
+def replacing_directory(path: Path) -> Iterator[Path]:
+    """Yield a new directory beside `path`; it takes the place of `path` if the block succeeds.
+
+    A killed process leaves the old directory, the new one, or neither with the
+    old one beside it as ``<name>.old.tmp``; never a mixture.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new, old = path.with_name(path.name + ".tmp"), path.with_name(path.name + ".old.tmp")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    try:
+        yield new
+        shutil.rmtree(old, ignore_errors=True)
+        if path.exists():
+            path.rename(old)
+        new.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
 def _convert(graph: HlsGraph, options: HlsOptions, directory: Path, trace: bool) -> Any:
     """hls4ml's ModelGraph with every precision set, and checked, explicitly."""
     refuse_recurrent(graph.layers)
@@ -130,7 +152,7 @@ def _convert(graph: HlsGraph, options: HlsOptions, directory: Path, trace: bool)
         clock_period=options.clock_period_ns,
         clock_uncertainty=f"{options.clock_uncertainty_percent:g}%",
         io_type="io_parallel",
-        write_weights_txt=True,
+        write_weights_txt=True,  # read by C++ simulation: compiles much faster than headers
         write_tar=False,
     )
     config["HLSConfig"] = {
@@ -138,7 +160,6 @@ def _convert(graph: HlsGraph, options: HlsOptions, directory: Path, trace: bool)
             "Precision": {"default": _SENTINEL},
             "ReuseFactor": 1,
             "Strategy": "Latency",
-            "TraceOutput": trace,
         },
         "LayerName": {
             name: {
@@ -149,6 +170,7 @@ def _convert(graph: HlsGraph, options: HlsOptions, directory: Path, trace: bool)
         },
     }
     config["Stamp"] = STAMP
+    config["TraceOutput"] = trace
     model = ModelGraph.from_layer_list(config, [dict(layer) for layer in graph.layers])
     model.apply_flow(model.config.backend.get_default_flow())
     _check(model, graph)

@@ -1,0 +1,158 @@
+"""QKeras, the golden model and the C++ simulation must agree on every window."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.artifacts import F32, Split
+from pipeline.errors import PipelineError
+from pipeline.firmware import cpp_simulation, golden
+from pipeline.firmware.accumulators import Accumulator
+from pipeline.firmware.compare import Comparison, compare, name_tensor, require_agreement
+from pipeline.firmware.cpp_simulation import Progress
+from pipeline.firmware.fixed_point import F64
+from pipeline.firmware.hls_project import HlsOptions
+from pipeline.integer_network import IntegerNetwork
+
+QKERAS = "qkeras"
+GOLDEN = "golden"
+
+VENDOR_TOOLS = ("vitis-run", "vitis_hls", "vivado_hls", "vivado")
+
+
+class GeometryError(PipelineError):
+    """A network that was made for other windows."""
+
+
+def scaled_samples(network: IntegerNetwork, split: Split) -> F32:
+    """Scale the samples of a split: float32 (n_bc,), E_T / ``et_scale_gev``.
+
+    The division is done in float32, as in training.
+
+    Raises
+    ------
+    GeometryError
+        If the network was made for another window length or scale.
+    """
+    for name in ("window_length", "et_scale_gev"):
+        wanted, found = getattr(network, name), getattr(split, name)
+        if wanted != found:
+            raise GeometryError(f"{name}: the network has {wanted}, the prepared data {found}")
+    scaled: F32 = (split.dig_et_gev / np.float32(split.et_scale_gev)).astype(np.float32)
+    return scaled
+
+
+def check_golden(
+    network: IntegerNetwork, windows: F32, quantized: F32, allowed_mev: float
+) -> tuple[F64, Comparison]:
+    """Compare the golden model with QKeras.
+
+    Parameters
+    ----------
+    network
+        The network as integers.
+    windows
+        float32 (n, window_length), scaled.
+    quantized
+        QKeras' outputs, float32 (n,), scaled.
+    allowed_mev
+        Largest difference that passes; above 0 only where float32 cannot hold
+        QKeras' own sums.
+
+    Returns
+    -------
+    The golden outputs, float64 (n,), scaled, and the comparison.
+
+    Raises
+    ------
+    MismatchError
+        Naming window and tensor, and, where one is too wide, the sum that
+        float32 cannot hold.
+    """
+    outputs = golden.evaluate(network, windows)
+    comparison = compare(network, (QKERAS, quantized), (GOLDEN, outputs))
+    where = ""
+    if comparison.first_window is not None:
+        first = slice(comparison.first_window, comparison.first_window + 1)
+        traced = golden.trace(network, windows[first])
+        output = next(reversed(traced))
+        at_hand = {output: quantized[first, None].astype(np.float64)}
+        where = f"{name_tensor(traced, QKERAS, at_hand)}; {_float32_hint(network)}"
+    require_agreement(comparison, allowed_mev, where)
+    return outputs, comparison
+
+
+def check_simulation(
+    network: IntegerNetwork,
+    windows: F32,
+    golden_outputs: F64,
+    project: Path,
+    options: HlsOptions,
+    progress: Progress | None = None,
+) -> tuple[F64, Comparison]:
+    """Compare the C++ simulation of a project with the golden model; they must be equal.
+
+    Parameters
+    ----------
+    network, windows
+        As for `check_golden`.
+    golden_outputs
+        float64 (n,), scaled.
+    project, options
+        What `pipeline.firmware.hls_project.write_project` wrote, and for what.
+    progress
+        Called with the number of further windows done.
+
+    Returns
+    -------
+    The simulated outputs, float64 (n,), scaled, and the comparison.
+
+    Raises
+    ------
+    MismatchError
+        Naming window and tensor. The tensor comes from a second simulation,
+        of a traced project of the same network.
+    """
+    with cpp_simulation.simulation(project, network, options) as simulated:
+        outputs = simulated.evaluate(windows, progress)
+    comparison = compare(network, (GOLDEN, golden_outputs), (options.backend.lower(), outputs))
+    where = ""
+    if comparison.first_window is not None:
+        first = windows[comparison.first_window : comparison.first_window + 1]
+        traced = cpp_simulation.trace(network, options, first)
+        where = name_tensor(golden.trace(network, first), comparison.found, traced)
+    require_agreement(comparison, 0.0, where)
+    return outputs, comparison
+
+
+def firmware_metrics(
+    found: Sequence[Accumulator], comparisons: Sequence[Comparison]
+) -> dict[str, object]:
+    """Content of ``metrics/firmware.json``; ``float32_exact`` is 1 or 0."""
+    return {
+        **{comparison.found: comparison.metrics() for comparison in comparisons},
+        "accumulator_bits": golden.widest_by_layer(found),
+        "float32_exact": int(all(accumulator.float32_exact for accumulator in found)),
+    }
+
+
+def vendor_tools() -> str:
+    """Say in one line which HLS compilers are on ``PATH``; nothing is run."""
+    found = [tool for tool in VENDOR_TOOLS if shutil.which(tool)]
+    if found:
+        return f"HLS compilers on PATH: {', '.join(found)} (not run by this stage)"
+    return f"no HLS compiler on PATH ({', '.join(VENDOR_TOOLS)}): no synthesis report"
+
+
+def _float32_hint(network: IntegerNetwork) -> str:
+    wide = [a for a in golden.accumulators(network) if not a.float32_exact]
+    if not wide:
+        return "float32 holds every sum of this network, so QKeras' rounding is no excuse"
+    return (
+        f"{wide[0].name} needs {wide[0].bits} bits, more than float32's 24: "
+        "QKeras itself may round there"
+    )
