@@ -10,9 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pipeline.rnn.runtime  # noqa: F401 (sets TensorFlow's log level before it loads)
-
-# isort: split
 from tensorflow.python.util import nest
 
 if not hasattr(nest, "is_sequence"):

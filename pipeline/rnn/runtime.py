@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
-from pipeline.errors import PipelineError
-
-# Read by TensorFlow's C++ side when it is first imported. At level 2 its graph
-# optimiser prints harmless internal errors; real ones reach Python as exceptions.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import tensorflow as tf
+
+from pipeline.errors import PipelineError
 
 
 class RuntimeSetupError(PipelineError):
