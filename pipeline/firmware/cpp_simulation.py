@@ -23,15 +23,15 @@ from pipeline.firmware.hls_project import HlsOptions, write_project
 from pipeline.integer_network import IntegerNetwork
 
 COMPILER = "g++"
-FLAGS = ("-std=c++14", "-O2", "-fPIC", "-shared", "-fno-gnu-unique", "-Ifirmware/ap_types")
+FLAGS = ("-std=c++14", "-O1", "-fPIC", "-shared", "-fno-gnu-unique", "-Ifirmware/ap_types")
 CHUNK_WINDOWS = 20_000
 
 Progress = Callable[[int], object]
 
-# The trace variables are declared by hls4ml's helpers and defined by its own bridge,
-# which is not compiled here.
+# One translation unit, so that the headers are parsed once. The trace variables are
+# declared by hls4ml's helpers and defined by its own bridge, which is not compiled here.
 _LOOP = """\
-#include "firmware/{project}.h"
+#include "firmware/{project}.cpp"
 #include <map>
 #include <string>
 
@@ -190,13 +190,12 @@ def compile_project(directory: Path, length: int, project_name: str) -> Path:
     loop = directory / "loop.cpp"
     loop.write_text(_LOOP.format(project=project_name, length=length))
     library = directory / f"{project_name}.so"
-    sources = [f"firmware/{project_name}.cpp", loop.name]
     done = subprocess.run(
         [
             require_compiler(),
             *FLAGS,
             f'-DWEIGHTS_DIR="{directory}/firmware/weights"',
-            *sources,
+            loop.name,
             "-o",
             library.name,
         ],
@@ -208,6 +207,6 @@ def compile_project(directory: Path, length: int, project_name: str) -> Path:
     if done.returncode != 0:
         errors = [line for line in done.stderr.splitlines() if "error" in line]
         raise CppSimulationError(
-            f"{COMPILER} failed on {sources[0]}: {(errors or [done.stderr.strip()])[0]}"
+            f"{COMPILER} failed on the project: {(errors or [done.stderr.strip()])[0]}"
         )
     return library
