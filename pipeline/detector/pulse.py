@@ -19,10 +19,13 @@ which is the textbook form (W. E. Cleland and E. G. Stern, NIM A338 (1994) 467).
 
 from __future__ import annotations
 
+from math import factorial
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import expm, solve_continuous_lyapunov
 from scipy.optimize import minimize_scalar
+from scipy.special import hyp1f1
 
 from pipeline.params import PulseParams
 
@@ -68,8 +71,11 @@ class Shaper:
     def _states(self, time_ns: ArrayLike) -> F64:
         """States after a unit impulse at t = 0, ``(..., 4)`` in 1/ns; 0 before it."""
         time = np.asarray(time_ns, dtype=np.float64)
-        propagator = expm(self._a * np.maximum(time, 0.0)[..., None, None])
-        return np.asarray((propagator @ self._b) * (time >= 0)[..., None])
+        after = np.maximum(time, 0.0)
+        slow, fast = 1 / self.preamp_time_ns, 1 / self.shaper_time_ns
+        states = [slow * np.exp(-slow * after)]
+        states += [slow * _cascade(n, fast, slow, after) for n in (1, 2, 3)]
+        return np.asarray(np.stack(states, axis=-1) * (time >= 0)[..., None])
 
     def impulse_response(self, time_ns: ArrayLike) -> F64:
         """Output after a unit impulse of current at t = 0, 1/ns."""
@@ -83,8 +89,8 @@ class Shaper:
         """Integral ``R`` of the step response from 0 to t, ns."""
         time = np.asarray(time_ns, dtype=np.float64)
         # Integrating x' = A x + b delta gives A (integral of x) = x - b for t > 0.
-        integral = np.linalg.solve(self._a, (self._states(time) - self._b)[..., None])[..., 0]
-        return np.asarray(self.shaper_time_ns * integral[..., 3] * (time >= 0))
+        integral = (self._states(time) - self._b) @ np.linalg.inv(self._a)[3]
+        return np.asarray(self.shaper_time_ns * integral * (time >= 0))
 
     def noise_autocorrelation(self, n_lags: int) -> F64:
         """Autocorrelation of white noise behind the chain, one lag a BC.
@@ -101,9 +107,29 @@ class Shaper:
             stationary covariance of the states: ``A P + P A' + b b' = 0``.
         """
         covariance = solve_continuous_lyapunov(self._a, -np.outer(self._b, self._b))
-        lags_ns = BC_SPACING_NS * np.arange(n_lags)
-        values = expm(self._a * lags_ns[:, None, None]) @ covariance @ self._c @ self._c
+        one_bc = expm(self._a * BC_SPACING_NS)
+        lagged = covariance @ self._c
+        values = np.empty(n_lags)
+        for lag in range(n_lags):
+            values[lag] = self._c @ lagged
+            lagged = one_bc @ lagged
         return np.asarray(values / values[0])
+
+
+def _cascade(n_stages: int, fast: float, slow: float, time_ns: F64) -> F64:
+    """Answer of `n_stages` equal poles behind another to an impulse, times 1 / slow.
+
+    The convolution of ``fast^n t^(n-1) / (n-1)! exp(-fast t)`` with ``exp(-slow t)`` is
+    ``(fast t)^n / n! exp(-slow t) 1F1(n; n + 1; (slow - fast) t)``. Kummer's
+    transformation keeps the last argument negative, where nothing overflows and
+    nothing cancels; equal rates (argument 0) are an ordinary case. Rates in 1/ns.
+    """
+    rise = (fast * time_ns) ** n_stages / factorial(n_stages)
+    if fast >= slow:
+        shape = np.exp(-slow * time_ns) * hyp1f1(n_stages, n_stages + 1, (slow - fast) * time_ns)
+    else:
+        shape = np.exp(-fast * time_ns) * hyp1f1(1, n_stages + 1, (fast - slow) * time_ns)
+    return np.asarray(rise * shape)
 
 
 class Pulse:

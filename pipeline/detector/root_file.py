@@ -86,7 +86,7 @@ def _values(path: Path, location: str, item: Any) -> NDArray[Any]:
         return np.asarray(item[columns[0]].array(library="np"))
     if kind.startswith("TGraph"):
         return np.asarray(item.values(axis="y"))
-    if kind.startswith(("TH1", "TProfile")) and kind != "TProfile2D":
+    if kind.startswith("TH1") or kind == "TProfile":
         return np.asarray(item.values())
     raise ArtifactError(
         f"{path}: {location}: expected a histogram, graph or tree with one column, found {kind}"
