@@ -1,0 +1,56 @@
+"""Stage `baseline`: what one inference of the network costs before the search.
+
+The float network is priced as float (fp32), as a plain 8-bit network (int8 with
+32-bit sums), and as the reference that the search compares with. The energy
+does not depend on weights, so nothing but ``params.yaml`` is read.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipeline.artifacts import write_json
+from pipeline.errors import run_stage
+from pipeline.params import EnergyParams, Params, load_params
+from pipeline.quantization.energy import (
+    NetworkDescription,
+    NetworkEnergy,
+    float_network,
+    network_energy,
+    with_reference,
+)
+
+METRICS_FILE = Path("metrics/baseline.json")
+
+
+def main() -> None:
+    """Read ``params.yaml`` and write ``metrics/baseline.json``."""
+    write_json(METRICS_FILE, baseline_metrics(load_params()))
+
+
+def baseline_metrics(params: Params) -> dict[str, Any]:
+    """Return the content of the metrics file; energies in nJ."""
+    network = float_network(params.train.cell, params.train.units, params.prepare.window_length)
+    energies = _energies(network, params.energy)
+    return {
+        "energy_nj": {name: energy.total_nj for name, energy in energies.items()},
+        "energy_nj_by_layer": {name: energy.by_layer_nj() for name, energy in energies.items()},
+        "macs": energies["reference"].macs,
+        "parameters": network.parameters,
+    }
+
+
+def _energies(network: NetworkDescription, params: EnergyParams) -> dict[str, NetworkEnergy]:
+    settings = {
+        "fp32": with_reference(params, "fp32", "fp32"),
+        "int8": with_reference(params, "int8", "int32"),
+        "reference": params,
+    }
+    return {
+        name: network_energy(network, setting, "reference") for name, setting in settings.items()
+    }
+
+
+if __name__ == "__main__":
+    run_stage(main)
