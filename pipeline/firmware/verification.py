@@ -153,6 +153,6 @@ def _float32_hint(network: IntegerNetwork) -> str:
     if not wide:
         return "float32 holds every sum of this network, so QKeras' rounding is no excuse"
     return (
-        f"{wide[0].name} needs {wide[0].bits} bits, more than float32's 24: "
+        f"{wide[0].name} needs {wide[0].bits} bits with its sign, float32 holds 25: "
         "QKeras itself may round there"
     )

@@ -1,12 +1,15 @@
 """What the stage demands: planted faults must be caught, with window and tensor."""
 
+import re
+
 import numpy as np
 import pytest
 
 from pipeline.artifacts import Split
 from pipeline.firmware import golden
 from pipeline.firmware.accumulators import accumulators
-from pipeline.firmware.compare import MismatchError
+from pipeline.firmware.compare import MismatchError, name_tensor
+from pipeline.firmware.cpp_simulation import trace
 from pipeline.firmware.hls_project import HlsOptions, write_project
 from pipeline.firmware.verification import (
     GeometryError,
@@ -50,8 +53,8 @@ def round_half_up(layers) -> None:
         (round_half_up, r"dense0\.activation"),
     ],
 )
-def test_a_fault_in_the_project_is_located(fault, tensor, tmp_path):
-    """The project is made from a network with one fault, the golden outputs without."""
+def test_a_fault_is_caught_and_located(fault, tensor):
+    """One evaluator runs a network with one fault, the golden model the right one."""
     faulty = changed(NETWORK, fault)
     expected = golden.evaluate(NETWORK, WINDOWS)
     simulated = golden.evaluate(faulty, WINDOWS)
@@ -59,13 +62,9 @@ def test_a_fault_in_the_project_is_located(fault, tensor, tmp_path):
     with pytest.raises(MismatchError, match=f"first in window {window}:"):
         check_golden(NETWORK, WINDOWS, simulated.astype(np.float32), 0.0)
 
-    from pipeline.firmware.compare import name_tensor
-    from pipeline.firmware.cpp_simulation import trace
-
     one = WINDOWS[window : window + 1]
     sentence = name_tensor(golden.trace(NETWORK, one), "vitis", trace(faulty, OPTIONS, one))
-    with pytest.raises(AssertionError, match=tensor):
-        raise AssertionError(sentence)
+    assert re.search(tensor, sentence)
 
 
 def test_a_project_of_another_network_fails_the_stage(tmp_path):
@@ -93,7 +92,9 @@ def test_float32_is_blamed_only_where_it_may_be():
     with pytest.raises(MismatchError, match="float32 holds every sum"):
         check_golden(NETWORK, WINDOWS, wrong, 0.0)
     wide = random_network(3, 3, 3, recurrent=fixed(24, 1))
-    with pytest.raises(MismatchError, match=r"rnn\.step1 needs \d+ bits, more than float32's 24"):
+    with pytest.raises(
+        MismatchError, match=r"rnn\.step1 needs \d+ bits with its sign, float32 holds 25"
+    ):
         check_golden(wide, WINDOWS, wrong, 0.0)
 
 

@@ -1,0 +1,74 @@
+"""The golden model equals QKeras itself, bit for bit, on networks that float32 holds."""
+
+import numpy as np
+import pytest
+
+from pipeline.firmware.verification import check_golden
+from tests.firmware.networks import random_windows
+
+BITS = "quantized_bits({},{},0,alpha=1)"
+RELU = "quantized_relu({},0)"
+WIDE = RELU.format(12)
+
+# kernel and recurrent kernel, bias, activation, state, output
+CASES = {
+    "8 bits": (8, BITS.format(8, 1), BITS.format(10, 0), RELU.format(8), RELU.format(8), WIDE),
+    "4 bits": (8, BITS.format(4, 1), BITS.format(6, 0), RELU.format(6), RELU.format(5), WIDE),
+    "12 bits": (8, BITS.format(12, 1), BITS.format(12, 0), WIDE, WIDE, WIDE),
+    "powers of two": (
+        16,
+        "quantized_po2(6,1)",
+        BITS.format(10, 0),
+        RELU.format(8),
+        RELU.format(8),
+        WIDE,
+    ),
+    "signed": (
+        8,
+        BITS.format(6, 1),
+        BITS.format(8, 0),
+        BITS.format(9, 1),
+        BITS.format(7, 1),
+        BITS.format(14, 1),
+    ),
+}
+
+
+# Keras 2.15 draws the seeds of its initializers with randint(1, 1e9).
+@pytest.mark.filterwarnings("ignore:non-integer arguments to randrange:DeprecationWarning")
+@pytest.mark.parametrize("name", CASES)
+def test_equals_qkeras(name):
+    tf = pytest.importorskip("tensorflow")
+    from pipeline.quantization.export import to_integer_network
+    from pipeline.quantization.network import build_quantized_network, freeze
+    from pipeline.quantization.quantizers import parse_quantizer
+    from pipeline.rnn.network import named_variables
+
+    units, kernel, bias, activation, state, output = CASES[name]
+    texts = {
+        "input": BITS.format(12, 0),
+        "rnn/kernel": kernel,
+        "rnn/recurrent_kernel": kernel,
+        "rnn/bias": bias,
+        "rnn/activation": activation,
+        "rnn/state": state,
+        "dense/kernel": kernel,
+        "dense/bias": bias,
+        "dense/activation": output,
+    }
+    quantizers = {tensor: parse_quantizer(text, tensor) for tensor, text in texts.items()}
+    tf.keras.utils.set_random_seed(3)
+    model = build_quantized_network("SimpleRNN", units, 5, quantizers)
+    variables = named_variables(model)
+    variables["dense/kernel"].assign(tf.abs(variables["dense/kernel"]))
+    for tensor in ("rnn/bias", "dense/bias"):
+        variables[tensor].assign(tf.random.normal(variables[tensor].shape, 0, 0.05))
+    freeze(model)
+    weights = {tensor: variable.numpy() for tensor, variable in named_variables(model).items()}
+    network = to_integer_network(weights, quantizers, 5, 16.0)
+
+    windows = random_windows(network, 20_000) * np.float32(0.3)
+    quantized = model(windows[..., None], training=False).numpy()[:, 0]
+    _, comparison = check_golden(network, windows, quantized, 0.0)
+    assert comparison.mismatches == 0
+    assert len(np.unique(quantized)) > 20
