@@ -68,12 +68,6 @@ def write_csv(path: Path, columns: Mapping[str, Sequence[float | int | str]]) ->
     write_text(path, text)
 
 
-def write_array(path: Path, array: NDArray[Any]) -> None:
-    """Write one array as NPY, never pickled."""
-    with replacing(path) as temporary, temporary.open("wb") as handle:
-        np.save(handle, array, allow_pickle=False)
-
-
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; a missing or broken file is an `ArtifactError`."""
     try:

@@ -7,9 +7,9 @@ from pathlib import Path
 from pipeline.artifacts import read_prepared, write_json, write_text
 from pipeline.errors import run_stage
 from pipeline.evaluation import plots, sample, tables
-from pipeline.evaluation.predictions import read_predictions
 from pipeline.evaluation.style import drawing, save_png
 from pipeline.params import load_params
+from pipeline.predictions import read_predictions
 
 PREPARED = Path("data/prepared.h5")
 PREDICTIONS = {

@@ -15,13 +15,13 @@ from pipeline.artifacts import (
     read_json,
     read_prepared,
     save_weights,
-    write_array,
     write_csv,
     write_json,
 )
 from pipeline.errors import run_stage
 from pipeline.integer_network import write_integer_network
 from pipeline.params import load_params
+from pipeline.predictions import write_predictions
 from pipeline.quantization.export import check_exportable, chosen_quantizers, to_integer_network
 
 SEARCH = Path("models/search.json")
@@ -64,7 +64,7 @@ def main() -> None:
     save_weights(Path("models/quantized.weights.h5"), tuned.weights)
     write_json(Path("models/quantized.json"), {"cell": cell, "units": units, "quantizers": texts})
     write_integer_network(Path("models/integer.json"), network)
-    write_array(Path("data/quantized_test.npy"), tuned.test_output)
+    write_predictions(Path("data/quantized_test.npy"), tuned.test_output)
     write_csv(Path("metrics/plots/finetune.csv"), tuned.fit.table(scale_gev))
     write_json(Path("metrics/finetune.json"), finetune_metrics(tuned, quantizers, costs, scale_gev))
 

@@ -8,6 +8,7 @@ keys, wrong types and values out of range are errors that name the dotted key
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -181,7 +182,7 @@ class EvaluateParams(Section):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         edges = self.gap_edges_bc
-        if edges[0] < 1 or any(a >= b for a, b in zip(edges, edges[1:], strict=False)):
+        if edges[0] < 1 or any(a >= b for a, b in pairwise(edges)):
             raise ValueError("gap_edges_bc must be positive and increase")
         if self.high_et_mev <= self.low_et_mev:
             raise ValueError("high_et_mev must exceed low_et_mev")

@@ -46,7 +46,11 @@ def main() -> None:
         params.train.strategy,
     )
     costs = CostModel(float_network(cell, units, length), params.energy, params.search.goal.type)
-    settings = {key: params.model_dump()[key] for key in ("search", "energy", "prepare", "train")}
+    settings = {
+        "search": params.search.model_dump(),
+        "energy": params.energy.model_dump(),
+        "network": [cell, units, length, params.train.strategy],
+    }
     state = search_state.state_directory([PREPARED, FLOAT_WEIGHTS], settings)
     search_state.set_aside_if_broken(state)
     tuner = QuantizationTuner(

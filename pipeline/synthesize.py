@@ -10,13 +10,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
-from pipeline.artifacts import read_prepared, write_array, write_json
+from pipeline.artifacts import read_prepared, write_json
 from pipeline.detector.windows import windows as windows_of
 from pipeline.errors import run_stage
-from pipeline.evaluation.predictions import read_predictions
 from pipeline.firmware.cpp_simulation import require_compiler
 from pipeline.firmware.golden import accumulators
 from pipeline.firmware.hls_project import HlsOptions, replacing_directory, write_project
@@ -29,6 +27,7 @@ from pipeline.firmware.verification import (
 )
 from pipeline.integer_network import read_integer_network
 from pipeline.params import load_params
+from pipeline.predictions import read_predictions, write_predictions
 
 FIRMWARE = Path("models/firmware")
 
@@ -56,7 +55,7 @@ def main() -> None:
             outputs, against_golden = check_simulation(
                 network, windows, golden, directory, options, bar.update
             )
-    write_array(Path("data/firmware_test.npy"), outputs.astype(np.float32))
+    write_predictions(Path("data/firmware_test.npy"), outputs)
     write_json(
         Path("metrics/firmware.json"),
         firmware_metrics(accumulators(network), [against_qkeras, against_golden]),

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.artifacts import read_prepared, save_weights, write_array, write_csv, write_json
+from pipeline.artifacts import read_prepared, save_weights, write_csv, write_json
 from pipeline.errors import run_stage
 from pipeline.params import load_params
+from pipeline.predictions import write_predictions
 
 
 def main() -> None:
@@ -32,7 +33,7 @@ def main() -> None:
     )
     scale_gev = prepared.train.et_scale_gev
     save_weights(Path("models/float.weights.h5"), trained.weights)
-    write_array(Path("data/float_test.npy"), trained.test_output)
+    write_predictions(Path("data/float_test.npy"), trained.test_output)
     write_csv(Path("metrics/plots/train.csv"), trained.fit.table(scale_gev))
     write_json(
         Path("metrics/train.json"),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipeline.artifacts import F32
 from pipeline.quantization import qkeras_compat
 from pipeline.quantization.quantizers import (
     INPUT,
@@ -17,6 +18,8 @@ from pipeline.quantization.quantizers import (
 )
 from pipeline.rnn.network import DENSE_LAYER, RNN_LAYER, named_variables
 
+# Rounds of quantising after which a weight must stand still.
+_SETTLE_ROUNDS = 8
 _WEIGHT_TENSORS = ("kernel", "recurrent_kernel", "bias")
 
 
@@ -86,23 +89,28 @@ def freeze(model: tf.keras.Model) -> None:
     Raises
     ------
     QuantizerError
-        If quantising a quantised weight changes it again: such a network would
-        not mean the same when it is loaded from its file.
+        If quantising a quantised weight keeps changing it: such a network would
+        not mean the same when it is loaded from its file. (A scale that is
+        derived from the weights can need a second round; see `_settle`.)
     """
     for quantizer in _quantizer_objects(model):
         quantizer.use_ste = False
     for name, variable in named_variables(model).items():
         quantizer = _weight_quantizer(model, name)
-        if quantizer is None:
-            continue
-        value = np.asarray(quantizer(variable))
-        again = np.asarray(quantizer(tf.constant(value)))
-        if not np.array_equal(value, again):
-            raise QuantizerError(
-                f"{name}: {quantizer} moves its own values by up to "
-                f"{np.abs(value - again).max():.3g}; use a quantiser of fixed scale (alpha=1)"
-            )
-        variable.assign(value)
+        if quantizer is not None:
+            variable.assign(_settle(quantizer, variable.numpy(), name))
+
+
+def _settle(quantizer: Any, values: F32, name: str) -> F32:
+    """Quantise until nothing changes."""
+    for _ in range(_SETTLE_ROUNDS):
+        before, values = values, np.asarray(quantizer(tf.constant(values)), np.float32)
+        if np.array_equal(before, values):
+            return values
+    raise QuantizerError(
+        f"{name}: {quantizer} still moves its own values after {_SETTLE_ROUNDS} rounds; "
+        "use a quantiser of fixed scale (alpha=1)"
+    )
 
 
 def _weight_quantizer(model: tf.keras.Model, name: str) -> Any:

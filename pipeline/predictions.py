@@ -1,7 +1,7 @@
-"""Predictions of the stages before, read as data that may be wrong.
+"""Predictions on the test windows, handed from stage to stage.
 
 A prediction file is NPY: float32, one value per window of the test split, in
-units of the E_T scale.
+units of the E_T scale. What is read may come from anywhere and is checked.
 """
 
 from __future__ import annotations
@@ -12,9 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artifacts import ArtifactError
+from pipeline.artifacts import ArtifactError, replacing
 
 F32 = NDArray[np.float32]
+
+
+def write_predictions(path: Path, outputs: NDArray[Any]) -> None:
+    """Write float (n_windows,) outputs as a float32 NPY file, never pickled."""
+    with replacing(path) as temporary, temporary.open("wb") as handle:
+        np.save(handle, outputs.astype(np.float32), allow_pickle=False)
 
 
 def read_predictions(path: Path, n_windows: int) -> F32:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.artifacts import ArtifactError
-from pipeline.evaluation.predictions import read_predictions
+from pipeline.predictions import read_predictions
 
 
 @pytest.fixture
