@@ -81,19 +81,21 @@ def by_class_csv(sample: Sample, content: Metrics) -> str:
 
 
 def residuals_csv(sample: Sample, params: EvaluateParams) -> str:
-    """Residual distributions of the classes `all` and `high`, one row per bin."""
-    rows = []
+    """Residual distributions of the classes `all` and `high`, one row per bin.
+
+    One column per class and reconstruction, e.g. ``high_float``: DVC draws a
+    line per column.
+    """
+    columns: dict[str, list[str]] = {}
     for group in (sample.energy_class("all"), sample.energy_class("high")):
         for name, residual in sample.residual_mev.items():
             edges, fraction = histogram(
                 residual[group.mask], params.residual_range_mev, params.residual_bin_mev
             )
             centres = (edges[:-1] + edges[1:]) / 2
-            rows += [
-                [group.name, name, f"{x:z.6g}", f"{y:.6g}"]
-                for x, y in zip(centres, fraction, strict=True)
-            ]
-    return _csv(["class", "reconstruction", "residual_mev", "fraction"], rows)
+            columns["residual_mev"] = [f"{x:z.6g}" for x in centres]
+            columns[f"{group.name}_{name}"] = [f"{y:.6g}" for y in fraction]
+    return _csv(list(columns), [list(row) for row in zip(*columns.values(), strict=True)])
 
 
 def response_csv(response: Mapping[str, Profile]) -> str:

@@ -9,6 +9,7 @@ found before anything is trained, and no string is ever executed.
 from __future__ import annotations
 
 import ast
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,16 @@ from pipeline.errors import PipelineError
 from pipeline.integer_network import FixedPointType
 
 INPUT = "input"
+
+# Far more than any quantiser needs; Python's parser gives up on absurd nesting only later.
+_MAX_CHARACTERS = 200
+# Above it, float32 has no exact `2**bits - 1`: QKeras saturates one step too high.
+_MAX_ACTIVATION_BITS = 24
+_FLAGS = (
+    "symmetric", "keep_negative", "use_stochastic_rounding", "use_sigmoid", "use_01",
+    "quadratic_approximation", "use_real_tanh", "use_real_sigmoid",
+)  # fmt: skip
+_MAY_BE_NONE = ("alpha", "threshold", "max_value")
 
 # Argument names of the QKeras 0.9 classes, in their order.
 _ARGUMENTS: dict[str, tuple[str, ...]] = {
@@ -111,6 +122,8 @@ def parse_quantizer(text: str, key: str) -> Quantizer:
         If the string is no call of a known class with known literal arguments,
         or asks for something that QKeras 0.9 computes wrongly.
     """
+    if len(text) > _MAX_CHARACTERS:
+        raise QuantizerError(f"{key}: a quantiser of {len(text)} characters: {text[:40]!r}...")
     try:
         call = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError):
@@ -140,8 +153,14 @@ def activation_type(quantizer: Quantizer, key: str) -> FixedPointType:
     Raises
     ------
     QuantizerError
-        If the quantiser is not a plain fixed-point one.
+        If the quantiser is not a plain fixed-point one, or has more bits than
+        QKeras computes exactly.
     """
+    if quantizer.bits > _MAX_ACTIVATION_BITS:
+        raise QuantizerError(
+            f"{key}: {quantizer.text}: expected at most {_MAX_ACTIVATION_BITS} bits, "
+            "which is what float32 holds"
+        )
     given = quantizer.arguments
     integer = int(given.get("integer", 0))
     plain_relu = quantizer.name == "quantized_relu" and not (
@@ -177,7 +196,7 @@ def _bind(call: ast.Call, name: str, text: str, key: str) -> dict[str, Any]:
             )
         try:
             arguments[argument] = ast.literal_eval(node)
-        except ValueError:
+        except (ValueError, TypeError):
             raise QuantizerError(
                 f"{key}: {argument} of {text!r} must be a plain number or string"
             ) from None
@@ -199,3 +218,26 @@ def _check_values(quantizer: Quantizer, key: str) -> None:
         raise QuantizerError(
             f"{key}: integer of {quantizer.text!r} must be an integer in 0..bits, found {integer!r}"
         )
+    for name, value in quantizer.arguments.items():
+        expected = _expected(name, value)
+        if expected:
+            raise QuantizerError(
+                f"{key}: {name} of {quantizer.text!r} must be {expected}, found {value!r}"
+            )
+
+
+def _expected(name: str, value: Any) -> str:
+    """Return what an argument must be, or nothing if it is that; QKeras only asserts, or not."""
+    if name in ("bits", "integer") or (value is None and name in _MAY_BE_NONE):
+        return ""
+    if name in _FLAGS:
+        return "" if value in (0, 1) else "0 or 1"
+    if name == "alpha" and value in ("auto", "auto_po2"):
+        return ""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if name == "negative_slope":
+        fits = number and (value == 0 or (value > 0 and math.frexp(value)[0] == 0.5))
+        return "" if fits else "0 or a power of two"
+    if number and 0 < value < math.inf:
+        return ""
+    return "a number above 0" + (", 'auto' or 'auto_po2'" if name == "alpha" else "")

@@ -180,6 +180,8 @@ def _allowed(
     if not entries:
         raise SearchSpaceError(f"search.quantization_config.{kind}: missing or empty")
     if isinstance(limit, list):
+        if not limit:
+            raise SearchSpaceError(f"{key}: {kind}: the list of quantisers is empty")
         unknown = [text for text in limit if text not in entries]
         if unknown:
             raise SearchSpaceError(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import keras_tuner
+import numpy as np
 from keras_tuner.src.engine.trial import TrialStatus
 
 from pipeline.artifacts import F32, load_weights, read_json, save_weights, write_json
@@ -71,12 +72,14 @@ class QuantizationTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignor
         oracle = make_oracle(params, search_space(choices))
         oracle.verbose = 0
         super().__init__(oracle, directory=str(directory.parent), project_name=directory.name)
+        # What failed when the search last ran (a full disk, say) gets another chance.
+        oracle._retry_queue.extend(reversed(self.failures()))
 
     @property
     def trials_asked(self) -> int:
-        """Trials that must complete; Hyperband decides itself how many it needs."""
+        """Trials that must complete; Hyperband's brackets follow from the epochs alone."""
         if self.params.mode == "hyperband":
-            return len(self.oracle.trials)
+            return _hyperband_trials(self.oracle)
         return self.params.max_trials
 
     @property
@@ -207,14 +210,39 @@ def make_oracle(params: SearchParams, space: Any) -> Any:
         "seed": params.seed,
         "allow_new_entries": False,
         "tune_new_entries": False,
+        # Failures in a row end a search in a RuntimeError; `check_complete` counts them instead.
+        "max_consecutive_failed_trials": sys.maxsize,
     }
     if params.mode == "hyperband":
         return keras_tuner.oracles.HyperbandOracle(max_epochs=params.epochs, **common)
     oracles = {
         "random": keras_tuner.oracles.RandomSearchOracle,
-        "bayesian": keras_tuner.oracles.BayesianOptimizationOracle,
+        "bayesian": _BayesianOracle,
     }
     return oracles[params.mode](max_trials=params.max_trials, **common)
+
+
+class _BayesianOracle(keras_tuner.oracles.BayesianOptimizationOracle):  # type: ignore[misc]
+    """keras-tuner's, resumable: its next trial follows from the trials alone.
+
+    keras-tuner does not save its random generator, and reads trials back in the
+    order of the directory.
+    """
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        self.trials = dict(sorted(self.trials.items()))
+        self._random_state = np.random.RandomState(self.seed + int(trial_id))
+        response: dict[str, Any] = super().populate_space(trial_id)
+        return response
+
+
+def _hyperband_trials(oracle: Any) -> int:
+    """Return the trials of all rounds of all brackets."""
+    return sum(
+        oracle._get_size(bracket, number)
+        for bracket in range(oracle._get_num_brackets())
+        for number in range(oracle._get_num_rounds(bracket))
+    )
 
 
 def best_of(records: Sequence[TrialRecord]) -> TrialRecord:
@@ -229,6 +257,7 @@ def check_complete(tuner: QuantizationTuner) -> None:
     ------
     SearchError
         With the trials that failed and why, or how many the space allowed.
+        The search can be started again: only what is missing is trained.
     """
     failures = tuner.failures()
     for identity, message in failures.items():
@@ -236,8 +265,9 @@ def check_complete(tuner: QuantizationTuner) -> None:
     completed = len(tuner.records())
     asked = tuner.trials_asked
     if completed < asked:
-        first = next(iter(failures.values()), "the space holds no more combinations")
+        first = next(iter(failures.values()), "no combination was found that is not tried yet")
+        key = "search.epochs" if tuner.params.mode == "hyperband" else "search.max_trials"
         raise SearchError(
-            f"search.max_trials: {asked} trials asked, {completed} completed, "
+            f"{key}: {asked} trials asked, {completed} completed, "
             f"{len(failures)} failed ({first})"
         )

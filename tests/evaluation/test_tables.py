@@ -69,14 +69,10 @@ def test_the_table_has_one_row_per_class_and_reconstruction(sample):
 
 def test_residual_csv_has_the_shares_of_two_classes(sample, params):
     rows = rows_of(tables.residuals_csv(sample, params))
-    assert {row["class"] for row in rows} == {"all", "high"}
-    shares = [
-        float(row["fraction"])
-        for row in rows
-        if (row["class"], row["reconstruction"]) == ("all", "float")
-    ]
-    assert len(shares) == 101
-    assert sum(shares) == pytest.approx(1, abs=1e-3)
+    columns = {f"{group}_{name}" for group in ("all", "high") for name in sample.reco_mev}
+    assert set(rows[0]) == {"residual_mev", *columns}
+    assert len(rows) == 101
+    assert sum(float(row["all_float"]) for row in rows) == pytest.approx(1, abs=1e-3)
 
 
 def test_response_csv_has_finite_rows(sample, params):
