@@ -1,0 +1,148 @@
+"""The DVC graph says the truth: deps are the imports, params are consumed, outs written."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.params import load_params
+from tests.imports import ROOT, local_imports
+
+GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+STAGES = GRAPH["stages"]
+PARAMS = load_params(ROOT / "params.yaml").model_dump()
+
+
+def paths(stage: str, kind: str) -> list[str]:
+    entries = STAGES[stage].get(kind, [])
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+
+
+def script(stage: str) -> Path:
+    match = re.fullmatch(r"\S*python -m (\S+)", STAGES[stage]["cmd"])
+    assert match, STAGES[stage]["cmd"]
+    return Path(match[1].replace(".", "/")).with_suffix(".py")
+
+
+def leaves(tree: object, prefix: str = "") -> list[str]:
+    if not isinstance(tree, dict):
+        return [prefix]
+    return [
+        leaf
+        for key, value in tree.items()
+        for leaf in leaves(value, f"{prefix}.{key}" if prefix else key)
+    ]
+
+
+def covers(declared: str, key: str) -> bool:
+    return key == declared or key.startswith(declared + ".") or declared.startswith(key + ".")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_are_the_imports(stage):
+    declared = {path for path in paths(stage, "deps") if path.endswith(".py")}
+    assert declared == {str(path) for path in local_imports(script(stage))}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_data_deps_come_from_an_earlier_stage(stage):
+    earlier: set[str] = set()
+    for name in STAGES:
+        if name == stage:
+            break
+        earlier |= {*paths(name, "outs"), *paths(name, "metrics")}
+    data = {path for path in paths(stage, "deps") if not path.endswith(".py")}
+    assert data <= earlier | {"${data.file}"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_scripts_read_only_declared_params(stage):
+    declared = paths(stage, "params")
+    for used in params_read(script(stage)):
+        assert any(covers(key, used) for key in declared), f"{stage} reads {used}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_declared_params_are_read(stage):
+    used = params_read(script(stage))
+    for key in paths(stage, "params"):
+        assert any(covers(key, name) for name in used), f"{stage} declares {key}, reads {used}"
+
+
+def test_every_param_is_consumed_by_a_stage():
+    declared = [key for stage in STAGES for key in paths(stage, "params")]
+    for leaf in leaves(PARAMS):
+        assert any(leaf == key or leaf.startswith(key + ".") for key in declared), leaf
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_out_is_named_in_the_code_of_its_stage(stage):
+    text = "".join((ROOT / path).read_text() for path in local_imports(script(stage)))
+    for path in paths(stage, "outs") + paths(stage, "metrics"):
+        name = Path(path).name
+        assert name in text or f'"{name}"' in text, path
+
+
+def test_metrics_are_not_cached_and_not_outs():
+    for stage, content in STAGES.items():
+        for entry in content.get("metrics", []):
+            (options,) = entry.values()
+            assert options == {"cache": False}, stage
+        metrics = [p for p in paths(stage, "outs") if p.endswith(".json") and "metrics/" in p]
+        assert not metrics, stage
+
+
+def test_plots_use_declared_outs():
+    outs = {path for stage in STAGES for path in paths(stage, "outs")}
+    for plot in GRAPH["plots"]:
+        if isinstance(plot, str):
+            assert plot in outs
+            continue
+        ((_, options),) = plot.items()
+        assert set(options["y"]) <= outs
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_scripts_are_short(stage):
+    assert len((ROOT / script(stage)).read_text().splitlines()) < 100
+
+
+def params_read(path: Path) -> set[str]:
+    """Return the dotted keys that a stage script reads from the loaded parameters."""
+    tree = ast.parse((ROOT / path).read_text())
+    aliases = {"params": ""}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            chain = dotted(node.value, aliases)
+            if chain is not None:
+                aliases[node.targets[0].id] = chain
+    found = {dotted(node, aliases) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    keys = {key for key in found if key}
+    return {key for key in keys if is_param(key)}
+
+
+def dotted(node: ast.AST, aliases: dict[str, str]) -> str | None:
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.insert(0, node.attr)
+        node = node.value
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        base = "" if node.func.id == "load_params" else None
+    elif isinstance(node, ast.Name):
+        base = aliases.get(node.id)
+    else:
+        base = None
+    return None if base is None else ".".join([*filter(None, [base]), *parts])
+
+
+def is_param(key: str) -> bool:
+    tree: object = PARAMS
+    for part in key.split("."):
+        if not isinstance(tree, dict) or part not in tree:
+            return False
+        tree = tree[part]
+    return True
