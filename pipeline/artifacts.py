@@ -114,7 +114,7 @@ def load_weights(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str,
     Raises
     ------
     ArtifactError
-        If a tensor is missing, superfluous, of another shape, or not finite.
+        If a tensor is missing, superfluous, of another shape or type, or not finite.
     """
     with open_hdf5(path) as file:
         found: dict[str, Any] = {}
@@ -131,7 +131,9 @@ def load_weights(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str,
                 raise ArtifactError(
                     f"{path}: {name}: expected shape {tuple(shape)}, found {found[name].shape}"
                 )
-            value = found[name][...].astype(np.float32)
+            if found[name].dtype != np.float32:
+                raise ArtifactError(f"{path}: {name}: expected float32, found {found[name].dtype}")
+            value = found[name][...]
             if not np.all(np.isfinite(value)):
                 raise ArtifactError(f"{path}: {name}: not finite")
             weights[name] = value

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pipeline.errors import PipelineError
 
 PARAMS_FILE = Path("params.yaml")
+MAX_SEED = 2**31 - 1  # NumPy's and TensorFlow's seeds have 32 bits; restarts and trials count up
 
 
 class ParamsError(PipelineError):
@@ -136,7 +137,7 @@ class PrepareParams(Section):
 class TrainParams(Section):
     """The float network and its fit."""
 
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, le=MAX_SEED)
     cell: Literal["SimpleRNN", "LSTM", "GRU"]
     units: int = Field(ge=1, le=512)
     epochs: int = Field(ge=1)
@@ -207,7 +208,7 @@ class SearchParams(Section):
     """The search for quantisers, in AutoQKeras' words."""
 
     mode: Literal["random", "bayesian", "hyperband"]
-    seed: int = Field(ge=1)  # keras-tuner takes 0 for "no seed"
+    seed: int = Field(ge=1, le=MAX_SEED)  # keras-tuner takes 0 for "no seed"
     max_trials: int = Field(ge=1)
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
@@ -223,7 +224,7 @@ class SearchParams(Section):
 class FinetuneParams(Section):
     """Quantization-aware training of the chosen network."""
 
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, le=MAX_SEED)
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
@@ -290,6 +291,8 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ParamsError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ParamsError(f"{path}: not UTF-8: {error}") from error
     try:
         tree = yaml.load(text, Loader=_Yaml12Loader)  # noqa: S506 (a SafeLoader)
     except yaml.YAMLError as error:

@@ -19,10 +19,9 @@ def main() -> None:
     """Run the stage in the working directory."""
     params = load_params()
     prepared = read_prepared(Path("data/prepared.h5"))
-    from pipeline.rnn.fitting import (
-        WindowData,
-        rmse_mev,
-    )  # TensorFlow only once the input is known good
+
+    # TensorFlow only once the input is known good.
+    from pipeline.rnn.fitting import WindowData, rmse_mev
     from pipeline.rnn.training import train_float
 
     trained = train_float(

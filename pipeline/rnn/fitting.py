@@ -121,8 +121,9 @@ class WindowFitter:
     def run_epoch(self, data: WindowData, batch_size: int, generator: np.random.Generator) -> float:
         """Train once over all windows in a new random order; return the mean loss."""
         order = generator.permutation(data.n_windows).astype(np.int32)
+        steps = min(STEPS_PER_CALL, math.ceil(len(order) / batch_size))
         total = 0.0
-        for block, valid in padded_blocks(order, STEPS_PER_CALL * batch_size):
+        for block, valid in padded_blocks(order, steps * batch_size):
             rows = tf.constant(block.reshape(-1, batch_size))
             total += float(self._train(data, rows, tf.constant(valid, tf.int32)))
         return total / data.n_windows
