@@ -1,0 +1,1 @@
+import pipeline.rnn  # noqa: F401  (before TensorFlow: it sets how much that prints)

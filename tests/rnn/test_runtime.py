@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipeline.errors import PipelineError
+from pipeline.rnn.runtime import make_strategy, seed_everything
+
+
+def drawn(seed: int) -> tuple[float, float, float]:
+    seed_everything(seed)
+    return random.random(), np.random.random(), float(tf.random.uniform(()))  # noqa: NPY002
+
+
+def test_a_seed_repeats_python_numpy_and_tensorflow():
+    first, again, other = drawn(1), drawn(1), drawn(2)
+    assert first == again
+    assert all(a != b for a, b in zip(first, other, strict=True))
+
+
+@pytest.mark.parametrize("name", ["one_device", "mirrored"])
+def test_strategies_of_this_machine(name):
+    strategy = make_strategy(name)
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    assert strategy.num_replicas_in_sync == (1 if name == "one_device" else len(devices))
+    kind = tf.distribute.OneDeviceStrategy if name == "one_device" else tf.distribute.Strategy
+    assert isinstance(strategy, kind)
+
+
+@pytest.mark.parametrize("name", ["", "two_devices", "TPU"])
+def test_an_unknown_strategy_is_named(name):
+    with pytest.raises(PipelineError, match=rf"train\.strategy: unknown strategy '{name}'"):
+        make_strategy(name)
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, tf.errors.NotFoundError])
+def test_an_absent_tpu_is_one_clear_line(monkeypatch, error):
+    def connect():
+        raise error(None, None, "many\nlines") if error is tf.errors.NotFoundError else error("x")
+
+    resolver = tf.distribute.cluster_resolver.TPUClusterResolver
+    monkeypatch.setattr(resolver, "connect", connect)
+    words = rf"^train\.strategy: tpu: expected a reachable TPU, found none \({error.__name__}\)$"
+    with pytest.raises(PipelineError, match=words):
+        make_strategy("tpu")

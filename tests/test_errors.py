@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.artifacts import ArtifactError
+from pipeline.errors import PipelineError, run_stage
+from pipeline.params import ParamsError
+
+
+def fail(error: BaseException):
+    def main() -> None:
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize("kind", [PipelineError, ArtifactError, ParamsError])
+def test_an_expected_error_becomes_one_line_and_code_1(capsys, kind):
+    with pytest.raises(SystemExit) as caught:
+        run_stage(fail(kind("data.h5: no such file")))
+    assert caught.value.code == 1
+    assert capsys.readouterr() == ("", "error: data.h5: no such file\n")
+
+
+def test_any_other_error_keeps_its_traceback(capsys):
+    with pytest.raises(ZeroDivisionError):
+        run_stage(fail(ZeroDivisionError()))
+    assert capsys.readouterr().err == ""
+
+
+def test_a_stage_that_succeeds_is_silent(capsys):
+    ran = []
+    run_stage(lambda: ran.append("main"))
+    assert ran == ["main"]
+    assert capsys.readouterr() == ("", "")
