@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.artifacts import save_weights
 from pipeline.rnn import training
 from pipeline.rnn.fitting import WindowData
 from pipeline.rnn.network import build_float_network, get_weights, named_variables, set_weights
@@ -25,7 +24,6 @@ from tests.rnn.sequences import (
     echo_network,
     fitter_of,
     train_params,
-    window_data,
 )
 
 TRAIN, VALIDATION, TEST = (echo_data(n, seed=n) for n in (60, 40, 50))
@@ -173,14 +171,3 @@ def test_the_result_is_that_of_the_best_epoch(dead_at_first, monkeypatch):
     set_weights(model, trained.weights)
     outputs = model.predict(as_arrays(TEST)[0], verbose=0)[:, 0]
     np.testing.assert_allclose(trained.test_output, outputs, rtol=1e-5, atol=1e-6)
-
-
-def test_the_same_parameters_give_the_same_bytes(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "dead_loss", lambda _: float("inf"))
-    data = window_data(60), window_data(30, seed=1), window_data(20, seed=2)
-    runs = []
-    for _ in range(2):
-        trained = train_float(train_params(epochs=2), *data)
-        save_weights(tmp_path / "weights.h5", trained.weights)
-        runs.append(((tmp_path / "weights.h5").read_bytes(), trained.test_output.tobytes()))
-    assert runs[0] == runs[1]
