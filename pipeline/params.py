@@ -149,7 +149,7 @@ class TrainParams(Section):
     min_delta: float = Field(ge=0)
     min_learning_rate: float = Field(ge=0)
     max_restarts: int = Field(ge=0)
-    strategy: Literal["one_device", "mirrored", "tpu"]
+    strategy: Literal["auto", "cpu", "gpu", "mirrored", "tpu"]
 
 
 Memory = Literal["sram", "dram", "fixed"]

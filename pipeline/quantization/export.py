@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ from pipeline.quantization.quantizers import (
 )
 
 _MAX_FRACTION_BITS = 40
+_HALF = 0.5  # the mantissa of a power of two
 
 
 def chosen_quantizers(search: Mapping[str, Any], origin: str) -> dict[str, Quantizer]:
@@ -55,8 +57,9 @@ def check_exportable(cell: str, quantizers: Mapping[str, Quantizer]) -> None:
     Raises
     ------
     QuantizerError
-        If the cell has no integer model, a tensor has no quantiser, or the
-        quantiser of an activation is no fixed-point type.
+        If the cell has no integer model, a tensor has no quantiser, the
+        quantiser of an activation is no fixed-point type, or the scale of a
+        weight's quantiser is no power of two.
     """
     if cell != "SimpleRNN":
         raise QuantizerError(
@@ -71,6 +74,19 @@ def check_exportable(cell: str, quantizers: Mapping[str, Quantizer]) -> None:
         )
     for tensor in ("input", "rnn/activation", "rnn/state", "dense/activation"):
         activation_type(quantizers[tensor], tensor)
+    for tensor, quantizer in quantizers.items():
+        if not _power_of_two(quantizer.arguments.get("alpha")):
+            raise QuantizerError(
+                f"{tensor}: the scale of {quantizer.text} is no power of two; "
+                "expected alpha=1 or alpha='auto_po2'"
+            )
+
+
+def _power_of_two(alpha: Any) -> bool:
+    """Whether a scale is a shift. Every float32 is a fixed-point number, but one of 24 bits."""
+    if isinstance(alpha, str) or alpha is None:
+        return alpha != "auto"
+    return math.frexp(alpha)[0] == _HALF
 
 
 def to_integer_network(
@@ -127,8 +143,9 @@ def integer_tensor(values: NDArray[Any], quantizer: str, name: str) -> IntegerTe
     Raises
     ------
     QuantizerError
-        If the values are no multiples of a power of two above 2**-40, as
-        happens with a scale that is not one (``alpha='auto'``).
+        If the values are no multiples of a power of two above 2**-40.
+        (`check_exportable` refuses scales that are no power of two: many of
+        their values would pass here, in types of 24 bits and more.)
     """
     exact = np.asarray(values, dtype=np.float64)
     fraction_bits = _fraction_bits(exact, quantizer, name)

@@ -11,7 +11,7 @@ from pipeline.artifacts import F32
 from pipeline.errors import PipelineError
 from pipeline.params import FinetuneParams
 from pipeline.quantization.cost import CostModel
-from pipeline.quantization.network import freeze
+from pipeline.quantization.network import forward, freeze
 from pipeline.quantization.quantizers import Quantizer
 from pipeline.quantization.trial import QatSettings, QatTrainer
 from pipeline.rnn.fitting import FitResult, WindowData, WindowFitter, rmse_mev
@@ -80,7 +80,7 @@ def finetune(
     model = trainer.build(quantizers)
     set_weights(model, result.weights)
     freeze(model)
-    fitter = WindowFitter(model, tf.keras.optimizers.Adam(), trainer.strategy)
+    fitter = WindowFitter(model, tf.keras.optimizers.Adam(), trainer.strategy, forward)
     return FinetunedNetwork(
         weights=get_weights(model),
         validation_loss=fitter.mean_squared_error(trainer.validation),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,21 @@ from pipeline.rnn.network import DENSE_LAYER, RNN_LAYER, named_variables
 
 # Rounds of quantising after which a weight must stand still.
 _SETTLE_ROUNDS = 8
+_QUANTIZER_OF = {
+    "kernel": "kernel_quantizer",
+    "recurrent_kernel": "recurrent_quantizer",
+    "bias": "bias_quantizer",
+}
 _WEIGHT_TENSORS = ("kernel", "recurrent_kernel", "bias")
 
 
 def build_quantized_network(
-    cell: str, units: int, window_length: int, quantizers: Mapping[str, Quantizer]
+    cell: str,
+    units: int,
+    window_length: int,
+    quantizers: Mapping[str, Quantizer],
+    *,
+    unroll: bool = True,
 ) -> tf.keras.Model:
     """Build ``Input -> QActivation -> Q<cell>(units) -> QDense(1)`` with QKeras layers.
 
@@ -35,6 +46,8 @@ def build_quantized_network(
     quantizers
         By tensor, see `quantized_tensors`. A tensor that is left out stays
         float, with the float network's activation.
+    unroll
+        Unroll the loop over time steps, which compiles far better.
 
     Returns
     -------
@@ -56,17 +69,25 @@ def build_quantized_network(
     options: dict[str, Any] = {}
     if cell != "SimpleRNN":
         options["recurrent_activation"] = make(f"{RNN_LAYER}/recurrent_activation", "sigmoid")
-    hidden = qkeras_compat.RECURRENT_LAYERS[cell](
+    recurrent = qkeras_compat.RECURRENT_LAYERS[cell](
         units,
         activation=make(f"{RNN_LAYER}/activation", "relu" if cell == "SimpleRNN" else "tanh"),
         kernel_quantizer=make(f"{RNN_LAYER}/kernel"),
         recurrent_quantizer=make(f"{RNN_LAYER}/recurrent_kernel"),
         bias_quantizer=make(f"{RNN_LAYER}/bias"),
         state_quantizer=make(f"{RNN_LAYER}/state"),
-        unroll=True,
+        unroll=unroll,
         name=RNN_LAYER,
         **options,
-    )(hidden)
+    )
+    if cell == "GRU" and f"{RNN_LAYER}/recurrent_kernel" not in quantizers:
+        # QKeras' GRU would use the kernel in place of an unquantized recurrent kernel.
+        recurrent.cell.recurrent_quantizer = recurrent.cell.recurrent_quantizer_internal = (
+            tf.identity
+        )
+    recurrent.build(hidden.shape)
+    with _weights_quantized_once(recurrent):
+        hidden = recurrent(hidden)
     outputs = qkeras_compat.QDense(
         1,
         activation=make(f"{DENSE_LAYER}/activation", "relu"),
@@ -75,6 +96,34 @@ def build_quantized_network(
         name=DENSE_LAYER,
     )(hidden)
     return tf.keras.Model(inputs, outputs)
+
+
+def forward(model: tf.keras.Model, inputs: tf.Tensor, training: bool) -> tf.Tensor:
+    """Call the model, quantising the recurrent layer's weights once instead of at each step.
+
+    The values and gradients are those of ``model(inputs)``; the graph is about
+    `window_length` times smaller, which is most of what a trial compiles.
+    """
+    with _weights_quantized_once(model.get_layer(RNN_LAYER)):
+        return model(inputs, training=training)
+
+
+@contextmanager
+def _weights_quantized_once(layer: Any) -> Iterator[None]:
+    """Let the cell's weight quantisers return one tensor, computed here, while inside."""
+    cell = layer.cell
+    kept = {}
+    for tensor, quantizer in _QUANTIZER_OF.items():
+        attribute = f"{quantizer}_internal"
+        kept[attribute] = getattr(cell, attribute)
+        if kept[attribute] is not None:
+            quantized = kept[attribute](getattr(cell, tensor))
+            setattr(cell, attribute, lambda _, quantized=quantized: quantized)
+    try:
+        yield
+    finally:
+        for attribute, original in kept.items():
+            setattr(cell, attribute, original)
 
 
 def freeze(model: tf.keras.Model) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from pipeline.artifacts import F32
-from pipeline.quantization.network import build_quantized_network
+from pipeline.quantization.network import build_quantized_network, forward
 from pipeline.quantization.quantizers import Quantizer
 from pipeline.rnn.fitting import FitResult, WindowData, WindowFitter
 from pipeline.rnn.network import get_weights, set_weights
@@ -123,7 +123,7 @@ class QatTrainer:
             set_weights(model, initial_weights)
         with self.strategy.scope():
             optimizer = tf.keras.optimizers.Adam(settings.learning_rate)
-        fitter = WindowFitter(model, optimizer, self.strategy)
+        fitter = WindowFitter(model, optimizer, self.strategy, forward)
         guard = DeadNetworkGuard(dead_loss(self.validation))
         fit = fitter.fit(
             self.train,
@@ -147,7 +147,7 @@ class QatTrainer:
         """Return the validation loss of given weights, trained or not."""
         model = self.build(quantizers)
         set_weights(model, weights)
-        fitter = WindowFitter(model, tf.keras.optimizers.Adam(), self.strategy)
+        fitter = WindowFitter(model, tf.keras.optimizers.Adam(), self.strategy, forward)
         return fitter.mean_squared_error(self.validation)
 
 

@@ -73,7 +73,8 @@ class QuantizationTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignor
         oracle.verbose = 0
         super().__init__(oracle, directory=str(directory.parent), project_name=directory.name)
         # What failed when the search last ran (a full disk, say) gets another chance.
-        oracle._retry_queue.extend(reversed(self.failures()))
+        waiting = oracle._retry_queue
+        waiting.extend(trial for trial in self.failures() if trial not in waiting)
 
     @property
     def trials_asked(self) -> int:
@@ -229,6 +230,8 @@ class _BayesianOracle(keras_tuner.oracles.BayesianOptimizationOracle):  # type: 
     order of the directory.
     """
 
+    trials: dict[str, Any]
+
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         self.trials = dict(sorted(self.trials.items()))
         self._random_state = np.random.RandomState(self.seed + int(trial_id))
@@ -268,6 +271,5 @@ def check_complete(tuner: QuantizationTuner) -> None:
         first = next(iter(failures.values()), "no combination was found that is not tried yet")
         key = "search.epochs" if tuner.params.mode == "hyperband" else "search.max_trials"
         raise SearchError(
-            f"{key}: {asked} trials asked, {completed} completed, "
-            f"{len(failures)} failed ({first})"
+            f"{key}: {asked} trials asked, {completed} completed, {len(failures)} failed ({first})"
         )

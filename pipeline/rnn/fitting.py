@@ -11,7 +11,7 @@ random order and none is left out, as in Keras.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,10 +102,19 @@ class WindowFitter:
     strategy
         With one replica the whole loop over steps is one XLA program; with
         several, each step runs on all replicas and gradients are summed.
+    forward
+        How to call the model: ``(model, inputs, training) -> outputs``.
     """
 
-    def __init__(self, model: tf.keras.Model, optimizer: Any, strategy: Any) -> None:
+    def __init__(
+        self,
+        model: tf.keras.Model,
+        optimizer: Any,
+        strategy: Any,
+        forward: Callable[[Any, tf.Tensor, bool], tf.Tensor] | None = None,
+    ) -> None:
         self.model = model
+        self.forward = forward or (lambda model, inputs, training: model(inputs, training=training))
         self.optimizer = optimizer
         self.strategy = strategy
         self.replicas = int(strategy.num_replicas_in_sync)
@@ -191,7 +200,7 @@ class WindowFitter:
         """Make one step on the windows whose weight is 1; `count` of the global batch."""
         inputs, targets = data.gather(first)
         with tf.GradientTape() as tape:
-            errors = tf.square(self.model(inputs, training=True) - targets)
+            errors = tf.square(self.forward(self.model, inputs, True) - targets)
             squared = tf.reduce_sum(errors[:, 0] * weight)
             loss = squared / count
         variables = self.model.trainable_variables
@@ -232,12 +241,12 @@ class WindowFitter:
     ) -> tf.Tensor:
         inputs, targets = data.gather(first)
         weight, _ = _weights(tf.constant(0), int(first.shape[0]), valid)
-        errors = tf.square(self.model(inputs, training=False) - targets)
+        errors = tf.square(self.forward(self.model, inputs, False) - targets)
         return tf.reduce_sum(errors[:, 0] * weight)
 
     def _predict_windows(self, data: WindowData, first: tf.Tensor) -> tf.Tensor:
         inputs, _ = data.gather(first)
-        return self.model(inputs, training=False)[:, 0]
+        return self.forward(self.model, inputs, False)[:, 0]
 
 
 def rmse_mev(loss: float, et_scale_gev: float) -> float:

@@ -25,17 +25,21 @@ def make_strategy(name: str) -> Any:
     Parameters
     ----------
     name
-        ``one_device`` (the first GPU when TensorFlow sees one, else the CPU),
-        ``mirrored`` (all GPUs, or all logical CPUs without one) or ``tpu``.
+        ``auto`` (one device: the first GPU when TensorFlow sees one, else the
+        CPU), ``cpu``, ``gpu``, ``mirrored`` (all GPUs, or all logical CPUs
+        without one) or ``tpu``.
 
     Raises
     ------
     RuntimeSetupError
-        If ``tpu`` is asked for and no TPU answers, or the name is unknown.
+        If ``gpu`` or ``tpu`` is asked for and TensorFlow sees none, or the name
+        is unknown.
     """
     gpus = tf.config.list_logical_devices("GPU")
-    if name == "one_device":
-        return tf.distribute.OneDeviceStrategy("/gpu:0" if gpus else "/cpu:0")
+    if name == "gpu" and not gpus:
+        raise RuntimeSetupError("train.strategy: gpu: expected a GPU, TensorFlow sees none")
+    if name in ("auto", "cpu", "gpu"):
+        return tf.distribute.OneDeviceStrategy("/gpu:0" if gpus and name != "cpu" else "/cpu:0")
     if name == "mirrored":
         devices = gpus or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([device.name for device in devices])

@@ -102,6 +102,6 @@ def train_params(**changes: Any) -> TrainParams:
         "min_delta": 1e-8,
         "min_learning_rate": 1e-6,
         "max_restarts": 3,
-        "strategy": "one_device",
+        "strategy": "auto",
     }
     return TrainParams.model_validate(tree | changes)

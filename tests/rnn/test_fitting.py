@@ -261,7 +261,7 @@ def test_two_devices_train_like_one(tmp_path):
     files = [tmp_path / "one.h5", tmp_path / "two.h5"]
     command = [sys.executable, "-m", "tests.rnn.mirrored", str(files[1])]
     with subprocess.Popen(command, cwd=ROOT, stdout=PIPE, stderr=PIPE, text=True) as other:
-        one = train_on(make_strategy("one_device"), files[0])
+        one = train_on(make_strategy("auto"), files[0])
         out, err = other.communicate(timeout=300)
     assert other.returncode == 0, err
     two = json.loads(out.splitlines()[-1])

@@ -21,13 +21,28 @@ def test_a_seed_repeats_python_numpy_and_tensorflow():
     assert all(a != b for a, b in zip(first, other, strict=True))
 
 
-@pytest.mark.parametrize("name", ["one_device", "mirrored"])
+@pytest.mark.parametrize("name", ["auto", "cpu", "mirrored"])
 def test_strategies_of_this_machine(name):
     strategy = make_strategy(name)
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    assert strategy.num_replicas_in_sync == (1 if name == "one_device" else len(devices))
-    kind = tf.distribute.OneDeviceStrategy if name == "one_device" else tf.distribute.Strategy
+    assert strategy.num_replicas_in_sync == (len(devices) if name == "mirrored" else 1)
+    kind = tf.distribute.Strategy if name == "mirrored" else tf.distribute.OneDeviceStrategy
     assert isinstance(strategy, kind)
+
+
+def test_auto_takes_the_gpu_and_cpu_does_not(monkeypatch):
+    placed = []
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [f"the {kind}"])
+    monkeypatch.setattr(tf.distribute, "OneDeviceStrategy", placed.append)
+    for name in ("auto", "gpu", "cpu"):
+        make_strategy(name)
+    assert placed == ["/gpu:0", "/gpu:0", "/cpu:0"]
+
+
+def test_an_absent_gpu_is_one_clear_line(monkeypatch):
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [])
+    with pytest.raises(PipelineError, match=r"train\.strategy: gpu: expected a GPU"):
+        make_strategy("gpu")
 
 
 @pytest.mark.parametrize("name", ["", "two_devices", "TPU"])

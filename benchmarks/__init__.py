@@ -1,0 +1,1 @@
+"""Side-by-side measurements against the stock recipe; see README.md here."""
