@@ -1,0 +1,125 @@
+"""The fine-tuning stage on a tiny synthetic cell, from files to files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import finetune, search
+from pipeline.artifacts import load_weights, read_json, read_prepared, write_json
+from pipeline.detector.windows import windows
+from pipeline.errors import run_stage
+from pipeline.firmware.golden import evaluate
+from pipeline.integer_network import read_integer_network
+from pipeline.predictions import read_predictions
+from pipeline.quantization.finetuning import FinetuneError
+from pipeline.rnn.network import float_weight_shapes
+from tests.quantization.quantizer_sets import quantizer_set
+from tests.test_search import contents, make_workplace
+
+INPUTS = {"models/float.weights.h5", "models/search.json"}
+WRITTEN = {
+    "data/quantized_test.npy",
+    "metrics/finetune.json",
+    "metrics/plots/finetune.csv",
+    "models/integer.json",
+    "models/quantized.json",
+    "models/quantized.weights.h5",
+}
+
+
+def write_choice(cell: str = "SimpleRNN", **changed: str) -> dict[str, str]:
+    texts = {t: q.text for t, q in quantizer_set("auto_po2", cell).items()} | changed
+    write_json(finetune.SEARCH, {"quantizers": texts})
+    return texts
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_workplace()
+    write_choice()
+    return tmp_path
+
+
+def test_writes_an_integer_network_that_is_the_quantized_one_the_same_twice(workplace):
+    texts = write_choice()
+    finetune.main()
+    first = contents(workplace)
+    assert set(first) == WRITTEN | INPUTS
+
+    assert read_json(Path("models/quantized.json")) == {
+        "cell": "SimpleRNN",
+        "units": 2,
+        "quantizers": texts,
+    }
+    network = read_integer_network(Path("models/integer.json"))
+    assert (network.window_length, network.et_scale_gev) == (3, 16.0)
+    weights = load_weights(
+        Path("models/quantized.weights.h5"), float_weight_shapes("SimpleRNN", 2, 3)
+    )
+    for name in ("kernel", "recurrent_kernel", "bias"):
+        tensor = getattr(network.rnn, name)
+        np.testing.assert_array_equal(tensor.array * tensor.type.step, weights[f"rnn/{name}"])
+    test = read_prepared(search.PREPARED).test
+    outputs = read_predictions(Path("data/quantized_test.npy"), test.n_windows)
+    scaled = test.dig_et_gev / np.float32(16)
+    np.testing.assert_array_equal(evaluate(network, windows(scaled, 3)[: test.n_windows]), outputs)
+    assert len(np.unique(outputs)) > 5
+
+    metrics = read_json(Path("metrics/finetune.json"))
+    assert metrics["epochs"] == 2
+    assert metrics["validation_rmse_mev"] > 0
+    assert metrics["rmse_ratio_to_float"] > 0
+    assert metrics["bits"]["rnn_kernel"] == 5
+    assert metrics["bits"]["input"] == 12
+    assert len(metrics["bits"]) == 9
+
+    finetune.main()
+    assert contents(workplace) == first
+
+
+def refused(capsys) -> str:
+    with pytest.raises(SystemExit) as caught:
+        run_stage(finetune.main)
+    assert caught.value.code == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    return lines[0]
+
+
+@pytest.mark.parametrize("cell", ["LSTM", "GRU"])
+def test_gated_cells_stop_with_a_clear_error(tmp_path, monkeypatch, capsys, cell):
+    monkeypatch.chdir(tmp_path)
+    make_workplace(cell)
+    write_choice(cell)
+    assert f"train.cell: {cell}: expected SimpleRNN" in refused(capsys)
+    assert set(contents(tmp_path)) == INPUTS
+
+
+@pytest.mark.parametrize(
+    ("tensor", "text", "message"),
+    [
+        ("rnn/kernel", "quantized_bit(4)", "models/search.json: rnn/kernel: unknown quantiser"),
+        ("rnn/kernel", "quantized_bits(4,0,1,alpha='auto')", "rnn/kernel: the scale of"),
+        ("rnn/state", "quantized_tanh(6)", "rnn/state: quantized_tanh(6) has no fixed-point"),
+    ],
+)
+def test_a_choice_that_is_no_integer_network_is_refused(workplace, capsys, tensor, text, message):
+    write_choice(**{tensor: text})
+    assert message in refused(capsys)
+    assert set(contents(workplace)) == INPUTS
+
+
+def test_a_missing_search_is_named(workplace, capsys):
+    finetune.SEARCH.unlink()
+    assert "models/search.json: cannot be read" in refused(capsys)
+
+
+def test_a_dead_network_is_an_error_and_nothing_is_written(workplace):
+    write_choice(**{"dense/activation": "quantized_relu(1,1)"})
+    with pytest.raises(FinetuneError, match="dead after one epoch"):
+        finetune.main()
+    assert set(contents(workplace)) == INPUTS
