@@ -122,7 +122,7 @@ def test_an_integer_is_a_float():
         ("train.learning_rate", 0.0, "greater than 0, found 0.0"),
         ("train.reduce_lr_factor", 1.0, "less than 1, found 1.0"),
         ("train.cell", "RNN", "'SimpleRNN', 'LSTM' or 'GRU', found 'RNN'"),
-        ("train.strategy", "two", "'one_device', 'mirrored' or 'tpu', found 'two'"),
+        ("train.strategy", "two", "'auto', 'cpu', 'gpu', 'mirrored' or 'tpu', found 'two'"),
         ("train.seed", -1, "greater than or equal to 0, found -1"),
         ("train.seed", MAX_SEED + 1, f"less than or equal to {MAX_SEED}"),
         ("finetune.seed", MAX_SEED + 1, f"less than or equal to {MAX_SEED}"),

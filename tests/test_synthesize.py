@@ -8,11 +8,12 @@ import pytest
 import yaml
 
 from pipeline import synthesize
-from pipeline.artifacts import ArtifactError, Prepared, Split, write_array, write_prepared
+from pipeline.artifacts import ArtifactError, Prepared, Split, write_prepared
 from pipeline.detector.windows import windows
 from pipeline.errors import PipelineError
 from pipeline.firmware.golden import evaluate
 from pipeline.integer_network import write_integer_network
+from pipeline.predictions import write_predictions
 from tests.firmware.networks import random_network
 
 NETWORK = random_network(0, 3, 3)
@@ -39,7 +40,7 @@ def workplace(tmp_path, monkeypatch):
     write_prepared(Path("data/prepared.h5"), prepared)
     scaled = prepared.test.dig_et_gev / np.float32(16)
     quantized = evaluate(NETWORK, windows(scaled, 3)).astype(np.float32)
-    write_array(Path("data/quantized_test.npy"), quantized)
+    write_predictions(Path("data/quantized_test.npy"), quantized)
     return quantized
 
 
@@ -67,7 +68,7 @@ def test_agreement_writes_project_outputs_and_metrics(workplace, capsys):
 def test_a_mismatch_fails_and_writes_nothing(workplace):
     wrong = workplace.copy()
     wrong[123] += 2.0**-6
-    write_array(Path("data/quantized_test.npy"), wrong)
+    write_predictions(Path("data/quantized_test.npy"), wrong)
     with pytest.raises(PipelineError, match=r"first in window 123.*dense0\.activation, unit 0"):
         synthesize.main()
     assert nothing_written()
@@ -114,7 +115,7 @@ def test_bad_parameters_name_their_key(workplace, key, value, message):
 
 
 def test_predictions_of_another_length_are_refused(workplace):
-    write_array(Path("data/quantized_test.npy"), workplace[:-1])
+    write_predictions(Path("data/quantized_test.npy"), workplace[:-1])
     with pytest.raises(ArtifactError, match=r"expected shape \(600,\)"):
         synthesize.main()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.quantization.network import build_quantized_network, freeze
+from pipeline.quantization.network import build_quantized_network, forward, freeze
 from pipeline.quantization.quantizers import QuantizerError, quantized_tensors
 from pipeline.rnn.network import (
     build_float_network,
@@ -194,3 +194,38 @@ def test_a_quantiser_that_never_settles_is_refused():
     model.get_layer("dense").quantizers[0] = Restless()
     with pytest.raises(QuantizerError, match=r"dense/kernel: .*still moves.*alpha=1"):
         freeze(model)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("name", ["8 bits", "auto_po2", "ternary"])
+def test_quantising_weights_once_changes_no_value_and_no_gradient(cell, name):
+    model = make(name, cell)
+    inputs = tf.constant(random_windows(300, LENGTH)[..., None])
+    quantizer = model.get_layer("rnn").cell.kernel_quantizer_internal
+
+    def outputs_and_gradients(call):
+        with tf.GradientTape() as tape:
+            output = call(model, inputs, True)
+            loss = tf.reduce_mean(tf.square(output - 0.3))
+        return output, tape.gradient(loss, model.trainable_variables)
+
+    plain, plain_gradients = outputs_and_gradients(lambda m, x, t: m(x, training=t))
+    once, once_gradients = outputs_and_gradients(forward)
+    np.testing.assert_array_equal(plain, once)
+    assert any(np.any(gradient) for gradient in plain_gradients)
+    for a, b in zip(plain_gradients, once_gradients, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7)
+    assert model.get_layer("rnn").cell.kernel_quantizer_internal is quantizer
+
+
+def test_weights_are_quantised_once_per_call(monkeypatch):
+    model = make("8 bits")
+    calls = []
+    quantizer = model.get_layer("rnn").cell.kernel_quantizer_internal
+    monkeypatch.setattr(
+        model.get_layer("rnn").cell,
+        "kernel_quantizer_internal",
+        lambda weight: calls.append(1) or quantizer(weight),
+    )
+    forward(model, tf.constant(random_windows(5, LENGTH)[..., None]), False)
+    assert len(calls) == 1
