@@ -8,14 +8,15 @@ keys, wrong types and values out of range are errors that name the dotted key
 from __future__ import annotations
 
 import re
+import sys
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, run_stage
 
 PARAMS_FILE = Path("params.yaml")
 MAX_SEED = 2**31 - 1  # NumPy's and TensorFlow's seeds have 32 bits; restarts and trials count up
@@ -104,7 +105,7 @@ class OptimalFilterParams(Section):
 class SimulateParams(Section):
     """The built-in generator."""
 
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, le=MAX_SEED)
     n_bc: int = Field(ge=1)
     chunk_bc: int = Field(ge=64)
     pulse: PulseParams
@@ -161,7 +162,7 @@ class EnergyParams(Section):
     process: Literal["horowitz"]
     parameters_on_memory: list[Memory] = Field(min_length=2, max_length=2)
     activations_on_memory: list[Memory] = Field(min_length=2, max_length=2)
-    min_sram_size_bits: list[int] = Field(min_length=2, max_length=2)
+    min_sram_size_bits: list[Annotated[int, Field(ge=0)]] = Field(min_length=2, max_length=2)
     rd_wr_on_io: list[bool] = Field(min_length=2, max_length=2)
     reference_internal: Literal["fp32", "fp16", "int8"]
     reference_accumulator: Literal["fp32", "fp16", "int32", "int16"]
@@ -305,12 +306,20 @@ def parse_params(tree: Any, origin: str = "params") -> Params:
     try:
         return Params.model_validate(tree)
     except ValidationError as error:
-        lines = [f"{origin}: {_explain(item)}" for item in error.errors(include_url=False)]
+        # A value that fits no branch of a union gives one error for each branch.
+        first = {_key(item): item for item in reversed(error.errors(include_url=False))}
+        lines = [f"{origin}: {_explain(item)}" for item in reversed(first.values())]
         raise ParamsError("\n".join(lines)) from None
 
 
+def _key(item: Any) -> str:
+    """Return the dotted key of an error, without the names of a union's branches."""
+    parts = [str(part) for part in item["loc"]]
+    return ".".join(part for part in parts if part != "int" and "[" not in part) or "(top level)"
+
+
 def _explain(item: Any) -> str:
-    key = ".".join(str(part) for part in item["loc"]) or "(top level)"
+    key = _key(item)
     if item["type"] == "extra_forbidden":
         return f"{key}: unknown key"
     if item["type"] == "missing":
@@ -320,3 +329,7 @@ def _explain(item: Any) -> str:
     if isinstance(item["input"], (dict, list)):
         return f"{key}: {message}"
     return f"{key}: {message}, found {item['input']!r}"
+
+
+if __name__ == "__main__":  # `make repro` checks the whole file before any stage runs
+    run_stage(lambda: print(f"{PARAMS_FILE}: valid", file=sys.stderr) if load_params() else None)

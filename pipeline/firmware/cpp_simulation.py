@@ -206,7 +206,8 @@ def compile_project(directory: Path, length: int, project_name: str) -> Path:
     )
     if done.returncode != 0:
         errors = [line for line in done.stderr.splitlines() if "error" in line]
+        first = (errors or [*done.stderr.splitlines(), "no message"])[0]
         raise CppSimulationError(
-            f"{COMPILER} failed on the project: {(errors or [done.stderr.strip()])[0]}"
+            f"{COMPILER} failed on the project with exit code {done.returncode}: {first}"
         )
     return library
