@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pipeline.errors import PipelineError
 
 PARAMS_FILE = Path("params.yaml")
+BC_NS = 25.0
 
 
 class ParamsError(PipelineError):
@@ -240,6 +241,28 @@ class SynthesizeParams(Section):
     max_mismatch_mev: float = Field(ge=0)
 
 
+class RtlParams(Section):
+    """The RTL and its simulation; see `pipeline.firmware.rtl_project`."""
+
+    top: str = Field(pattern=r"\A[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*\z")
+    adders_per_stage: int = Field(ge=1, le=64)
+    clock_period_ns: float = Field(gt=0)
+    cells: int = Field(ge=1, le=1024)
+    stream_windows: int = Field(ge=1)
+    stream_gap_probability: float = Field(ge=0, lt=1)
+    stream_seed: int = Field(ge=0)
+    event_windows: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _keeps_up(self) -> Self:
+        if self.cells * self.clock_period_ns > BC_NS:
+            raise ValueError(
+                f"cells * clock_period_ns is {self.cells * self.clock_period_ns:g} ns, "
+                f"but each cell sends a sample every {BC_NS:g} ns"
+            )
+        return self
+
+
 class Params(Section):
     """The whole of ``params.yaml``."""
 
@@ -251,6 +274,7 @@ class Params(Section):
     search: SearchParams
     finetune: FinetuneParams
     synthesize: SynthesizeParams
+    rtl: RtlParams
     evaluate: EvaluateParams
 
 
