@@ -263,6 +263,16 @@ class RtlParams(Section):
         return self
 
 
+class ImplementParams(Section):
+    """Synthesis, place and route; see `pipeline.firmware.open_synthesis`."""
+
+    families: list[Literal["xcup", "cyclonev", "ecp5"]] = Field(min_length=1)
+    netlist_windows: int = Field(ge=1)
+    route: bool
+    seed: int = Field(ge=0)
+    timeout_s: float = Field(gt=0)
+
+
 class Params(Section):
     """The whole of ``params.yaml``."""
 
@@ -275,6 +285,7 @@ class Params(Section):
     finetune: FinetuneParams
     synthesize: SynthesizeParams
     rtl: RtlParams
+    implement: ImplementParams
     evaluate: EvaluateParams
 
 

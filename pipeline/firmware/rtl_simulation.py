@@ -104,8 +104,11 @@ def check_stream(
     files: Sequence[Path],
     clocks: StreamClocks,
     name: str = "stream",
+    optimise: bool = True,
 ) -> Comparison:
     """Simulate the streaming core and compare flags, cells and energies, clock by clock.
+
+    `optimise` is for `pipeline.firmware.verilator.compiled`.
 
     Raises
     ------
@@ -121,7 +124,7 @@ def check_stream(
     rows[1 : n + 1, 0] = clocks.valid
     rows[1 : n + 1, 1] = clocks.cell
     rows[1 : n + 1, 2] = clocks.sample & ((1 << design.sample_bits) - 1)
-    with compiled(files, _stream_harness(design)) as simulation:
+    with compiled(files, _stream_harness(design), optimise) as simulation:
         found = simulation.run(rows)
     _same(found[1 : n + 1, 0] >> 1, out_of_turn, "out_of_turn", name)
     late = found[latency : latency + n]

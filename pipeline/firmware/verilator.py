@@ -182,8 +182,12 @@ def require_verilator() -> Verilator:
 
 
 @contextmanager
-def compiled(files: Sequence[Path], harness: Harness) -> Iterator[Simulation]:
+def compiled(
+    files: Sequence[Path], harness: Harness, optimise: bool = True
+) -> Iterator[Simulation]:
     """Compile Verilog files in a temporary directory.
+
+    Without `optimise` a netlist of many thousand gates compiles sooner and runs slower.
 
     Raises
     ------
@@ -208,7 +212,7 @@ def compiled(files: Sequence[Path], harness: Harness) -> Iterator[Simulation]:
                 verilator.command,
                 *_FLAGS,
                 "-CFLAGS",
-                "-O1",
+                "-O1" if optimise else "-O0",
                 "--Mdir",
                 str(directory / "build"),
                 "--top-module",

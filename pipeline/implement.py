@@ -1,0 +1,67 @@
+"""Stage ``implement``: area, netlist simulation and clock of the streaming core.
+
+Reads models/integer.json, models/rtl/, data/prepared.h5 (test split) and
+metrics/finetune.json; writes metrics/implement.json, metrics/implement.md and
+metrics/plots/implement/area.png. A netlist that is not the network fails the stage.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from pipeline.artifacts import read_json, read_prepared, write_json, write_text
+from pipeline.errors import run_stage
+from pipeline.evaluation.style import drawing, save_png
+from pipeline.firmware.area_plot import area_figure
+from pipeline.firmware.fixed_point import quantize
+from pipeline.firmware.implementation import implement, markdown
+from pipeline.firmware.place_and_route import nextpnr
+from pipeline.firmware.rtl_project import read_design
+from pipeline.firmware.verification import scaled_samples, vendor_tools
+from pipeline.firmware.verilator import require_verilator
+from pipeline.integer_network import read_integer_network
+from pipeline.params import load_params
+
+RTL = Path("models/rtl")
+
+
+def main() -> None:
+    """Run the stage in the working directory."""
+    params = load_params().implement
+    require_verilator()
+    network = read_integer_network(Path("models/integer.json"))
+    design = read_design(RTL)
+    finetune = read_json(Path("metrics/finetune.json"))
+    test = read_prepared(Path("data/prepared.h5")).test
+    samples = quantize(scaled_samples(network, test), network.input)
+    found = []
+    with tempfile.TemporaryDirectory(prefix="implement-") as temporary:
+        for family in params.families:
+            one = implement(
+                network,
+                design,
+                RTL,
+                samples,
+                family,
+                params.netlist_windows,
+                params.route,
+                params.seed,
+                params.timeout_s,
+                Path(temporary),
+            )
+            print(f"{one.title}: {one.metrics()}")
+            found.append(one)
+    remarks = [vendor_tools()]
+    if params.route and nextpnr() is None:
+        remarks.append("nextpnr-ecp5 is not installed: not placed and routed")
+    write_json(Path("metrics/implement.json"), {one.name: one.metrics() for one in found})
+    write_text(Path("metrics/implement.md"), markdown(design, found, finetune, remarks))
+    with drawing():
+        save_png(area_figure(found), Path("metrics/plots/implement/area.png"))
+    for remark in remarks:
+        print(remark)
+
+
+if __name__ == "__main__":
+    run_stage(main)
