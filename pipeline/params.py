@@ -235,6 +235,7 @@ class SynthesizeParams(Section):
 
     backend: Literal["Vitis", "Vivado"]
     part: str = Field(pattern=r"\A[A-Za-z0-9_.-]+\z")
+    intel_part: str = Field(pattern=r"\A[A-Za-z0-9_.-]+\z")
     clock_period_ns: float = Field(gt=0)
     clock_uncertainty_percent: float = Field(ge=0, lt=100)
     project_name: str = Field(pattern=r"\A[A-Za-z_][A-Za-z0-9_]*\z")

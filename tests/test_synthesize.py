@@ -8,16 +8,23 @@ import pytest
 import yaml
 
 from pipeline import synthesize
-from pipeline.artifacts import ArtifactError, Prepared, Split, write_array, write_prepared
+from pipeline.artifacts import ArtifactError, Prepared, Split, write_prepared
 from pipeline.detector.windows import windows
 from pipeline.errors import PipelineError
 from pipeline.firmware.golden import evaluate
 from pipeline.integer_network import write_integer_network
+from pipeline.predictions import write_predictions
 from tests.firmware.networks import random_network
 
 NETWORK = random_network(0, 3, 3)
 PARAMS = Path(__file__).resolve().parents[1] / "params.yaml"
-OUTPUTS = ("models/firmware", "data/firmware_test.npy", "metrics/firmware.json")
+OUTPUTS = (
+    "models/firmware",
+    "models/firmware_quartus",
+    "models/firmware_oneapi",
+    "data/firmware_test.npy",
+    "metrics/firmware.json",
+)
 
 
 def make_split(name: str, n_bc: int) -> Split:
@@ -39,7 +46,7 @@ def workplace(tmp_path, monkeypatch):
     write_prepared(Path("data/prepared.h5"), prepared)
     scaled = prepared.test.dig_et_gev / np.float32(16)
     quantized = evaluate(NETWORK, windows(scaled, 3)).astype(np.float32)
-    write_array(Path("data/quantized_test.npy"), quantized)
+    write_predictions(Path("data/quantized_test.npy"), quantized)
     return quantized
 
 
@@ -56,18 +63,18 @@ def test_agreement_writes_project_outputs_and_metrics(workplace, capsys):
     assert np.array_equal(outputs, workplace)
     metrics = json.loads(Path("metrics/firmware.json").read_text())
     agree = {"windows": 600, "mismatches": 0, "max_difference_mev": 0.0}
-    assert metrics["golden"] == metrics["vitis"] == agree
+    assert metrics["golden"] == metrics["vitis"] == metrics["quartus"] == agree
     assert metrics["float32_exact"] == 1
-    first = {p: p.read_bytes() for p in Path("models/firmware").rglob("*") if p.is_file()}
+    first = {p: p.read_bytes() for p in Path("models").rglob("*") if p.is_file()}
     synthesize.main()
-    second = {p: p.read_bytes() for p in Path("models/firmware").rglob("*") if p.is_file()}
+    second = {p: p.read_bytes() for p in Path("models").rglob("*") if p.is_file()}
     assert first == second
 
 
 def test_a_mismatch_fails_and_writes_nothing(workplace):
     wrong = workplace.copy()
     wrong[123] += 2.0**-6
-    write_array(Path("data/quantized_test.npy"), wrong)
+    write_predictions(Path("data/quantized_test.npy"), wrong)
     with pytest.raises(PipelineError, match=r"first in window 123.*dense0\.activation, unit 0"):
         synthesize.main()
     assert nothing_written()
@@ -99,6 +106,7 @@ def test_without_a_compiler_nothing_is_written(workplace, monkeypatch, tmp_path)
     [
         ("part", "xcvu9p; exec rm", r"synthesize\.part"),
         ("clock_period_ns", 0, r"synthesize\.clock_period_ns.*greater than 0, found 0"),
+        ("intel_part", "Stratix 10", r"synthesize\.intel_part"),
         ("project_name", "a/b", r"synthesize\.project_name"),
         ("backend", "Quartus", r"synthesize\.backend"),
         ("max_mismatch_mev", -1.0, r"synthesize\.max_mismatch_mev"),
@@ -114,7 +122,7 @@ def test_bad_parameters_name_their_key(workplace, key, value, message):
 
 
 def test_predictions_of_another_length_are_refused(workplace):
-    write_array(Path("data/quantized_test.npy"), workplace[:-1])
+    write_predictions(Path("data/quantized_test.npy"), workplace[:-1])
     with pytest.raises(ArtifactError, match=r"expected shape \(600,\)"):
         synthesize.main()
 
