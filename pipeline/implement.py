@@ -1,7 +1,7 @@
 """Stage ``implement``: area, netlist simulation and clock of the streaming core.
 
-Reads models/integer.json, models/rtl/, data/prepared.h5 (test split) and
-metrics/finetune.json; writes metrics/implement.json, metrics/implement.md and
+Reads models/integer.json, models/rtl/, models/firmware/, data/prepared.h5 (test split)
+and metrics/finetune.json; writes metrics/implement.json, metrics/implement.md and
 metrics/plots/implement/area.png. A netlist that is not the network fails the stage.
 """
 
@@ -18,17 +18,19 @@ from pipeline.firmware.fixed_point import quantize
 from pipeline.firmware.implementation import implement, markdown
 from pipeline.firmware.place_and_route import nextpnr
 from pipeline.firmware.rtl_project import read_design
-from pipeline.firmware.verification import scaled_samples, vendor_tools
+from pipeline.firmware.vendor_tools import run_vendor_tools
+from pipeline.firmware.verification import scaled_samples
 from pipeline.firmware.verilator import require_verilator
 from pipeline.integer_network import read_integer_network
 from pipeline.params import load_params
 
-RTL = Path("models/rtl")
+RTL, HLS = Path("models/rtl"), Path("models/firmware")
 
 
 def main() -> None:
     """Run the stage in the working directory."""
-    params = load_params().implement
+    everything = load_params()
+    params, parts = everything.implement, everything.synthesize
     require_verilator()
     network = read_integer_network(Path("models/integer.json"))
     design = read_design(RTL)
@@ -52,10 +54,21 @@ def main() -> None:
             )
             print(f"{one.title}: {one.metrics()}")
             found.append(one)
-    remarks = [vendor_tools()]
+        vendors = run_vendor_tools(
+            design,
+            RTL,
+            HLS,
+            parts.part,
+            params.intel_device,
+            Path(temporary) / "vendor",
+            params.timeout_s,
+        )
+    remarks = [run.line for run in vendors]
     if params.route and nextpnr() is None:
         remarks.append("nextpnr-ecp5 is not installed: not placed and routed")
-    write_json(Path("metrics/implement.json"), {one.name: one.metrics() for one in found})
+    metrics = {one.name: one.metrics() for one in found}
+    metrics |= {run.tool.lower().replace(" ", "_"): run.figures for run in vendors if run.figures}
+    write_json(Path("metrics/implement.json"), metrics)
     write_text(Path("metrics/implement.md"), markdown(design, found, finetune, remarks))
     with drawing():
         save_png(area_figure(found), Path("metrics/plots/implement/area.png"))

@@ -271,6 +271,7 @@ class ImplementParams(Section):
     netlist_windows: int = Field(ge=1)
     route: bool
     seed: int = Field(ge=0)
+    intel_device: str = Field(pattern=r"\A[A-Za-z0-9_.-]+\z")
     timeout_s: float = Field(gt=0)
 
 
