@@ -15,7 +15,7 @@ from pipeline.errors import run_stage
 from pipeline.evaluation.style import drawing, save_png
 from pipeline.firmware.area_plot import area_figure
 from pipeline.firmware.fixed_point import quantize
-from pipeline.firmware.implementation import implement, markdown
+from pipeline.firmware.implementation import implement, markdown, require_same_network
 from pipeline.firmware.place_and_route import nextpnr
 from pipeline.firmware.rtl_project import read_design
 from pipeline.firmware.vendor_tools import run_vendor_tools
@@ -34,6 +34,7 @@ def main() -> None:
     require_verilator()
     network = read_integer_network(Path("models/integer.json"))
     design = read_design(RTL)
+    require_same_network(network, design)
     finetune = read_json(Path("metrics/finetune.json"))
     test = read_prepared(Path("data/prepared.h5")).test
     samples = quantize(scaled_samples(network, test), network.input)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import PipelineError
+from pipeline.firmware.golden import output_type
 from pipeline.firmware.open_synthesis import FAMILIES, Synthesis, synthesize
 from pipeline.firmware.place_and_route import DEVICE, Routed, nextpnr, place_and_route
 from pipeline.firmware.rtl_project import RtlDesign, verilog_files
@@ -26,6 +28,10 @@ DEVICES: dict[str, tuple[str, dict[str, int]]] = {
         {"lut": 1_866_240, "ff": 3_732_480, "dsp": 5_760},
     ),
 }
+
+
+class ImplementationError(PipelineError):
+    """Artifacts that do not belong together."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,27 @@ def implement(
     )
 
 
+def require_same_network(network: IntegerNetwork, design: RtlDesign) -> None:
+    """Refuse RTL whose ports are not those of the network.
+
+    Raises
+    ------
+    ImplementationError
+        Naming the first difference.
+    """
+    wanted = {
+        "window_length": network.window_length,
+        "sample_bits": network.input.bits,
+        "energy_bits": output_type(network).bits,
+    }
+    for name, value in wanted.items():
+        if getattr(design, name) != value:
+            raise ImplementationError(
+                f"the RTL has {name} {getattr(design, name)}, the network {value}: "
+                "run the stage rtl again"
+            )
+
+
 def cores_needed(design: RtlDesign) -> int:
     """Streaming cores for all cells of an FPGA."""
     return math.ceil(BUDGET_CELLS / design.cells)
@@ -139,6 +166,9 @@ def markdown(
     remarks: Sequence[str],
 ) -> str:
     """Return the report: tables against the budget, and next to published designs."""
+    for key in ("energy_nj", "validation_rmse_mev"):
+        if not isinstance(finetune.get(key), float):
+            raise ImplementationError(f"metrics of finetune: no number {key}")
     latency_ns = design.latency_cycles * design.clock_period_ns
     cores = cores_needed(design)
     lines = [
