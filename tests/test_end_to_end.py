@@ -23,6 +23,10 @@ TINY = {
     ("search", "max_trials"): 2,
     ("search", "epochs"): 1,
     ("finetune", "epochs"): 2,
+    ("rtl", "stream_windows"): 2000,
+    ("implement", "families"): ["ecp5"],
+    ("implement", "netlist_windows"): 100,
+    ("implement", "route"): False,
 }
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
