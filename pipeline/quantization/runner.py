@@ -11,7 +11,7 @@ from pipeline.errors import PipelineError
 from pipeline.params import GoalParams, SearchParams
 from pipeline.quantization.cost import CostModel
 from pipeline.quantization.quantizers import INPUT, Quantizer, parse_quantizer
-from pipeline.quantization.resizing import network_shapes
+from pipeline.quantization.resizing import network_shapes, units_of
 from pipeline.quantization.score import forgiving_delta, limit_score, quality, score
 from pipeline.quantization.trial import QatSettings, QatTrainer, TrialRecord
 from pipeline.rnn.fitting import rmse_mev
@@ -71,6 +71,10 @@ class TrialRunner:
     def reference_mev(self) -> float:
         """RMSE of the float network, MeV."""
         return rmse_mev(self.reference.loss, self.et_scale_gev)
+
+    @property
+    def _start_units(self) -> int:
+        return units_of(self.float_weights) or self.costs.units
 
     @property
     def input_quantizer(self) -> dict[str, Quantizer]:
@@ -135,7 +139,7 @@ class TrialRunner:
         owner
             Who asks: processes that share a directory must not write one file.
         """
-        if units == self.costs.units:
+        if units == self._start_units:
             return self.float_weights
         file = self.directory / f"float_{units}{owner}.h5"
         if not file.exists():
@@ -172,7 +176,7 @@ class TrialRunner:
         return record if same else None
 
     def _shapes(self, units: int) -> dict[str, tuple[int, ...]]:
-        if units != self.costs.units:
+        if units != self._start_units:
             return network_shapes(self.trainer.cell, units)
         return {name: weight.shape for name, weight in self.float_weights.items()}
 

@@ -108,7 +108,7 @@ def planned_trials(params: SearchParams, blocks: Sequence[Block]) -> list[int]:
 
 
 def search_blocks(
-    setup: Setup, blocks: Sequence[Block], command: Sequence[str] = WORKER_COMMAND
+    setup: Setup, blocks: Sequence[Block], command: Sequence[str] | None = None
 ) -> list[QuantizationTuner]:
     """Search every block and return its tuner, in order; a worker returns none.
 
@@ -121,7 +121,11 @@ def search_blocks(
 
     params = setup.params
     local = params.workers > 1 and not workers.in_cluster()
-    crowd: Any = workers.local_workers(params.workers, command) if local else nullcontext({})
+    crowd: Any = (
+        workers.local_workers(params.workers, command or WORKER_COMMAND)
+        if local
+        else nullcontext({})
+    )
     tuners: list[QuantizationTuner] = []
     decided = _Decided({}, setup.costs.units, setup.float_weights)
     if workers.is_worker():

@@ -46,7 +46,10 @@ def test_what_is_no_list_of_points_is_refused(costs, errors):
 
 
 def test_the_table_is_markdown():
-    rows = [{"trial": "07", "energy_pj": 40.934, "bits": 5}, {"trial": "1", "energy_pj": 2.0, "bits": 4}]
+    rows = [
+        {"trial": "07", "energy_pj": 40.934, "bits": 5},
+        {"trial": "1", "energy_pj": 2.0, "bits": 4},
+    ]
     assert front_table(rows).splitlines() == [
         "| trial | energy_pj | bits |",
         "| --- | --- | --- |",

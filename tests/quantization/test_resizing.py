@@ -69,9 +69,7 @@ def test_a_unit_that_gives_nothing_is_the_one_that_goes():
     weights["rnn/recurrent_kernel"][2] = 0
     targets = network_output(weights, "SimpleRNN", SAMPLES)
     pruned = resize(weights, "SimpleRNN", 3, SAMPLES, targets)
-    np.testing.assert_array_equal(
-        pruned["rnn/kernel"], np.delete(weights["rnn/kernel"], 2, axis=1)
-    )
+    np.testing.assert_array_equal(pruned["rnn/kernel"], np.delete(weights["rnn/kernel"], 2, axis=1))
     assert loss(pruned, "SimpleRNN", targets) < 1e-6
 
 
