@@ -93,8 +93,10 @@ def finetune(
             "finetune: the quantized network is dead after one epoch; choose finer quantisers "
             "(search.limit) or a lower finetune.learning_rate"
         )
+    # Some seeds wander off; what is handed on is never worse than what was chosen.
+    improved = result.validation_loss < trainer.validation_loss(quantizers, start)
     model = trainer.build(quantizers, units_of(start))
-    set_weights(model, result.weights)
+    set_weights(model, result.weights if improved else start)
     freeze(model)
     fitter = WindowFitter(model, tf.keras.optimizers.Adam(), trainer.strategy, forward)
     return FinetunedNetwork(

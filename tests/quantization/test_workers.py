@@ -138,7 +138,7 @@ def test_a_port_in_use_is_an_error(chief):
     server.start()
     tuner = make_tuner(search_params(max_trials=2), MadeUpTrainer())
     try:
-        with pytest.raises(SearchError, match="cannot listen at 127.0.0.1:"):
+        with pytest.raises(SearchError, match=r"cannot listen at 127\.0\.0\.1:"):
             workers.serve(tuner, {}, 1.0)
     finally:
         server.stop(0).wait()
