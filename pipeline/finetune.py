@@ -1,6 +1,7 @@
 """Stage ``finetune``: train the chosen quantized network and turn it into integers.
 
-Reads data/prepared.h5, models/float.weights.h5 and models/search.json; writes
+Reads data/prepared.h5, models/float.weights.h5, models/search.json and
+models/search.weights.h5; writes
 models/quantized.weights.h5, models/quantized.json, models/integer.json,
 data/quantized_test.npy (QKeras' own output on the test windows, scaled),
 metrics/finetune.json and metrics/plots/finetune.csv.
@@ -22,15 +23,23 @@ from pipeline.errors import run_stage
 from pipeline.integer_network import write_integer_network
 from pipeline.params import load_params
 from pipeline.predictions import write_predictions
-from pipeline.quantization.export import check_exportable, chosen_quantizers, to_integer_network
+from pipeline.quantization.export import (
+    check_exportable,
+    chosen_trial,
+    to_integer_network,
+    trial_weights,
+)
 
 SEARCH = Path("models/search.json")
+SEARCH_WEIGHTS = Path("models/search.weights.h5")
 
 
 def main() -> None:
     """Run the stage in the working directory."""
     params = load_params()
-    quantizers = chosen_quantizers(read_json(SEARCH), str(SEARCH))
+    found = read_json(SEARCH)
+    trial = chosen_trial(found, params.finetune.trial, str(SEARCH))
+    quantizers = trial.quantizers
     check_exportable(params.train.cell, quantizers)
     prepared = read_prepared(Path("data/prepared.h5"))
 
@@ -54,15 +63,18 @@ def main() -> None:
         WindowData.from_split(prepared.validation),
         params.train.strategy,
     )
-    tuned = finetune(
-        trainer, quantizers, weights, params.finetune, WindowData.from_split(prepared.test)
-    )
+    start = trial_weights(SEARCH_WEIGHTS, found, trial.name, cell)
+    test = WindowData.from_split(prepared.test)
+    tuned = finetune(trainer, quantizers, weights, start, params.finetune, test)
     network = to_integer_network(tuned.weights, quantizers, length, scale_gev)
     costs = CostModel(float_network(cell, units, length), params.energy, "energy")
     texts = {tensor: quantizer.text for tensor, quantizer in quantizers.items()}
 
     save_weights(Path("models/quantized.weights.h5"), tuned.weights)
-    write_json(Path("models/quantized.json"), {"cell": cell, "units": units, "quantizers": texts})
+    write_json(
+        Path("models/quantized.json"),
+        {"cell": cell, "trial": trial.name, "units": trial.units, "quantizers": texts},
+    )
     write_integer_network(Path("models/integer.json"), network)
     write_predictions(Path("data/quantized_test.npy"), tuned.test_output)
     write_csv(Path("metrics/plots/finetune.csv"), tuned.fit.table(scale_gev))

@@ -204,6 +204,7 @@ class GoalParams(Section):
     delta_n: float = Field(ge=0)
     rate: float = Field(gt=1)
     stress: float = Field(gt=0)
+    max_rmse_ratio: float | None = Field(gt=0)
 
 
 class SearchParams(Section):
@@ -215,17 +216,48 @@ class SearchParams(Section):
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
+    learning_rate_optimizer: bool
     transfer_weights: bool
+    tune_filters: Literal["none", "layer", "block"]
+    tune_filters_exceptions: str | None
+    filter_range: list[float] = Field(min_length=1)
+    blocks: list[str] | None
+    schedule_block: Literal["sequential", "cost"]
+    block_min_trials: int = Field(ge=1)
+    workers: int = Field(ge=1, le=256)
+    worker_timeout_s: float = Field(gt=0)
+    uniform_bits: list[int]
     layer_indexes: list[int] | None
     input_quantizer: str
     goal: GoalParams
     quantization_config: dict[str, dict[str, int]]
     limit: dict[str, int | list[int | list[str]]]
 
+    @model_validator(mode="after")
+    def _lists_make_sense(self) -> Self:
+        if any(factor <= 0 for factor in self.filter_range):
+            raise ValueError("filter_range must hold factors above 0")
+        if len(set(self.filter_range)) < len(self.filter_range):
+            raise ValueError("filter_range must not repeat a factor")
+        if any(not 2 <= bits <= 24 for bits in self.uniform_bits):
+            raise ValueError("uniform_bits must hold numbers of bits in 2..24")
+        if len(set(self.uniform_bits)) < len(self.uniform_bits):
+            raise ValueError("uniform_bits must not repeat a number of bits")
+        if self.blocks is not None and not self.blocks:
+            raise ValueError("blocks must be null (one search over all layers) or hold patterns")
+        try:
+            re.compile(self.tune_filters_exceptions or "")
+        except re.error as error:
+            raise ValueError(
+                f"tune_filters_exceptions must be a regular expression: {error}"
+            ) from None
+        return self
+
 
 class FinetuneParams(Section):
-    """Quantization-aware training of the chosen network."""
+    """Quantization-aware training of the chosen network, or of another trial."""
 
+    trial: str | int = Field(union_mode="left_to_right")
     seed: int = Field(ge=0, le=MAX_SEED)
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)

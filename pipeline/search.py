@@ -1,76 +1,78 @@
 """Stage ``search``: find the best quantisers for every tensor of the network.
 
 Reads data/prepared.h5 and models/float.weights.h5; writes models/search.json
-(the choice and every trial), metrics/search.json and metrics/plots/trials.csv.
-An interrupted search goes on with the trials it has.
+(the choice and every trial), models/search.weights.h5 (weights of every trial),
+metrics/search.json, metrics/search.md (the front), metrics/plots/pareto.csv,
+pareto_front.csv and search/pareto.png. An interrupted search goes on with the
+trials it has. ``--dry-run`` prints what would be searched and trains nothing.
+docs/search.md describes modes, blocks, costs, workers and every default.
 """
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
-from pipeline.artifacts import load_weights, read_prepared, write_csv, write_json
+from pipeline.artifacts import read_prepared, save_weights, write_csv, write_json, write_text
 from pipeline.errors import run_stage
+from pipeline.evaluation.style import drawing, save_png
+from pipeline.evaluation.trade_off import ofmax_rmse_mev, trade_off
 from pipeline.params import load_params
 from pipeline.quantization import search_state
-from pipeline.quantization.quantizers import parse_quantizer
-from pipeline.quantization.search_space import build_search_space, network_layers
+from pipeline.quantization.blocks import describe, plan_search
 
 PREPARED = Path("data/prepared.h5")
 FLOAT_WEIGHTS = Path("models/float.weights.h5")
+PLOTS = Path("metrics/plots")
 
 
 def main() -> None:
     """Run the stage in the working directory."""
     params = load_params()
-    choices = build_search_space(params.search, network_layers(params.train.cell))
-    parse_quantizer(params.search.input_quantizer, "search.input_quantizer")
+    cell, units, strategy = params.train.cell, params.train.units, params.train.strategy
     prepared = read_prepared(PREPARED)
+    length = prepared.train.window_length
+    blocks, costs = plan_search(params.search, params.energy, cell, units, length)
 
     # TensorFlow takes seconds to load: only once parameters and data are known good.
-    from pipeline.quantization.cost import CostModel
-    from pipeline.quantization.energy import float_network
-    from pipeline.quantization.results import search_metrics, search_result, trial_table
-    from pipeline.quantization.trial import QatTrainer
-    from pipeline.quantization.tuner import QuantizationTuner, check_complete, float_reference
-    from pipeline.rnn.fitting import WindowData
-    from pipeline.rnn.network import float_weight_shapes
+    from pipeline.quantization import results
+    from pipeline.quantization.search_run import make_setup, search_blocks
+    from pipeline.quantization.uniform import run_uniform
 
-    cell, units, length = params.train.cell, params.train.units, prepared.train.window_length
-    weights = load_weights(FLOAT_WEIGHTS, float_weight_shapes(cell, units, length))
-    trainer = QatTrainer(
-        cell,
-        units,
-        WindowData.from_split(prepared.train),
-        WindowData.from_split(prepared.validation),
-        params.train.strategy,
+    inputs, network = [PREPARED, FLOAT_WEIGHTS], [cell, units, length, strategy]
+    state = search_state.open_state(inputs, params.search, params.energy, network)
+    setup = make_setup(
+        params.search, prepared, FLOAT_WEIGHTS, costs, cell=cell, strategy=strategy, directory=state
     )
-    costs = CostModel(float_network(cell, units, length), params.energy, params.search.goal.type)
-    settings = {
-        "search": params.search.model_dump(),
-        "energy": params.energy.model_dump(),
-        "network": [cell, units, length, params.train.strategy],
-    }
-    state = search_state.state_directory([PREPARED, FLOAT_WEIGHTS], settings)
-    search_state.set_aside_if_broken(state)
-    tuner = QuantizationTuner(
-        params=params.search,
-        choices=choices,
-        trainer=trainer,
-        float_weights=weights,
-        costs=costs,
-        reference=float_reference(trainer, weights, costs),
-        et_scale_gev=prepared.train.et_scale_gev,
-        directory=state,
-    )
-    tuner.search()
-    check_complete(tuner)
-    result = search_result(tuner)
-    write_csv(Path("metrics/plots/trials.csv"), trial_table(tuner))
-    write_json(Path("models/search.json"), result)
-    write_json(Path("metrics/search.json"), search_metrics(tuner))
+    tuners = search_blocks(setup, blocks)
+    if not tuners:
+        return  # a worker: its chief writes
+    outcome = results.outcome_of(tuners, run_uniform(setup.runner, cell), setup.runner)
+
+    table = results.pareto_table(outcome, ofmax_rmse_mev(prepared.validation))
+    write_csv(PLOTS / "pareto.csv", table)
+    write_csv(PLOTS / "pareto_front.csv", results.front_columns(outcome))
+    write_text(Path("metrics/search.md"), results.front_markdown(outcome))
+    with drawing():
+        save_png(trade_off(table), PLOTS / "search" / "pareto.png")
+    save_weights(Path("models/search.weights.h5"), outcome.weights())
+    write_json(Path("models/search.json"), results.search_result(outcome))
+    write_json(Path("metrics/search.json"), results.search_metrics(outcome))
     search_state.discard(state)
 
 
+def dry_run() -> None:
+    """Print blocks, their cost, their trials and the size of the space."""
+    params = load_params()
+    length = read_prepared(PREPARED).train.window_length
+    cell, units = params.train.cell, params.train.units
+    blocks, _ = plan_search(params.search, params.energy, cell, units, length)
+    from pipeline.quantization.search_run import planned_trials
+
+    print(describe(blocks, params.search, planned_trials(params.search, blocks)), end="")
+
+
 if __name__ == "__main__":
-    run_stage(main)
+    parser = argparse.ArgumentParser(prog="python -m pipeline.search")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan, train nothing")
+    run_stage(dry_run if parser.parse_args().dry_run else main)

@@ -8,18 +8,25 @@ import numpy as np
 import pytest
 
 from pipeline import finetune, search
-from pipeline.artifacts import load_weights, read_json, read_prepared, write_json
+from pipeline.artifacts import (
+    load_weights,
+    read_json,
+    read_prepared,
+    save_weights,
+    write_json,
+)
 from pipeline.detector.windows import windows
 from pipeline.errors import run_stage
 from pipeline.firmware.golden import evaluate
 from pipeline.integer_network import read_integer_network
 from pipeline.predictions import read_predictions
 from pipeline.quantization.finetuning import FinetuneError
+from pipeline.quantization.resizing import network_shapes
 from pipeline.rnn.network import float_weight_shapes
-from tests.quantization.quantizer_sets import quantizer_set
+from tests.quantization.quantizer_sets import quantizer_set, random_weights
 from tests.test_search import contents, make_workplace
 
-INPUTS = {"models/float.weights.h5", "models/search.json"}
+INPUTS = {"models/float.weights.h5", "models/search.json", "models/search.weights.h5"}
 WRITTEN = {
     "data/quantized_test.npy",
     "metrics/finetune.json",
@@ -30,9 +37,17 @@ WRITTEN = {
 }
 
 
-def write_choice(cell: str = "SimpleRNN", **changed: str) -> dict[str, str]:
+def write_choice(cell: str = "SimpleRNN", units: int = 2, **changed: str) -> dict[str, str]:
+    """A search of one trial, which starts from weights like those of the float network."""
     texts = {t: q.text for t, q in quantizer_set("auto_po2", cell).items()} | changed
-    write_json(finetune.SEARCH, {"quantizers": texts})
+    row = {"trial": "0", "quantizers": texts, "units": units}
+    write_json(finetune.SEARCH, {"best": "0", "trials": [row], "uniform": []})
+    weights = random_weights(network_shapes(cell, units))
+    weights["rnn/kernel"][:] = 0.75
+    weights["rnn/recurrent_kernel"][:] = -0.1
+    weights["dense/kernel"][:] = 1 / units
+    weights["rnn/bias"][:] = weights["dense/bias"][:] = 0
+    save_weights(finetune.SEARCH_WEIGHTS, {f"0/{name}": w for name, w in weights.items()})
     return texts
 
 
@@ -52,6 +67,7 @@ def test_writes_an_integer_network_that_is_the_quantized_one_the_same_twice(work
 
     assert read_json(Path("models/quantized.json")) == {
         "cell": "SimpleRNN",
+        "trial": "0",
         "units": 2,
         "quantizers": texts,
     }
@@ -123,3 +139,11 @@ def test_a_dead_network_is_an_error_and_nothing_is_written(workplace):
     with pytest.raises(FinetuneError, match="dead after one epoch"):
         finetune.main()
     assert set(contents(workplace)) == INPUTS
+
+
+def test_a_network_of_another_width_is_fine_tuned_from_its_own_weights(workplace):
+    write_choice(units=3)
+    finetune.main()
+    assert read_json(Path("models/quantized.json"))["units"] == 3
+    assert len(read_integer_network(Path("models/integer.json")).rnn.bias.array) == 3
+    assert read_json(Path("metrics/finetune.json"))["units"] == 3

@@ -19,7 +19,15 @@ from pipeline.rnn.network import float_weight_shapes
 from tests.quantization.quantizer_sets import random_weights
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
-WRITTEN = ["metrics/plots/trials.csv", "metrics/search.json", "models/search.json"]
+WRITTEN = [
+    "metrics/plots/pareto.csv",
+    "metrics/plots/pareto_front.csv",
+    "metrics/plots/search/pareto.png",
+    "metrics/search.json",
+    "metrics/search.md",
+    "models/search.json",
+    "models/search.weights.h5",
+]
 
 
 def make_split(name: str, n_bc: int) -> Split:
@@ -33,12 +41,14 @@ def make_split(name: str, n_bc: int) -> Split:
 def make_workplace(cell: str = "SimpleRNN", **changed: Any) -> None:
     params = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
     params["train"] |= {"cell": cell, "units": 2}
-    params["search"] |= {"max_trials": 2, "epochs": 1, "batch_size": 64, **changed}
+    small = {"max_trials": 2, "epochs": 1, "batch_size": 64, "uniform_bits": [8]}
+    params["search"] |= small | {"tune_filters": "none", **changed}
     params["finetune"] |= {"epochs": 2, "batch_size": 64}
     if cell != "SimpleRNN":
+        params["search"]["uniform_bits"] = []
         gates = {"quantized_sigmoid(8)": 8}
         params["search"]["quantization_config"]["recurrent_activation"] = gates
-        params["search"]["limit"] = {"default": 12}
+        params["search"]["limit"] = {"default": 14}
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
     prepared = Prepared(*(make_split(n, size) for n, size in SIZES.items()))
     write_prepared(search.PREPARED, prepared)
@@ -111,7 +121,7 @@ def test_a_run_and_one_that_was_killed_in_between_write_the_same(workplace, monk
         search.main()
     assert not any(Path(name).exists() for name in WRITTEN)
     search.main()
-    assert trained == ["trial 0", "trial 1", "trial 1"]
+    assert trained == ["trial 0", "trial 1", "trial 1", "uniform_8"]
     assert written(workplace) == first
 
 
@@ -143,7 +153,7 @@ def test_a_gated_cell_can_be_searched(tmp_path, monkeypatch):
     [
         ("search.input_quantizer", {"input_quantizer": "quantized_bit(12,0)"}),
         ("search.quantization_config.kernel", {"quantization_config": {"kernel": {"relu": 4}}}),
-        ("search.limit.Dense", {"limit": {"SimpleRNN": 12, "Dense": 1}}),
+        ("search.limit.Dense", {"limit": {"SimpleRNN": 14, "Dense": 1}}),
         ("search.seed", {"seed": 0}),
     ],
 )

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pipeline.params import EnergyParams
-from pipeline.quantization.energy import NetworkDescription, network_bits, network_energy
+from pipeline.quantization.energy import (
+    DenseDescription,
+    NetworkDescription,
+    RecurrentDescription,
+    network_bits,
+    network_energy,
+)
+from pipeline.quantization.energy_description import LayerDescription
 from pipeline.quantization.quantizers import Quantizer
 
 
@@ -17,6 +25,15 @@ class CostModel:
         self._energy = energy
         self._goal = goal
 
+    @property
+    def units(self) -> int:
+        """Width of the float network's recurrent layer."""
+        return next(
+            layer.units
+            for layer in self._description.layers
+            if isinstance(layer, RecurrentDescription)
+        )
+
     def reference(self) -> float:
         """Return the cost of the reference, pJ or bits."""
         if self._goal == "bits":
@@ -27,11 +44,45 @@ class CostModel:
         """Return the energy of the reference, pJ, whatever the goal."""
         return network_energy(self._description, self._energy, "reference").total
 
-    def trial(self, quantizers: Mapping[str, Quantizer]) -> tuple[float, float, float]:
-        """Return cost (pJ or bits), energy (pJ) and bits of all weights."""
-        network = self._description.with_quantizers(
+    def reference_by_layer(self) -> dict[str, float]:
+        """Return the cost of each layer of the reference, pJ or bits; what enters is not in it."""
+        if self._goal == "bits":
+            counted = network_bits(self._description, self._energy, "reference").layers
+            return {
+                layer.name: sum(layer.parameters.values()) + sum(layer.activations.values())
+                for layer in counted
+            }
+        layers = network_energy(self._description, self._energy, "reference").layers
+        return {layer.name: layer.total for layer in layers}
+
+    def trial(
+        self, quantizers: Mapping[str, Quantizer], units: int | None = None
+    ) -> tuple[float, float, float]:
+        """Return cost (pJ or bits), energy (pJ) and bits of all weights.
+
+        Parameters
+        ----------
+        quantizers
+            By tensor; what has none costs as in the reference.
+        units
+            Width of the recurrent layer; None is that of the float network.
+        """
+        description = self._description if units is None else resized(self._description, units)
+        network = description.with_quantizers(
             {tensor: quantizer.text for tensor, quantizer in quantizers.items()}
         )
         energy = network_energy(network, self._energy).total
         bits = network_bits(network, self._energy)
         return (bits.total if self._goal == "bits" else energy), energy, bits.parameters
+
+
+def resized(description: NetworkDescription, units: int) -> NetworkDescription:
+    """Return the network with recurrent layers of another width, and what reads them."""
+    layers: list[LayerDescription] = []
+    for layer in description.layers:
+        if isinstance(layer, RecurrentDescription):
+            layer = replace(layer, units=units)
+        elif layers and isinstance(layer, DenseDescription):
+            layer = replace(layer, features=layers[-1].output_shape[-1])
+        layers.append(layer)
+    return replace(description, layers=tuple(layers))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.artifacts import F32, load_weights
 from pipeline.integer_network import (
     DenseLayer,
     FixedPointType,
@@ -23,32 +26,77 @@ from pipeline.quantization.quantizers import (
     parse_quantizer,
     quantized_tensors,
 )
+from pipeline.quantization.resizing import network_shapes
+from pipeline.quantization.search_space import Choice
 
 _MAX_FRACTION_BITS = 40
 _HALF = 0.5  # the mantissa of a power of two
 
 
-def chosen_quantizers(search: Mapping[str, Any], origin: str) -> dict[str, Quantizer]:
-    """Return the quantisers that the search chose, by tensor.
+@dataclass(frozen=True)
+class ChosenTrial:
+    """A network of ``models/search.json``: its name, quantisers by tensor, and width."""
+
+    name: str
+    quantizers: dict[str, Quantizer]
+    units: int
+
+
+def chosen_trial(search: Mapping[str, Any], trial: str | int, origin: str) -> ChosenTrial:
+    """Return the network that ``finetune.trial`` names.
 
     Parameters
     ----------
     search
         Content of ``models/search.json``.
+    trial
+        ``best``, or the name of a trial or reference point; numbers may leave out
+        leading zeros.
     origin
-        Its path, for messages.
+        Path of the file, for messages.
 
     Raises
     ------
     QuantizerError
-        If the file holds no choice, or a string that is no quantiser.
+        If the file holds no such trial, or a string that is no quantiser.
     """
-    chosen = search.get("quantizers")
-    if not isinstance(chosen, dict) or not chosen:
-        raise QuantizerError(f"{origin}: quantizers: expected one string per tensor, found none")
-    return {
-        tensor: parse_quantizer(str(text), f"{origin}: {tensor}") for tensor, text in chosen.items()
+    try:
+        known = {str(row["trial"]): row for row in [*search["trials"], *search["uniform"]]}
+        wanted = str(search["best"] if trial == "best" else trial)
+        texts = {name: (dict(row["quantizers"]), int(row["units"])) for name, row in known.items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise QuantizerError(f"{origin}: not the result of a search: {error!r}") from None
+    names = [name for name in texts if _same_name(name, wanted)]
+    if not names:
+        raise QuantizerError(
+            f"finetune.trial: {trial}: expected best or one of {', '.join(texts)} ({origin})"
+        )
+    quantizers, units = texts[names[0]]
+    return ChosenTrial(
+        names[0],
+        {t: parse_quantizer(str(text), f"{origin}: {t}") for t, text in quantizers.items()},
+        units,
+    )
+
+
+def trial_weights(path: Path, search: Mapping[str, Any], name: str, cell: str) -> dict[str, F32]:
+    """Return the weights of one trial from ``models/search.weights.h5``."""
+    shapes = {
+        f"{row['trial']}/{tensor}": shape
+        for row in [*search["trials"], *search["uniform"]]
+        for tensor, shape in network_shapes(cell, int(row["units"])).items()
     }
+    weights = load_weights(path, shapes)
+    return {
+        key.removeprefix(f"{name}/"): values
+        for key, values in weights.items()
+        if key.startswith(f"{name}/")
+    }
+
+
+def _same_name(name: str, wanted: str) -> bool:
+    numbers = name.isdecimal() and wanted.isdecimal()
+    return name == wanted or (numbers and int(name) == int(wanted))
 
 
 def check_exportable(cell: str, quantizers: Mapping[str, Quantizer]) -> None:
@@ -75,11 +123,15 @@ def check_exportable(cell: str, quantizers: Mapping[str, Quantizer]) -> None:
     for tensor in ("input", "rnn/activation", "rnn/state", "dense/activation"):
         activation_type(quantizers[tensor], tensor)
     for tensor, quantizer in quantizers.items():
-        if not _power_of_two(quantizer.arguments.get("alpha")):
-            raise QuantizerError(
-                f"{tensor}: the scale of {quantizer.text} is no power of two; "
-                "expected alpha=1 or alpha='auto_po2'"
-            )
+        _check_scale(tensor, quantizer)
+
+
+def _check_scale(tensor: str, quantizer: Quantizer) -> None:
+    if not _power_of_two(quantizer.arguments.get("alpha")):
+        raise QuantizerError(
+            f"{tensor}: the scale of {quantizer.text} is no power of two; "
+            "expected alpha=1 or alpha='auto_po2'"
+        )
 
 
 def _power_of_two(alpha: Any) -> bool:
@@ -87,6 +139,27 @@ def _power_of_two(alpha: Any) -> bool:
     if isinstance(alpha, str) or alpha is None:
         return alpha != "auto"
     return math.frexp(alpha)[0] == _HALF
+
+
+def check_space_exportable(cell: str, choices: Iterable[Choice], input_quantizer: str) -> None:
+    """Check that whatever a search chooses can become integers, where its cell can.
+
+    Raises
+    ------
+    QuantizerError
+        If an activation in the search space is no fixed-point type, or the
+        scale of a quantiser no power of two.
+    """
+    if cell != "SimpleRNN":
+        return
+    key = "search.input_quantizer"
+    activation_type(parse_quantizer(input_quantizer, key), key)
+    for choice in choices:
+        for tensor in choice.tensors:
+            for quantizer in choice.quantizers.values():
+                _check_scale(tensor, quantizer)
+                if tensor.endswith(("/activation", "/state")):
+                    activation_type(quantizer, f"search.quantization_config: {tensor}")
 
 
 def to_integer_network(

@@ -13,6 +13,7 @@ from pipeline.params import FinetuneParams
 from pipeline.quantization.cost import CostModel
 from pipeline.quantization.network import forward, freeze
 from pipeline.quantization.quantizers import Quantizer
+from pipeline.quantization.resizing import units_of
 from pipeline.quantization.trial import QatSettings, QatTrainer
 from pipeline.rnn.fitting import FitResult, WindowData, WindowFitter, rmse_mev
 from pipeline.rnn.network import get_weights, set_weights
@@ -52,10 +53,24 @@ def finetune(
     trainer: QatTrainer,
     quantizers: Mapping[str, Quantizer],
     float_weights: Mapping[str, F32],
+    start: Mapping[str, F32],
     params: FinetuneParams,
     test: WindowData,
 ) -> FinetunedNetwork:
-    """Train from the float weights, freeze, and predict the test windows.
+    """Train from the weights of a trial, freeze, and predict the test windows.
+
+    Parameters
+    ----------
+    trainer, quantizers
+        Data and network.
+    float_weights
+        Of the float network, which the result is compared with.
+    start
+        Where training starts; their shape says how many units there are.
+    params
+        The ``finetune`` section.
+    test
+        What is predicted in the end.
 
     Raises
     ------
@@ -67,9 +82,10 @@ def finetune(
         batch_size=params.batch_size,
         learning_rate=params.learning_rate,
         seed=params.seed,
+        units=units_of(start),
     )
     try:
-        result = trainer.fit(quantizers, float_weights, settings, "finetune")
+        result = trainer.fit(quantizers, start, settings, "finetune")
     except FloatingPointError as error:
         raise FinetuneError(f"finetune.learning_rate: {params.learning_rate}: {error}") from error
     if result.dead:
@@ -77,8 +93,10 @@ def finetune(
             "finetune: the quantized network is dead after one epoch; choose finer quantisers "
             "(search.limit) or a lower finetune.learning_rate"
         )
-    model = trainer.build(quantizers)
-    set_weights(model, result.weights)
+    # Some seeds wander off; what is handed on is never worse than what was chosen.
+    improved = result.validation_loss < trainer.validation_loss(quantizers, start)
+    model = trainer.build(quantizers, units_of(start))
+    set_weights(model, result.weights if improved else start)
     freeze(model)
     fitter = WindowFitter(model, tf.keras.optimizers.Adam(), trainer.strategy, forward)
     return FinetunedNetwork(
@@ -97,13 +115,15 @@ def finetune_metrics(
     et_scale_gev: float,
 ) -> dict[str, object]:
     """Return the content of ``metrics/finetune.json``."""
-    _, energy, weight_bits = costs.trial(quantizers)
+    units = units_of(tuned.weights)
+    _, energy, weight_bits = costs.trial(quantizers, units)
     rmse = rmse_mev(tuned.validation_loss, et_scale_gev)
     return {
         "validation_rmse_mev": rmse,
         "rmse_ratio_to_float": rmse / rmse_mev(tuned.float_loss, et_scale_gev),
         "energy_nj": energy / _PJ_PER_NJ,
         "weight_bits": weight_bits,
+        "units": units,
         "epochs": tuned.fit.epochs,
         "bits": {
             tensor.replace("/", "_"): quantizer.bits for tensor, quantizer in quantizers.items()

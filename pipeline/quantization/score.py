@@ -57,3 +57,25 @@ def quality(reference_rmse: float, trial_rmse: float) -> float:
 def score(reference_rmse: float, trial_rmse: float, delta: float) -> float:
     """Return ``quality * (1 + delta)``: the number that the search maximises."""
     return quality(reference_rmse, trial_rmse) * (1 + delta)
+
+
+def limit_score(
+    reference_rmse: float, trial_rmse: float, max_rmse_ratio: float, cost_ratio: float
+) -> float:
+    """Return what is maximised where a limit on the RMSE replaces the forgiving factor.
+
+    A trial within the limit scores ``1 + cost_ratio``: the cheapest of them
+    wins. One beyond it scores ``limit / trial_rmse``, below 1: less than any
+    trial within the limit, and the more the nearer it comes.
+
+    Parameters
+    ----------
+    reference_rmse, trial_rmse
+        In one unit and above 0.
+    max_rmse_ratio
+        The limit, as a multiple of `reference_rmse`.
+    cost_ratio
+        Reference cost / trial cost, above 0.
+    """
+    margin = max_rmse_ratio * quality(reference_rmse, trial_rmse)
+    return 1 + cost_ratio if margin >= 1 else margin

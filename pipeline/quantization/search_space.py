@@ -22,6 +22,11 @@ from pipeline.quantization.quantizers import Quantizer, parse_quantizer
 DENSE_LIMIT_ORDER = ("kernel", "bias", "activation")
 RECURRENT_LIMIT_ORDER = ("kernel", "bias", "recurrent_kernel", "activation", "state")
 
+# Names of the other decisions, as in AutoQKeras.
+FILTERS = "network_filters"
+LEARNING_RATE = "learning_rate"
+LEARNING_RATE_CHOICES = 5  # np.linspace(delta_lr, 1.1, 5)
+
 
 class SearchSpaceError(PipelineError):
     """The search space is empty, contradictory or leaves a layer float."""

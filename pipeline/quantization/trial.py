@@ -8,25 +8,39 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from pipeline.artifacts import F32
 from pipeline.quantization.network import build_quantized_network, forward
 from pipeline.quantization.quantizers import Quantizer
+from pipeline.quantization.resizing import resize, units_of
 from pipeline.rnn.fitting import FitResult, WindowData, WindowFitter
 from pipeline.rnn.network import get_weights, set_weights
 from pipeline.rnn.runtime import make_strategy, seed_everything
 from pipeline.rnn.training import DeadNetworkGuard, KeepBest, dead_loss
 
+# A network that lost or gained units: how it is trained as a float network, and how many
+# windows decide which units it can spare.
+RESIZED_EPOCHS = 8
+RESIZED_BATCH = 64
+RESIZED_RATE = 1e-3
+RESIZED_SEED = 1
+PROBE_WINDOWS = 16384
+
 
 @dataclass(frozen=True)
 class QatSettings:
-    """How a quantized network is trained: Adam, the rate falling to 0 along a cosine."""
+    """How a quantized network is trained: Adam, the rate falling to 0 along a cosine.
+
+    `units` is the width of the recurrent layer; None is that of the float network.
+    """
 
     epochs: int
     batch_size: int
     learning_rate: float
     seed: int
+    units: int | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,8 @@ class TrialRecord:
     energy_nj: float
     weight_bits: float
     validation_rmse_mev: float
+    units: int
+    learning_rate: float
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -82,12 +98,26 @@ class QatTrainer:
         self.validation = validation
         self.strategy = make_strategy(strategy)
 
-    def build(self, quantizers: Mapping[str, Quantizer]) -> tf.keras.Model:
+    def build(
+        self, quantizers: Mapping[str, Quantizer], units: int | None = None
+    ) -> tf.keras.Model:
         """Build the network with these quantisers; weights are fresh."""
         with self.strategy.scope():
             return build_quantized_network(
-                self.cell, self.units, self.train.window_length, quantizers
+                self.cell, units or self.units, self.train.window_length, quantizers
             )
+
+    def float_start(self, weights: Mapping[str, F32], units: int) -> dict[str, F32]:
+        """Return float weights of a network of another width, pruned or grown, then trained.
+
+        A pruned network needs some epochs to make up for the units that it lost;
+        quantising it at once would train both losses against each other.
+        """
+        samples, targets = self._probe()
+        started = resize(weights, self.cell, units, samples, targets)
+        settings = QatSettings(RESIZED_EPOCHS, RESIZED_BATCH, RESIZED_RATE, RESIZED_SEED, units)
+        result = self.fit({}, started, settings, f"float, {units} units")
+        return result.weights
 
     def fit(
         self,
@@ -118,7 +148,7 @@ class QatTrainer:
         tf.keras.backend.clear_session()
         gc.collect()
         seed_everything(settings.seed)
-        model = self.build(quantizers)
+        model = self.build(quantizers, settings.units)
         if initial_weights is not None:
             set_weights(model, initial_weights)
         with self.strategy.scope():
@@ -145,10 +175,16 @@ class QatTrainer:
         self, quantizers: Mapping[str, Quantizer], weights: Mapping[str, F32]
     ) -> float:
         """Return the validation loss of given weights, trained or not."""
-        model = self.build(quantizers)
+        model = self.build(quantizers, units_of(weights))
         set_weights(model, weights)
         fitter = WindowFitter(model, tf.keras.optimizers.Adam(), self.strategy, forward)
         return fitter.mean_squared_error(self.validation)
+
+    def _probe(self) -> tuple[F32, F32]:
+        """Return evenly spread training windows (n, L) and their targets (n,), scaled."""
+        first = np.linspace(0, self.train.n_windows - 1, PROBE_WINDOWS).astype(np.int32)
+        inputs, targets = self.train.gather(tf.constant(first))
+        return inputs.numpy()[..., 0], targets.numpy()[:, 0]
 
 
 def cosine_decay(settings: QatSettings) -> Any:

@@ -9,9 +9,10 @@ an exception is a failed trial that is counted.
 
 from __future__ import annotations
 
+import json
 import sys
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,37 +20,51 @@ import keras_tuner
 import numpy as np
 from keras_tuner.src.engine.trial import TrialStatus
 
-from pipeline.artifacts import F32, load_weights, read_json, save_weights, write_json
-from pipeline.errors import PipelineError
+from pipeline.artifacts import F32, write_text
 from pipeline.params import SearchParams
 from pipeline.quantization.cost import CostModel
-from pipeline.quantization.quantizers import INPUT, Quantizer, parse_quantizer
-from pipeline.quantization.score import forgiving_delta, quality, score
-from pipeline.quantization.search_space import Choice
+from pipeline.quantization.oracles import (
+    drop_half_told_trials,
+    hyperband_trials,
+    hyperparameters,
+    make_oracle,
+)
+from pipeline.quantization.quantizers import Quantizer
+from pipeline.quantization.runner import Reference, SearchError, TrialRunner, float_reference
+from pipeline.quantization.search_space import LEARNING_RATE, LEARNING_RATE_CHOICES, Choice
 from pipeline.quantization.trial import QatSettings, QatTrainer, TrialRecord
-from pipeline.rnn.fitting import rmse_mev
+from pipeline.quantization.widths import chosen_units
 
-_PJ_PER_NJ = 1000.0
+__all__ = [
+    "QuantizationTuner",
+    "Reference",
+    "SearchError",
+    "best_of",
+    "check_complete",
+    "float_reference",
+]
 
-
-class SearchError(PipelineError):
-    """The search did not complete what was asked."""
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What trials are compared with: the float network.
-
-    ``loss`` is its validation loss in scaled units, ``cost`` the reference
-    energy in pJ or size in bits.
-    """
-
-    loss: float
-    cost: float
+# AutoQKeras' range of learning rates ends here, as a multiple of the rate given.
+_HIGHEST_RATE = 1.1
+_ASK_AGAIN_S = 0.2
 
 
 class QuantizationTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[misc]
-    """A keras-tuner whose trials are quantized networks; see `run_trial`."""
+    """A keras-tuner whose trials are quantized networks; see `run_trial`.
+
+    Parameters
+    ----------
+    params, choices, trainer, float_weights, costs, reference, et_scale_gev, directory
+        See `TrialRunner`; `choices` are what is searched.
+    filters
+        Decisions on widths, see `pipeline.quantization.widths`.
+    fixed
+        Quantisers that are decided already, by tensor.
+    units
+        Width that is decided already; None is that of the float network.
+    prefix
+        Goes before keras-tuner's number in the name of a trial.
+    """
 
     def __init__(
         self,
@@ -61,26 +76,51 @@ class QuantizationTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignor
         reference: Reference,
         et_scale_gev: float,
         directory: Path,
+        filters: Sequence[str] = (),
+        fixed: Mapping[str, Quantizer] | None = None,
+        units: int | None = None,
+        prefix: str = "",
     ) -> None:
         self.params = params
         self.choices = choices
-        self.trainer = trainer
-        self.float_weights = float_weights
-        self.costs = costs
-        self.reference = reference
-        self.et_scale_gev = et_scale_gev
-        oracle = make_oracle(params, search_space(choices))
-        oracle.verbose = 0
+        self.fixed = dict(fixed or {})
+        self.units = units or costs.units
+        self.prefix = prefix
+        self.runner = TrialRunner(
+            params, trainer, costs, reference, float_weights, et_scale_gev, directory
+        )
+        oracle = make_oracle(params, hyperparameters(choices, params, filters))
+        drop_half_told_trials(directory)
         super().__init__(oracle, directory=str(directory.parent), project_name=directory.name)
+        if self._is_worker():
+            return  # the chief's oracle knows what there is to do
         # What failed when the search last ran (a full disk, say) gets another chance.
         waiting = oracle._retry_queue
-        waiting.extend(trial for trial in self.failures() if trial not in waiting)
+        failed = [i for i, trial in sorted(oracle.trials.items()) if _has_failed(trial)]
+        waiting.extend(trial for trial in failed if trial not in waiting)
+        waiting.sort(reverse=True)  # the oracle takes the last one first
+
+    def save(self) -> None:
+        """Write the state: the oracle's, and keras-tuner's mark that there is one."""
+        if not self._is_worker():
+            self.oracle.save()
+        write_text(Path(self._get_tuner_fname()), json.dumps(self.get_state()))
+
+    def pre_create_trial(self) -> None:
+        """Let a worker that waits for others not ask without pause."""
+        if self._is_worker():
+            time.sleep(_ASK_AGAIN_S)
+
+    def _get_tuner_fname(self) -> str:
+        """Return one name for one process and for a chief, so that either can go on."""
+        name = f"worker_{self.tuner_id}" if self._is_worker() else "tuner0"
+        return str(self.state / f"{name}.json")
 
     @property
     def trials_asked(self) -> int:
         """Trials that must complete; Hyperband's brackets follow from the epochs alone."""
         if self.params.mode == "hyperband":
-            return _hyperband_trials(self.oracle)
+            return hyperband_trials(self.oracle)
         return self.params.max_trials
 
     @property
@@ -92,165 +132,84 @@ class QuantizationTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignor
         """Train, score and record the network that the trial's choices describe."""
         values = trial.hyperparameters.values
         quantizers = self.quantizers_of(values)
+        units = chosen_units(values, self.units)
         settings = QatSettings(
             epochs=int(values.get("tuner/epochs", self.params.epochs)),
             batch_size=self.params.batch_size,
-            learning_rate=self.params.learning_rate,
+            learning_rate=self.learning_rate_of(values, quantizers, units),
             # From the trial's number: the same whether or not the search was interrupted.
             seed=self.params.seed + int(trial.trial_id),
+            units=units,
         )
-        result = self.trainer.fit(
-            quantizers, self._initial_weights(values), settings, f"trial {trial.trial_id}"
-        )
-        cost, energy, bits = self.costs.trial(quantizers)
-        goal = self.params.goal
-        delta = forgiving_delta(
-            self.reference.cost,
-            cost,
-            delta_p=goal.delta_p,
-            delta_n=goal.delta_n,
-            rate=goal.rate,
-            stress=goal.stress,
-        )
-        reference_mev = rmse_mev(self.reference.loss, self.et_scale_gev)
-        trial_mev = rmse_mev(result.validation_loss, self.et_scale_gev)
-        record = TrialRecord(
-            trial=trial.trial_id,
-            quantizers={tensor: quantizer.text for tensor, quantizer in quantizers.items()},
-            seed=settings.seed,
-            epochs=result.fit.epochs,
-            score=score(reference_mev, trial_mev, delta),
-            quality=quality(reference_mev, trial_mev),
-            delta=delta,
-            cost=cost,
-            energy_nj=energy / _PJ_PER_NJ,
-            weight_bits=bits,
-            validation_rmse_mev=trial_mev,
-        )
-        save_weights(self._weights_file(trial.trial_id), result.weights)
-        write_json(self.state / f"record_{trial.trial_id}.json", record.to_json())
+        name = f"{self.prefix}{trial.trial_id}"
+        start = self._initial_weights(values, units)
+        record = self.runner.run(name, quantizers, settings, start, f"trial {name}")
         return {"score": record.score}
 
     def quantizers_of(self, values: Mapping[str, Any]) -> dict[str, Quantizer]:
         """Return the quantiser of every tensor for one set of choices."""
-        quantizers = {INPUT: parse_quantizer(self.params.input_quantizer, "search.input_quantizer")}
+        quantizers = self.runner.input_quantizer | self.fixed
         for choice in self.choices:
             chosen = choice.quantizers[values[choice.name]]
             quantizers.update(dict.fromkeys(choice.tensors, chosen))
         return quantizers
 
+    def learning_rate_of(
+        self, values: Mapping[str, Any], quantizers: Mapping[str, Quantizer], units: int
+    ) -> float:
+        """Return the rate of a trial.
+
+        With ``learning_rate_optimizer`` it is one of five, evenly spaced, as in
+        AutoQKeras: from the rate times trial cost / reference cost (or 1, if that
+        is less) up to 1.1 times the rate.
+        """
+        rate = self.params.learning_rate
+        if LEARNING_RATE not in values:
+            return rate
+        cost, _, _ = self.runner.costs.trial(quantizers, units)
+        lowest = min(1.0, cost / self.runner.reference.cost)
+        factors = np.linspace(lowest, _HIGHEST_RATE, LEARNING_RATE_CHOICES)
+        return float(rate * factors[int(values[LEARNING_RATE])])
+
     def records(self) -> list[TrialRecord]:
         """Return the completed trials in the order of their numbers."""
-        completed = [
-            identity
+        return [
+            self.runner.record(f"{self.prefix}{identity}")
             for identity, trial in sorted(self.oracle.trials.items())
             if trial.status == TrialStatus.COMPLETED
-        ]
-        return [
-            TrialRecord(**read_json(self.state / f"record_{identity}.json"))
-            for identity in completed
         ]
 
     def failures(self) -> dict[str, str]:
         """Return the last line of what went wrong, by trial, for trials that failed."""
         return {
-            identity: (trial.message or "no message").strip().splitlines()[-1]
+            f"{self.prefix}{identity}": (trial.message or "no message").strip().splitlines()[-1]
             for identity, trial in sorted(self.oracle.trials.items())
-            if trial.status in (TrialStatus.FAILED, TrialStatus.INVALID)
+            if _has_failed(trial)
         }
 
     def verify(self, record: TrialRecord) -> None:
-        """Score a trial again from its stored weights.
-
-        Raises
-        ------
-        SearchError
-            If the RMSE is not the one that the trial reported.
-        """
-        quantizers = {t: parse_quantizer(text, t) for t, text in record.quantizers.items()}
-        loss = self.trainer.validation_loss(quantizers, self.weights(record.trial))
-        again = rmse_mev(loss, self.et_scale_gev)
-        if abs(again - record.validation_rmse_mev) > 1e-6 * record.validation_rmse_mev:
-            raise SearchError(
-                f"trial {record.trial}: scored {record.validation_rmse_mev} MeV, "
-                f"but its stored weights give {again} MeV"
-            )
+        """Score a trial again from its stored weights; see `TrialRunner.verify`."""
+        self.runner.verify(record)
 
     def weights(self, trial: str) -> dict[str, F32]:
         """Return a trial's best weights."""
-        shapes = {name: weight.shape for name, weight in self.float_weights.items()}
-        return load_weights(self._weights_file(trial), shapes)
+        return self.runner.weights(trial)
 
-    def _initial_weights(self, values: Mapping[str, Any]) -> Mapping[str, F32] | None:
+    def _initial_weights(self, values: Mapping[str, Any], units: int) -> Mapping[str, F32] | None:
         if "tuner/trial_id" in values:  # Hyperband goes on with an earlier, shorter trial
-            return self.weights(values["tuner/trial_id"])
-        return self.float_weights if self.params.transfer_weights else None
-
-    def _weights_file(self, trial: str) -> Path:
-        return self.state / f"weights_{trial}.h5"
-
-
-def float_reference(trainer: QatTrainer, weights: Mapping[str, F32], costs: CostModel) -> Reference:
-    """Return what trials are compared with: the float network's loss and the reference cost."""
-    return Reference(loss=trainer.validation_loss({}, weights), cost=costs.reference())
+            return self.weights(f"{self.prefix}{values['tuner/trial_id']}")
+        if not self.params.transfer_weights:
+            return None
+        return self.runner.start(units, f"_{self.tuner_id}" if self._is_worker() else "")
 
 
-def search_space(choices: Sequence[Choice]) -> Any:
-    """Return the choices as keras-tuner hyperparameters."""
-    space = keras_tuner.HyperParameters()
-    for choice in choices:
-        space.Choice(choice.name, list(choice.quantizers))
-    return space
-
-
-def make_oracle(params: SearchParams, space: Any) -> Any:
-    """Return keras-tuner's oracle for ``search.mode``."""
-    common: dict[str, Any] = {
-        "objective": keras_tuner.Objective("score", "max"),
-        "hyperparameters": space,
-        "seed": params.seed,
-        "allow_new_entries": False,
-        "tune_new_entries": False,
-        # Failures in a row end a search in a RuntimeError; `check_complete` counts them instead.
-        "max_consecutive_failed_trials": sys.maxsize,
-    }
-    if params.mode == "hyperband":
-        return keras_tuner.oracles.HyperbandOracle(max_epochs=params.epochs, **common)
-    oracles = {
-        "random": keras_tuner.oracles.RandomSearchOracle,
-        "bayesian": _BayesianOracle,
-    }
-    return oracles[params.mode](max_trials=params.max_trials, **common)
-
-
-class _BayesianOracle(keras_tuner.oracles.BayesianOptimizationOracle):  # type: ignore[misc]
-    """keras-tuner's, resumable: its next trial follows from the trials alone.
-
-    keras-tuner does not save its random generator, and reads trials back in the
-    order of the directory.
-    """
-
-    trials: dict[str, Any]
-
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
-        self.trials = dict(sorted(self.trials.items()))
-        self._random_state = np.random.RandomState(self.seed + int(trial_id))
-        response: dict[str, Any] = super().populate_space(trial_id)
-        return response
-
-
-def _hyperband_trials(oracle: Any) -> int:
-    """Return the trials of all rounds of all brackets."""
-    return sum(
-        oracle._get_size(bracket, number)
-        for bracket in range(oracle._get_num_brackets())
-        for number in range(oracle._get_num_rounds(bracket))
-    )
+def _has_failed(trial: Any) -> bool:
+    return trial.status in (TrialStatus.FAILED, TrialStatus.INVALID)
 
 
 def best_of(records: Sequence[TrialRecord]) -> TrialRecord:
     """Return the trial with the highest score; the earlier one of equals."""
-    return max(records, key=lambda record: (record.score, -int(record.trial)))
+    return max(records, key=lambda record: (record.score, [-ord(c) for c in record.trial]))
 
 
 def check_complete(tuner: QuantizationTuner) -> None:

@@ -15,7 +15,12 @@ from pipeline.params import SearchParams, load_params
 from pipeline.quantization import search_state
 from pipeline.quantization.cost import CostModel
 from pipeline.quantization.energy import float_network
-from pipeline.quantization.results import search_metrics, search_result, trial_table
+from pipeline.quantization.results import (
+    outcome_of,
+    pareto_table,
+    search_metrics,
+    search_result,
+)
 from pipeline.quantization.score import forgiving_delta
 from pipeline.quantization.search_space import build_search_space, network_layers
 from pipeline.quantization.trial import QatResult, QatSettings, TrialRecord, cosine_decay
@@ -74,7 +79,7 @@ class MadeUpTrainer:
 
 
 def search_params(**changed: Any) -> SearchParams:
-    changed = {"max_trials": 6, "epochs": 3, **changed}
+    changed = {"max_trials": 6, "epochs": 3, "tune_filters": "none", **changed}
     return SearchParams.model_validate({**load_params(PARAMS).search.model_dump(), **changed})
 
 
@@ -130,12 +135,16 @@ def test_every_trial_that_was_asked_for_completes(mode):
     assert len(records) == tuner.trials_asked == len(trainer.trained)
     assert [int(record.trial) for record in records] == list(range(len(records)))
     assert tuner.failures() == {}
-    metrics = search_metrics(tuner)
+    metrics = search_metrics(outcome_of([tuner]))
     assert metrics["trials_asked"] == metrics["trials_completed"] == len(records)
     assert metrics["trials_failed"] == 0
-    result = search_result(tuner)
+    result = search_result(outcome_of([tuner]))
     assert result["best"] == best_of(records).trial
-    assert len(result["trials"]) == len(trial_table(tuner)["score"]) == len(records)
+    assert (
+        len(result["trials"])
+        == len(pareto_table(outcome_of([tuner]), 100.0)["score"])
+        == len(records)
+    )
     json.dumps([result, metrics], allow_nan=False)
     if mode == "hyperband":  # two brackets of 3 epochs: 3 + 1 trials, and 2
         assert [settings.epochs for settings in trainer.settings] == [1, 1, 1, 3, 3, 3][
@@ -155,8 +164,8 @@ def test_a_record_says_what_was_trained_and_scored():
         assert record.epochs == 3
         assert record.validation_rmse_mev == pytest.approx(np.sqrt(loss) * 16_000)
         assert record.quality == pytest.approx(np.sqrt(REFERENCE_LOSS / loss))
-        goal = tuner.params.goal.model_dump(exclude={"type"})
-        assert record.delta == forgiving_delta(tuner.reference.cost, record.cost, **goal)
+        goal = tuner.params.goal.model_dump(exclude={"type", "max_rmse_ratio"})
+        assert record.delta == forgiving_delta(tuner.runner.reference.cost, record.cost, **goal)
         assert record.score == pytest.approx(record.quality * (1 + record.delta))
         assert record.cost == pytest.approx(record.energy_nj * 1000)
         assert set(record.quantizers) >= {"input", "rnn/state", "dense/activation"}
@@ -164,11 +173,11 @@ def test_a_record_says_what_was_trained_and_scored():
 
 def test_the_goal_bits_costs_bits():
     goal = {**search_params().goal.model_dump(), "type": "bits"}
-    tuner = search(search_params(max_trials=2, goal=goal))
+    tuner = search(search_params(max_trials=2, goal=goal, **SMALL))
     for record in tuner.records():
         assert record.cost > record.weight_bits > record.energy_nj
-    assert tuner.reference.cost > max(record.cost for record in tuner.records())
-    assert search_metrics(tuner)["reference_energy_nj"] < 1
+    assert tuner.runner.reference.cost > max(record.cost for record in tuner.records())
+    assert search_metrics(outcome_of([tuner]))["reference_energy_nj"] < 1
 
 
 @pytest.mark.parametrize("transfer", [True, False])
@@ -216,7 +225,9 @@ def test_failed_trials_are_counted_and_the_search_fails(mode, failing, capsys):
     completed = len(tuner.records())
     assert f"{tuner.trials_asked} trials asked, {completed} completed" in str(caught.value)
     assert completed == trainer.calls - len(failing)
-    assert search_metrics(tuner)["trials_failed"] == len(failing) if completed else True
+    assert (
+        search_metrics(outcome_of([tuner]))["trials_failed"] == len(failing) if completed else True
+    )
     errors = capsys.readouterr().err
     for identity in failures:
         assert f"trial {identity} failed: FloatingPointError" in errors
@@ -294,7 +305,7 @@ def assert_goes_on(params: SearchParams, interrupted: int) -> None:
     resumed = search(params, second)
     check_complete(resumed)
     assert resumed.records() == undisturbed.records()
-    assert search_result(resumed) == search_result(undisturbed)
+    assert search_result(outcome_of([resumed])) == search_result(outcome_of([undisturbed]))
     trained = killed.trained + second.trained
     assert len(set(trained)) == len(trained) == undisturbed.trials_asked
 
@@ -307,7 +318,7 @@ def test_a_finished_search_trains_nothing_when_started_again():
 
 
 def record(trial: str, score: float) -> TrialRecord:
-    return TrialRecord(trial, {}, 1, 1, score, 1.0, 0.0, 1.0, 1.0, 1.0, 50.0)
+    return TrialRecord(trial, {}, 1, 1, score, 1.0, 0.0, 1.0, 1.0, 1.0, 50.0, 8, 1e-3)
 
 
 def test_the_best_trial_is_the_earlier_one_of_equals():
@@ -327,7 +338,7 @@ def test_verify_accepts_what_was_trained_and_detects_other_weights():
     with pytest.raises(SearchError, match=rf"trial {best.trial}: scored .* stored weights give"):
         tuner.verify(best)
     with pytest.raises(SearchError, match="stored weights give"):
-        search_result(tuner)
+        search_result(outcome_of([tuner]))
 
 
 def test_verify_detects_a_changed_record():

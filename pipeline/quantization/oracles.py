@@ -1,0 +1,128 @@
+"""keras-tuner's oracles over our choices, made to survive being killed.
+
+keras-tuner writes its files in place and in an order that a kill can come
+between. Here each file is replaced atomically, and what a kill left half-told
+is put right by `drop_half_told_trials` before an oracle reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+import numpy as np
+
+from pipeline.artifacts import write_text
+from pipeline.params import SearchParams
+from pipeline.quantization.search_space import LEARNING_RATE, LEARNING_RATE_CHOICES, Choice
+
+
+def hyperparameters(
+    choices: Sequence[Choice], params: SearchParams, filters: Sequence[str] = ()
+) -> Any:
+    """Return the decisions of a search as keras-tuner hyperparameters.
+
+    Parameters
+    ----------
+    choices
+        The quantisers.
+    params
+        The ``search`` section.
+    filters
+        Names of the decisions on widths, see `filter_names`.
+    """
+    space = keras_tuner.HyperParameters()
+    for choice in choices:
+        space.Choice(choice.name, list(choice.quantizers))
+    for name in filters:
+        space.Choice(name, params.filter_range, default=params.filter_range[0])
+    if params.learning_rate_optimizer:
+        space.Choice(LEARNING_RATE, list(range(LEARNING_RATE_CHOICES)))
+    return space
+
+
+def make_oracle(params: SearchParams, space: Any) -> Any:
+    """Return keras-tuner's oracle for ``search.mode``."""
+    common: dict[str, Any] = {
+        "objective": keras_tuner.Objective("score", "max"),
+        "hyperparameters": space,
+        "seed": params.seed,
+        "allow_new_entries": False,
+        "tune_new_entries": False,
+        # Failures in a row end a search in a RuntimeError; `check_complete` counts them instead.
+        "max_consecutive_failed_trials": sys.maxsize,
+    }
+    if params.mode == "hyperband":
+        oracle: Any = _HyperbandOracle(max_epochs=params.epochs, **common)
+    else:
+        oracles = {"random": _RandomOracle, "bayesian": _BayesianOracle}
+        oracle = oracles[params.mode](max_trials=params.max_trials, **common)
+    oracle.verbose = 0
+    return oracle
+
+
+class _Durable:
+    """Replaces files in one step instead of writing into them."""
+
+    def save(self, fname: str | None = None) -> None:
+        oracle: Any = self
+        path = Path(fname or oracle._get_oracle_fname())
+        write_text(path, json.dumps(oracle.get_state()))
+
+    def _save_trial(self, trial: Any) -> None:
+        oracle: Any = self
+        path = Path(oracle._get_trial_dir(trial.trial_id)) / "trial.json"
+        write_text(path, json.dumps(trial.get_state()))
+
+
+class _RandomOracle(_Durable, keras_tuner.oracles.RandomSearchOracle):  # type: ignore[misc]
+    """keras-tuner's."""
+
+
+class _HyperbandOracle(_Durable, keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc]
+    """keras-tuner's."""
+
+
+class _BayesianOracle(_Durable, keras_tuner.oracles.BayesianOptimizationOracle):  # type: ignore[misc]
+    """keras-tuner's, resumable: its next trial follows from the trials alone.
+
+    keras-tuner does not save its random generator, and reads trials back in the
+    order of the directory.
+    """
+
+    trials: dict[str, Any]
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        self.trials = dict(sorted(self.trials.items()))
+        self._random_state = np.random.RandomState(self.seed + int(trial_id))
+        response: dict[str, Any] = super().populate_space(trial_id)
+        return response
+
+
+def hyperband_trials(oracle: Any) -> int:
+    """Return the trials of all rounds of all brackets."""
+    return sum(
+        oracle._get_size(bracket, number)
+        for bracket in range(oracle._get_num_brackets())
+        for number in range(oracle._get_num_rounds(bracket))
+    )
+
+
+def drop_half_told_trials(directory: Path) -> None:
+    """Forget trials whose own file was written but not the oracle's.
+
+    A kill between the two leaves a trial that keras-tuner would neither run nor
+    replace; without its file, the oracle asks for the same trial again.
+    """
+    known: set[str] = set()
+    oracle = directory / "oracle.json"
+    if oracle.exists():
+        known = set(json.loads(oracle.read_text(encoding="utf-8"))["start_order"])
+    for trial in directory.glob("trial_*"):
+        if trial.name.removeprefix("trial_") not in known:
+            shutil.rmtree(trial)

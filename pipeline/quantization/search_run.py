@@ -1,0 +1,197 @@
+"""Run a planned search: block after block, alone or with workers."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.artifacts import F32, Prepared, load_weights, read_json, write_json
+from pipeline.params import SearchParams
+from pipeline.quantization.blocks import Block
+from pipeline.quantization.cost import CostModel
+from pipeline.quantization.oracles import hyperband_trials, hyperparameters, make_oracle
+from pipeline.quantization.quantizers import INPUT, Quantizer, parse_quantizer
+from pipeline.quantization.resizing import network_shapes
+from pipeline.quantization.runner import (
+    Reference,
+    SearchError,
+    TrialRunner,
+    float_reference,
+)
+from pipeline.quantization.trial import QatTrainer, TrialRecord
+from pipeline.quantization.tuner import QuantizationTuner, best_of, check_complete
+from pipeline.rnn.fitting import WindowData
+
+WORKER_COMMAND = (sys.executable, "-m", "pipeline.search")
+_POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all blocks of a search share; see `TrialRunner`."""
+
+    params: SearchParams
+    trainer: QatTrainer
+    costs: CostModel
+    reference: Reference
+    float_weights: Mapping[str, F32]
+    et_scale_gev: float
+    directory: Path
+
+    @property
+    def runner(self) -> TrialRunner:
+        """Trains networks outside of any block, such as reference points."""
+        return TrialRunner(
+            self.params,
+            self.trainer,
+            self.costs,
+            self.reference,
+            self.float_weights,
+            self.et_scale_gev,
+            self.directory,
+        )
+
+
+def make_setup(
+    params: SearchParams,
+    prepared: Prepared,
+    float_weights: Path,
+    costs: CostModel,
+    *,
+    cell: str,
+    strategy: str,
+    directory: Path,
+) -> Setup:
+    """Put the data on the device and measure the float network.
+
+    Parameters
+    ----------
+    params, costs, directory
+        See `TrialRunner`.
+    prepared
+        Splits; the test split is not touched.
+    float_weights
+        Their file.
+    cell, strategy
+        Of the ``train`` section.
+    """
+    weights = load_weights(float_weights, network_shapes(cell, costs.units))
+    train, validation = map(WindowData.from_split, (prepared.train, prepared.validation))
+    trainer = QatTrainer(cell, costs.units, train, validation, strategy)
+    reference = float_reference(trainer, weights, costs)
+    scale_gev = prepared.train.et_scale_gev
+    return Setup(params, trainer, costs, reference, weights, scale_gev, directory)
+
+
+@dataclass(frozen=True)
+class _Decided:
+    """What the blocks before have decided."""
+
+    quantizers: dict[str, Quantizer]
+    units: int
+    weights: Mapping[str, F32]
+
+
+def planned_trials(params: SearchParams, blocks: Sequence[Block]) -> list[int]:
+    """Return how many trials each block will ask for."""
+    if params.mode != "hyperband":
+        return [block.max_trials for block in blocks]
+    return [
+        hyperband_trials(make_oracle(params, hyperparameters(block.choices, params, block.filters)))
+        for block in blocks
+    ]
+
+
+def search_blocks(
+    setup: Setup, blocks: Sequence[Block], command: Sequence[str] | None = None
+) -> list[QuantizationTuner]:
+    """Search every block and return its tuner, in order; a worker returns none.
+
+    Raises
+    ------
+    SearchError
+        If trials are missing in the end.
+    """
+    from pipeline.quantization import workers  # loads gRPC, which one process does not need
+
+    params = setup.params
+    local = params.workers > 1 and not workers.in_cluster()
+    crowd: Any = (
+        workers.local_workers(params.workers, command or WORKER_COMMAND)
+        if local
+        else nullcontext({})
+    )
+    tuners: list[QuantizationTuner] = []
+    decided = _Decided({}, setup.costs.units, setup.float_weights)
+    if workers.is_worker():
+        workers.prepare_worker(params.worker_timeout_s)
+    with crowd as processes:
+        for number, block in enumerate(blocks):
+            tuner = _tuner(setup, block, number, decided, alone=len(blocks) == 1)
+            if workers.is_worker():
+                tuner.search()
+                best = _await_best(tuner, params.worker_timeout_s)
+            elif workers.in_cluster():
+                workers.serve(tuner, processes, params.worker_timeout_s)
+                best = _publish_best(tuner)
+            else:
+                tuner.search()
+                best = _publish_best(tuner)
+            tuners.append(tuner)
+            decided = _decide(setup, decided, tuner, best)
+    return [] if workers.is_worker() else tuners
+
+
+def _tuner(
+    setup: Setup, block: Block, number: int, decided: _Decided, alone: bool
+) -> QuantizationTuner:
+    return QuantizationTuner(
+        params=setup.params.model_copy(update={"max_trials": block.max_trials}),
+        choices=block.choices,
+        trainer=setup.trainer,
+        float_weights=decided.weights,
+        costs=setup.costs,
+        reference=setup.reference,
+        et_scale_gev=setup.et_scale_gev,
+        directory=setup.directory / ("trials" if alone else f"block{number + 1}"),
+        filters=block.filters,
+        fixed=decided.quantizers,
+        units=decided.units,
+        prefix="" if alone else f"block{number + 1}_",
+    )
+
+
+def _decide(
+    setup: Setup, before: _Decided, tuner: QuantizationTuner, best: TrialRecord
+) -> _Decided:
+    """Fix what a block's best trial has; the next block starts from its weights."""
+    quantizers = {
+        tensor: parse_quantizer(text, tensor)
+        for tensor, text in best.quantizers.items()
+        if tensor != INPUT
+    }
+    weights = tuner.weights(best.trial) if setup.params.transfer_weights else before.weights
+    return _Decided(quantizers, best.units, weights)
+
+
+def _publish_best(tuner: QuantizationTuner) -> TrialRecord:
+    check_complete(tuner)
+    best = best_of(tuner.records())
+    write_json(tuner.state / "best.json", {"trial": best.trial})
+    return best
+
+
+def _await_best(tuner: QuantizationTuner, timeout_s: float) -> TrialRecord:
+    """Wait until the chief has said which trial is carried on."""
+    file = tuner.state / "best.json"
+    deadline = time.monotonic() + timeout_s
+    while not file.exists():
+        if time.monotonic() > deadline:
+            raise SearchError(f"search.worker_timeout_s: {file} did not appear")
+        time.sleep(_POLL_S)
+    return tuner.runner.record(str(read_json(file)["trial"]))

@@ -1,0 +1,74 @@
+"""Reference points: the network with the same number of bits in all weights and states.
+
+The search has to beat them: its front must lie on or below them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipeline.params import SearchParams
+from pipeline.quantization.quantizers import INPUT, Quantizer, parse_quantizer, quantized_tensors
+from pipeline.quantization.runner import TrialRunner
+from pipeline.quantization.search_space import SearchSpaceError
+from pipeline.quantization.trial import QatSettings, TrialRecord
+
+_WEIGHTS = "quantized_bits({bits},0,1,alpha='auto_po2')"
+_STATE = "quantized_relu({bits},0)"
+_SIGNED_STATE = "quantized_bits({bits},0,0,alpha=1)"
+
+
+def uniform_name(bits: int) -> str:
+    """Return the name of the point in ``models/search.json``, e.g. ``uniform_8``."""
+    return f"uniform_{bits}"
+
+
+def uniform_quantizers(params: SearchParams, cell: str, bits: int) -> dict[str, Quantizer]:
+    """Return quantisers with `bits` in kernels and state.
+
+    Biases and activations, which cost next to nothing, have the most bits that
+    their list in ``quantization_config`` offers, so that only weights and state
+    decide how good the point is.
+
+    Raises
+    ------
+    SearchSpaceError
+        If such a list is missing.
+    """
+    state = _STATE if cell == "SimpleRNN" else _SIGNED_STATE
+    texts = {}
+    for tensor in quantized_tensors(cell):
+        kind = tensor.split("/")[-1]
+        if tensor == INPUT:
+            texts[tensor] = params.input_quantizer
+        elif kind in ("kernel", "recurrent_kernel"):
+            texts[tensor] = _WEIGHTS.format(bits=bits)
+        elif kind == "state":
+            texts[tensor] = state.format(bits=bits)
+        else:
+            texts[tensor] = _widest(params.quantization_config, kind)
+    return {tensor: parse_quantizer(text, f"search: {tensor}") for tensor, text in texts.items()}
+
+
+def run_uniform(runner: TrialRunner, cell: str) -> list[TrialRecord]:
+    """Train the points of ``search.uniform_bits`` as trials are trained."""
+    params = runner.params
+    records = []
+    for bits in params.uniform_bits:
+        settings = QatSettings(
+            params.epochs, params.batch_size, params.learning_rate, params.seed, runner.costs.units
+        )
+        quantizers = uniform_quantizers(params, cell, bits)
+        start = runner.float_weights if params.transfer_weights else None
+        name = uniform_name(bits)
+        records.append(runner.run(name, quantizers, settings, start, name))
+    return records
+
+
+def _widest(config: Mapping[str, Mapping[str, int]], kind: str) -> str:
+    entries = config.get(kind)
+    if not entries:
+        raise SearchSpaceError(
+            f"search.quantization_config.{kind}: missing or empty, but search.uniform_bits needs it"
+        )
+    return max(entries, key=lambda text: entries[text])

@@ -1,0 +1,159 @@
+"""Reference points with the same bits everywhere; scores with a limit; outcomes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.params import load_params
+from pipeline.quantization.cost import CostModel
+from pipeline.quantization.energy import float_network
+from pipeline.quantization.pareto import on_front
+from pipeline.quantization.quantizers import quantized_tensors
+from pipeline.quantization.results import (
+    front_columns,
+    front_markdown,
+    outcome_of,
+    pareto_table,
+    search_metrics,
+    search_result,
+)
+from pipeline.quantization.score import limit_score
+from pipeline.quantization.search_space import SearchSpaceError
+from pipeline.quantization.tuner import best_of
+from pipeline.quantization.uniform import run_uniform, uniform_quantizers
+from tests.quantization.test_tuner import WEIGHTS, MadeUpTrainer, search, search_params
+
+
+@pytest.fixture(autouse=True)
+def workplace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM"])
+def test_weights_and_state_have_the_bits_and_the_rest_the_most(cell):
+    config = search_params().quantization_config | {
+        "recurrent_activation": {"quantized_sigmoid(6)": 6, "quantized_sigmoid(9)": 9}
+    }
+    found = uniform_quantizers(search_params(quantization_config=config), cell, 6)
+    assert set(found) == set(quantized_tensors(cell))
+    bits = {tensor: quantizer.bits for tensor, quantizer in found.items()}
+    for tensor in ("rnn/kernel", "rnn/recurrent_kernel", "rnn/state", "dense/kernel"):
+        assert bits[tensor] == 6
+    assert bits["rnn/bias"] == bits["dense/bias"] == 14
+    assert bits["rnn/activation"] == bits["dense/activation"] == 12
+    if cell == "LSTM":
+        assert bits["rnn/recurrent_activation"] == 9
+
+
+def test_a_missing_list_is_named():
+    with pytest.raises(SearchSpaceError, match=r"search\.quantization_config\.bias: .*uniform"):
+        uniform_quantizers(search_params(quantization_config={}), "SimpleRNN", 6)
+
+
+def test_they_are_trained_as_trials_are_and_only_once():
+    trainer = MadeUpTrainer()
+    params = search_params(max_trials=2, uniform_bits=[4, 8], seed=7)
+    tuner = search(params, trainer)
+    records = run_uniform(tuner.runner, "SimpleRNN")
+    assert [record.trial for record in records] == ["uniform_4", "uniform_8"]
+    assert records[0].energy_nj < records[1].energy_nj
+    assert trainer.settings[-1].epochs == trainer.settings[0].epochs
+    assert trainer.settings[-1].batch_size == trainer.settings[0].batch_size
+    assert trainer.settings[-1].seed == 7
+    assert trainer.started_from[-1] == WEIGHTS
+    assert run_uniform(tuner.runner, "SimpleRNN") == records
+    assert len(trainer.trained) == 4
+    result = search_result(outcome_of([tuner], records, tuner.runner))
+    assert [row["trial"] for row in result["uniform"]] == ["uniform_4", "uniform_8"]
+
+
+def test_the_front_is_that_of_the_trials():
+    tuner = search(search_params(max_trials=12, uniform_bits=[8]))
+    uniform = run_uniform(tuner.runner, "SimpleRNN")
+    outcome = outcome_of([tuner], uniform, tuner.runner)
+    records = outcome.records
+    expected = on_front([r.energy_nj for r in records], [r.validation_rmse_mev for r in records])
+    rows = search_result(outcome)["trials"]
+    assert [row["on_front"] for row in rows] == expected.tolist()
+    assert all(row["seed"] == 42 + int(row["trial"]) for row in rows)
+
+    table = pareto_table(outcome, 58.3)
+    assert table["on_front"] == [*expected.astype(int), 0]
+    assert table["uniform"] == [0] * 12 + [1]
+    assert sum(table["chosen"]) == 1
+    assert table["trial"][table["chosen"].index(1)] == outcome.best.trial
+    assert set(table["ofmax_rmse_mev"]) == {58.3}
+    assert set(table["float_rmse_mev"]) == {tuner.runner.reference_mev}
+
+    columns = front_columns(outcome)
+    assert columns["energy_pj"] == sorted(columns["energy_pj"])
+    assert columns["validation_rmse_mev"] == sorted(columns["validation_rmse_mev"], reverse=True)
+    assert {"rnn_recurrent_kernel_bits", "rnn_state_bits", "units"} <= set(columns)
+    assert front_markdown(outcome).count("\n| ") == sum(expected) + 2
+    assert search_metrics(outcome)["trials_on_front"] == sum(expected)
+
+    weights = outcome.weights()
+    assert set(weights) == {f"{name}/{tensor}" for name in table["trial"] for tensor in WEIGHTS}
+
+
+def test_within_the_limit_the_cheapest_wins_and_beyond_it_the_nearest():
+    def points(rmse, ratio):
+        return limit_score(50.0, rmse, 1.02, ratio)
+
+    assert points(51.0, 3.0) == 4.0  # the limit itself is within
+    assert points(50.0, 2.0) == points(45.0, 2.0) == 3.0
+    assert points(51.1, 100.0) == pytest.approx(51 / 51.1)
+    ordered = [points(60, 9), points(52, 9), points(51.01, 9), points(51, 0.1), points(49, 0.5)]
+    assert ordered == sorted(ordered)
+
+
+def with_limit(limit):
+    goal = search_params().goal.model_dump() | {"max_rmse_ratio": limit}
+    return search(search_params(max_trials=12, goal=goal), directory=Path("limit/search"))
+
+
+def test_a_search_with_a_limit_finds_the_cheapest_within_it(capsys):
+    free = search(search_params(max_trials=12)).records()
+    ratios = sorted(1 / record.quality for record in free)
+    limit = float(np.mean(ratios[5:7]))
+    tuner = with_limit(limit)
+    outcome = outcome_of([tuner])
+    within = [r for r in outcome.records if 1 / r.quality <= limit]
+    assert len(within) == 6
+    assert outcome.best.energy_nj == min(record.energy_nj for record in within)
+    assert outcome.limit_met is True
+    assert search_metrics(outcome)["limit_met"] == 1
+    assert capsys.readouterr().err == ""
+
+
+def test_a_limit_that_no_trial_meets_warns_and_takes_the_nearest(capsys):
+    tuner = with_limit(0.5)
+    outcome = outcome_of([tuner])
+    assert outcome.best.validation_rmse_mev == min(r.validation_rmse_mev for r in outcome.records)
+    assert outcome.limit_met is False
+    assert search_result(outcome)["limit_met"] is False
+    assert search_metrics(outcome)["limit_met"] == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "warning: search.goal.max_rmse_ratio: 0.5: no trial is within it; trial "
+    )
+
+
+def test_without_a_limit_none_is_met_or_missed():
+    outcome = outcome_of([search(search_params(max_trials=2))])
+    assert outcome.limit_met is None
+    assert "limit_met" not in search_metrics(outcome)
+    assert outcome.best == best_of(outcome.records)
+
+
+def test_uniform_points_cost_more_the_more_bits_they_have():
+    params = load_params(Path(__file__).parents[2] / "params.yaml")
+    costs = CostModel(float_network("SimpleRNN", 8, 5), params.energy, "energy")
+    energies = [
+        costs.trial(uniform_quantizers(params.search, "SimpleRNN", bits))[1]
+        for bits in params.search.uniform_bits
+    ]
+    assert energies == sorted(energies)

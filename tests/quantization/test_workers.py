@@ -1,0 +1,157 @@
+"""The oracle service: who gets which trial, and that nobody waits for ever."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import grpc
+import pytest
+from keras_tuner.src import protos
+from keras_tuner.src.engine.trial import TrialStatus
+
+from pipeline.quantization import workers
+from pipeline.quantization.runner import SearchError
+from tests.quantization.test_tuner import MadeUpTrainer, make_tuner, search_params
+
+
+@pytest.fixture(autouse=True)
+def workplace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def chief(monkeypatch):
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+    monkeypatch.setenv("KERASTUNER_ORACLE_PORT", str(workers._free_port()))
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
+
+
+class Request:
+    def __init__(self, tuner_id="", trial=None):
+        self.tuner_id = tuner_id
+        self.trial = trial
+
+
+def ask(service, name):
+    return service.CreateTrial(Request(name), None).trial
+
+
+def report(service, trial):
+    service.oracle.update_trial(trial.trial_id, {"score": 1.0})
+    trial.status = protos.get_proto().TrialStatus.Value("COMPLETED")
+    service.EndTrial(Request(trial=trial), None)
+
+
+def status(trial) -> str:
+    return protos.get_proto().TrialStatus.Name(trial.status)
+
+
+def make_service(**changed):
+    tuner = make_tuner(search_params(max_trials=2, **changed), MadeUpTrainer())
+    return workers.Service(tuner.oracle)
+
+
+def test_nobody_is_sent_away_while_a_trial_runs():
+    service = make_service()
+    first, second = ask(service, "a"), ask(service, "b")
+    assert (first.trial_id, second.trial_id) == ("0", "1")
+    assert status(ask(service, "c")) == "IDLE"
+    report(service, first)
+    assert status(ask(service, "a")) == "IDLE"
+    report(service, second)
+    assert not service.finished()
+    assert [status(ask(service, name)) for name in "abc"] == ["STOPPED"] * 3
+    assert service.finished()
+
+
+def test_the_trial_of_a_worker_that_is_gone_goes_to_another(capsys):
+    service = make_service()
+    first, _ = ask(service, "a"), ask(service, "b")
+    service.release("a")
+    assert "warning: worker a is gone; trial 0" in capsys.readouterr().err
+    again = ask(service, "c")
+    assert again.trial_id == first.trial_id
+    assert again.hyperparameters == first.hyperparameters
+    service.release("nobody")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_worker_that_takes_too_long_is_overdue():
+    service = make_service()
+    ask(service, "a")
+    assert service.overdue(60) == []
+    assert service.overdue(-1) == ["a"]
+
+
+def test_it_ends_when_all_local_workers_did(chief):
+    tuner = make_tuner(search_params(max_trials=2), MadeUpTrainer())
+    gone = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+    with pytest.raises(SearchError, match=r"search\.workers: all 1 workers ended \(exit code 3\)"):
+        workers.serve(tuner, {"worker0": gone}, 60)
+
+
+def test_it_ends_when_no_worker_ever_calls(chief):
+    tuner = make_tuner(search_params(max_trials=2), MadeUpTrainer())
+    with pytest.raises(SearchError, match=r"search\.worker_timeout_s: no worker has called"):
+        workers.serve(tuner, {}, 0.3)
+
+
+def test_two_tuners_over_grpc_run_every_trial_once(chief, monkeypatch):
+    """In one process: the environment is only read while a tuner is made."""
+    params = search_params(max_trials=6)
+    tuner = make_tuner(params, MadeUpTrainer(), Path("state/search"))
+    trainer = MadeUpTrainer()
+    clients = []
+    for name in ("worker0", "worker1"):
+        monkeypatch.setenv("KERASTUNER_TUNER_ID", name)
+        clients.append(make_tuner(params, trainer, Path("state/search")))
+    assert workers.is_worker()
+    threads = [threading.Thread(target=client.search) for client in clients]
+    for thread in threads:
+        thread.start()
+    served = threading.Thread(target=workers.serve, args=(tuner, {}, 60))
+    served.start()
+    for thread in [*threads, served]:
+        thread.join(timeout=120)
+        assert not thread.is_alive()
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
+    assert sorted(trainer.trained) == [f"trial {n}" for n in range(6)]
+    assert len(tuner.records()) == 6
+    assert all(t.status == TrialStatus.COMPLETED for t in tuner.oracle.trials.values())
+
+
+@pytest.mark.parametrize("missing", ["KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID"])
+def test_half_an_environment_is_refused(chief, monkeypatch, missing):
+    monkeypatch.delenv(missing)
+    with pytest.raises(SearchError, match=missing):
+        workers.in_cluster()
+
+
+def test_a_port_in_use_is_an_error(chief):
+    import os
+
+    server = grpc.server(workers.futures.ThreadPoolExecutor(1), options=[("grpc.so_reuseport", 0)])
+    server.add_insecure_port(f"127.0.0.1:{os.environ['KERASTUNER_ORACLE_PORT']}")
+    server.start()
+    tuner = make_tuner(search_params(max_trials=2), MadeUpTrainer())
+    try:
+        with pytest.raises(SearchError, match=r"cannot listen at 127\.0\.0\.1:"):
+            workers.serve(tuner, {}, 1.0)
+    finally:
+        server.stop(0).wait()
+
+
+def test_local_workers_are_told_where_and_who_they_are_and_ended():
+    import os
+
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with workers.local_workers(2, command) as processes:
+        assert sorted(processes) == ["worker0", "worker1"]
+        assert workers.in_cluster()
+        assert not workers.is_worker()
+    assert all(process.poll() is not None for process in processes.values())
+    assert not workers.in_cluster()
+    assert "KERASTUNER_TUNER_ID" not in os.environ

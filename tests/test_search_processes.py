@@ -1,0 +1,87 @@
+"""The search as real processes: killed in the middle, and shared by two workers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.artifacts import read_json
+from tests.imports import ROOT
+from tests.test_search import WRITTEN, make_workplace
+
+DRIVER = ROOT / "tests" / "search_driver.py"
+PATIENCE_S = 300.0
+
+
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "ignore", str(DRIVER)]
+    return subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    _, errors = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, errors.decode()
+
+
+def workplace(folder: Path, monkeypatch, **changed) -> Path:
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    make_workplace(**{"max_trials": 4, "uniform_bits": [], "tune_filters": "layer", **changed})
+    return folder
+
+
+def trained(folder: Path) -> list[str]:
+    lines = (folder / "trained.log").read_text().splitlines()
+    return [line.split(" ", 1)[1] for line in lines if " trial " in line]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        folder = workplace(tmp_path_factory.mktemp("alone") / "cell", patch)
+        finish(start(folder))
+    assert trained(folder) == [f"trial {n}" for n in range(4)]
+    return {name: (folder / name).read_bytes() for name in WRITTEN}
+
+
+def test_killed_in_the_middle_and_started_again(tmp_path, monkeypatch, undisturbed):
+    folder = workplace(tmp_path / "cell", monkeypatch)
+    process = start(folder)
+    deadline = time.monotonic() + PATIENCE_S
+    while not list(folder.glob(".search/*/trials/record_1.json")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    assert len(trained(folder)) < 4
+    finish(start(folder))
+    assert sorted(trained(folder)) == [f"trial {n}" for n in range(4)]
+    assert {name: (folder / name).read_bytes() for name in WRITTEN} == undisturbed
+    assert not list(folder.glob(".search/*"))
+
+
+def test_two_workers_share_a_search_and_one_may_die(tmp_path, monkeypatch, undisturbed):
+    """Every trial once, and the very files that one process writes."""
+    folder = workplace(tmp_path / "cell", monkeypatch, workers=2)
+    (folder / "die.txt").write_text("worker1")
+    process = start(folder)
+    _, errors = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, errors.decode()
+    assert sorted(trained(folder)) == [f"trial {n}" for n in range(4)]
+    names = {line.split()[0] for line in (folder / "trained.log").read_text().splitlines()}
+    assert "worker0" in names
+    if not (folder / "die.txt").exists():  # it got as far as a trial of its own
+        assert b"worker worker1 is gone; trial" in errors
+        assert "worker1" not in names
+    for name in WRITTEN:
+        assert (folder / name).read_bytes() == undisturbed[name]
+    assert read_json(folder / "metrics/search.json")["trials_completed"] == 4
