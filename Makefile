@@ -10,6 +10,7 @@ INSTALLED := $(VENV)/.installed
 .DELETE_ON_ERROR:
 
 repro: $(INSTALLED)
+	$(BIN)/python -m pipeline.params
 	PATH="$(abspath $(BIN)):$$PATH" dvc repro
 
 test: lint types unit
@@ -39,4 +40,4 @@ lock: $(INSTALLED)
 	  --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .search

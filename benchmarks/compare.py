@@ -41,13 +41,16 @@ def contender(module: str, *arguments: str) -> dict[str, float]:
 
 
 def alternate(
-    contenders: Mapping[str, Callable[[], dict[str, float]]], repeats: int
+    contenders: Mapping[str, Callable[[int], dict[str, float]]], repeats: int
 ) -> dict[str, list[dict[str, float]]]:
-    """Run all contenders `repeats` times in turn, so that a noisy machine is noisy for all."""
+    """Run all contenders in turn, so that a noisy machine is noisy for all.
+
+    Each is called with the number of the repeat, to be used as a seed.
+    """
     found: dict[str, list[dict[str, float]]] = {name: [] for name in contenders}
     for repeat in range(repeats):
         for name, run in contenders.items():
-            figures = run()
+            figures = run(repeat)
             found[name].append(figures)
             shown = ", ".join(f"{key} {value:.4g}" for key, value in figures.items())
             print(f"  {repeat + 1}/{repeats} {name}: {shown}", file=sys.stderr, flush=True)

@@ -161,6 +161,10 @@ def run_ours(trials: int, epochs: int) -> None:
     report(trial_s=seconds / trials, search_s=seconds, completed=float(completed))
 
 
+def _run_side(side: str, arguments: tuple[str, ...], _repeat: int) -> dict[str, float]:
+    return contender("benchmarks.trials", "--contender", side, *arguments)
+
+
 def main() -> None:
     """Run one contender, or both in turn."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -174,10 +178,7 @@ def main() -> None:
         run(options.trials, options.epochs)
         return
     arguments = ("--trials", str(options.trials), "--epochs", str(options.epochs))
-    sides = {
-        side: partial(contender, "benchmarks.trials", "--contender", side, *arguments)
-        for side in ("stock", "ours")
-    }
+    sides = {side: partial(_run_side, side, arguments) for side in ("stock", "ours")}
     print(f"{machine()}; {options.trials} trials of {options.epochs} epochs, batch {BATCH}\n")
     print(HEADER)
     found = alternate(sides, options.repeats)

@@ -85,10 +85,10 @@ def read_json(path: Path) -> dict[str, Any]:
 def open_hdf5(path: Path) -> Iterator[h5py.File]:
     """Open an HDF5 file for reading; failures become an `ArtifactError`."""
     if not path.is_file():
-        raise ArtifactError(f"{path}: no such file")
+        raise ArtifactError(f"{path}: no such file" if not path.exists() else f"{path}: no file")
     try:
         file = h5py.File(path, "r")
-    except OSError as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise ArtifactError(f"{path}: not a readable HDF5 file (truncated?): {error}") from error
     with file:
         yield file

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+_INTERRUPTED = 130  # what a shell reports for Ctrl-C
+
 
 class PipelineError(Exception):
     """One clear message: file or dotted key, what was expected, what was found."""
@@ -17,3 +19,6 @@ def run_stage(main: Callable[[], None]) -> None:
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(_INTERRUPTED) from None

@@ -8,17 +8,19 @@ keys, wrong types and values out of range are errors that name the dotted key
 from __future__ import annotations
 
 import re
+import sys
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, run_stage
 
 PARAMS_FILE = Path("params.yaml")
 MAX_SEED = 2**31 - 1  # NumPy's and TensorFlow's seeds have 32 bits; restarts and trials count up
+BC_NS = 25.0
 
 
 class ParamsError(PipelineError):
@@ -104,7 +106,7 @@ class OptimalFilterParams(Section):
 class SimulateParams(Section):
     """The built-in generator."""
 
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, le=MAX_SEED)
     n_bc: int = Field(ge=1)
     chunk_bc: int = Field(ge=64)
     pulse: PulseParams
@@ -161,7 +163,7 @@ class EnergyParams(Section):
     process: Literal["horowitz"]
     parameters_on_memory: list[Memory] = Field(min_length=2, max_length=2)
     activations_on_memory: list[Memory] = Field(min_length=2, max_length=2)
-    min_sram_size_bits: list[int] = Field(min_length=2, max_length=2)
+    min_sram_size_bits: list[Annotated[int, Field(ge=0)]] = Field(min_length=2, max_length=2)
     rd_wr_on_io: list[bool] = Field(min_length=2, max_length=2)
     reference_internal: Literal["fp32", "fp16", "int8"]
     reference_accumulator: Literal["fp32", "fp16", "int32", "int16"]
@@ -267,10 +269,44 @@ class SynthesizeParams(Section):
 
     backend: Literal["Vitis", "Vivado"]
     part: str = Field(pattern=r"\A[A-Za-z0-9_.-]+\z")
+    intel_part: str = Field(pattern=r"\A[A-Za-z0-9_.-]+\z")
     clock_period_ns: float = Field(gt=0)
     clock_uncertainty_percent: float = Field(ge=0, lt=100)
     project_name: str = Field(pattern=r"\A[A-Za-z_][A-Za-z0-9_]*\z")
     max_mismatch_mev: float = Field(ge=0)
+
+
+class RtlParams(Section):
+    """The RTL and its simulation; see `pipeline.firmware.rtl_project`."""
+
+    top: str = Field(pattern=r"\A[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*\z")
+    adders_per_stage: int = Field(ge=1, le=64)
+    clock_period_ns: float = Field(gt=0)
+    cells: int = Field(ge=1, le=1024)
+    stream_windows: int = Field(ge=1)
+    stream_gap_probability: float = Field(ge=0, lt=1)
+    stream_seed: int = Field(ge=0)
+    event_windows: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _keeps_up(self) -> Self:
+        if self.cells * self.clock_period_ns > BC_NS:
+            raise ValueError(
+                f"cells * clock_period_ns is {self.cells * self.clock_period_ns:g} ns, "
+                f"but each cell sends a sample every {BC_NS:g} ns"
+            )
+        return self
+
+
+class ImplementParams(Section):
+    """Synthesis, place and route; see `pipeline.firmware.open_synthesis`."""
+
+    families: list[Literal["xcup", "cyclonev", "ecp5"]] = Field(min_length=1)
+    netlist_windows: int = Field(ge=1)
+    route: bool
+    seed: int = Field(ge=0)
+    intel_device: str = Field(pattern=r"\A[A-Za-z0-9_.-]+\z")
+    timeout_s: float = Field(gt=0)
 
 
 class Params(Section):
@@ -284,6 +320,8 @@ class Params(Section):
     search: SearchParams
     finetune: FinetuneParams
     synthesize: SynthesizeParams
+    rtl: RtlParams
+    implement: ImplementParams
     evaluate: EvaluateParams
 
 
@@ -337,12 +375,20 @@ def parse_params(tree: Any, origin: str = "params") -> Params:
     try:
         return Params.model_validate(tree)
     except ValidationError as error:
-        lines = [f"{origin}: {_explain(item)}" for item in error.errors(include_url=False)]
+        # A value that fits no branch of a union gives one error for each branch.
+        first = {_key(item): item for item in reversed(error.errors(include_url=False))}
+        lines = [f"{origin}: {_explain(item)}" for item in reversed(first.values())]
         raise ParamsError("\n".join(lines)) from None
 
 
+def _key(item: Any) -> str:
+    """Return the dotted key of an error, without the names of a union's branches."""
+    parts = [str(part) for part in item["loc"]]
+    return ".".join(part for part in parts if part != "int" and "[" not in part) or "(top level)"
+
+
 def _explain(item: Any) -> str:
-    key = ".".join(str(part) for part in item["loc"]) or "(top level)"
+    key = _key(item)
     if item["type"] == "extra_forbidden":
         return f"{key}: unknown key"
     if item["type"] == "missing":
@@ -352,3 +398,7 @@ def _explain(item: Any) -> str:
     if isinstance(item["input"], (dict, list)):
         return f"{key}: {message}"
     return f"{key}: {message}, found {item['input']!r}"
+
+
+if __name__ == "__main__":  # `make repro` checks the whole file before any stage runs
+    run_stage(lambda: print(f"{PARAMS_FILE}: valid", file=sys.stderr) if load_params() else None)

@@ -1,13 +1,17 @@
-"""Stage ``synthesize``: integers to an HLS project that is proved equal to QKeras.
+"""Stage ``synthesize``: integers to HLS projects that are proved equal to QKeras.
 
 Reads models/integer.json, data/prepared.h5 (test split) and
-data/quantized_test.npy (QKeras' own output); writes models/firmware/ (the HLS
-project), data/firmware_test.npy (its C++ simulation, float32, scaled) and
-metrics/firmware.json. On a mismatch nothing is written.
+data/quantized_test.npy (QKeras' own output); writes models/firmware/ (the project for
+AMD), models/firmware_quartus/ and models/firmware_oneapi/ (for Intel),
+data/firmware_test.npy (C++ simulation of the first, float32, scaled) and
+metrics/firmware.json. The Quartus project is simulated as well; oneAPI's needs icpx and
+is only written. On a mismatch nothing is written.
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -30,6 +34,7 @@ from pipeline.params import load_params
 from pipeline.predictions import read_predictions, write_predictions
 
 FIRMWARE = Path("models/firmware")
+QUARTUS, ONEAPI = Path("models/firmware_quartus"), Path("models/firmware_oneapi")
 
 
 def main() -> None:
@@ -49,16 +54,28 @@ def main() -> None:
     windows = windows_of(scaled_samples(network, test), network.window_length)
 
     golden, against_qkeras = check_golden(network, windows, quantized, params.max_mismatch_mev)
-    with replacing_directory(FIRMWARE) as directory:
-        write_project(network, options, directory)
-        with tqdm(total=len(windows), desc="C++ simulation", unit="window", disable=None) as bar:
-            outputs, against_golden = check_simulation(
-                network, windows, golden, directory, options, bar.update
-            )
+    comparisons = [against_qkeras]
+    outputs = golden
+    intel = replace(options, part=params.intel_part)
+    with ExitStack() as stack:
+        for path, target in (
+            (FIRMWARE, options),
+            (QUARTUS, replace(intel, backend="Quartus")),
+            (ONEAPI, replace(intel, backend="oneAPI")),
+        ):
+            directory = stack.enter_context(replacing_directory(path))
+            write_project(network, target, directory)
+            if path == ONEAPI:
+                continue
+            with tqdm(total=len(windows), desc=target.backend, unit="window", disable=None) as bar:
+                outputs, found = check_simulation(
+                    network, windows, golden, directory, target, bar.update
+                )
+            comparisons.append(found)
     write_predictions(Path("data/firmware_test.npy"), outputs)
     write_json(
         Path("metrics/firmware.json"),
-        firmware_metrics(accumulators(network), [against_qkeras, against_golden]),
+        firmware_metrics(accumulators(network), comparisons),
     )
     print(vendor_tools())
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
-from pipeline.params import load_params
+from pipeline.params import Params, load_params
 from tests.imports import ROOT, local_imports
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())
@@ -73,27 +74,58 @@ def test_declared_params_are_read(stage):
         assert any(covers(key, name) for name in used), f"{stage} declares {key}, reads {used}"
 
 
-def test_every_param_is_consumed_by_a_stage():
+def test_every_param_is_a_param_of_a_stage():
     declared = [key for stage in STAGES for key in paths(stage, "params")]
     for leaf in leaves(PARAMS):
         assert any(leaf == key or leaf.startswith(key + ".") for key in declared), leaf
+
+
+def attributes_of(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Dotted names of all values of the parameter classes; mappings count as one value."""
+    found = []
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            found += attributes_of(inner, f"{prefix}{name}.")
+        else:
+            found.append(prefix + name)
+    return found
+
+
+@pytest.mark.parametrize("name", attributes_of(Params))
+def test_every_param_is_read_by_the_code_of_a_stage_that_declares_it(name):
+    readers = [
+        stage for stage in STAGES if any(covers(key, name) for key in paths(stage, "params"))
+    ]
+    files = {path for stage in readers for path in local_imports(script(stage))}
+    read = {
+        node.attr
+        for path in files - {Path("pipeline/params.py")}
+        for node in ast.walk(ast.parse((ROOT / path).read_text()))
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+    }
+    assert name.rpartition(".")[2] in read
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_out_is_named_in_the_code_of_its_stage(stage):
     text = "".join((ROOT / path).read_text() for path in local_imports(script(stage)))
     for path in paths(stage, "outs") + paths(stage, "metrics"):
-        name = Path(path).name
-        assert name in text or f'"{name}"' in text, path
+        assert f'"{path}"' in text or f'"{Path(path).name}"' in text, path
 
 
-def test_metrics_are_not_cached_and_not_outs():
+def test_metrics_stand_under_metrics_and_outs_are_cached():
+    """An uncached file under outs would cost the run cache of its stage."""
     for stage, content in STAGES.items():
         for entry in content.get("metrics", []):
             (options,) = entry.values()
             assert options == {"cache": False}, stage
-        metrics = [p for p in paths(stage, "outs") if p.endswith(".json") and "metrics/" in p]
-        assert not metrics, stage
+        assert all(isinstance(entry, str) for entry in content.get("outs", [])), stage
+        assert not [
+            path
+            for path in paths(stage, "outs")
+            if path.endswith(".json") and path.startswith("metrics/")
+        ], stage
 
 
 def test_plots_use_declared_outs():

@@ -24,6 +24,10 @@ TINY = {
     ("search", "epochs"): 1,
     ("search", "uniform_bits"): [8],
     ("finetune", "epochs"): 2,
+    ("rtl", "stream_windows"): 2000,
+    ("implement", "families"): ["ecp5"],
+    ("implement", "netlist_windows"): 100,
+    ("implement", "route"): False,
 }
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
@@ -61,6 +65,11 @@ def dependants(stage: str) -> set[str]:
     outs = paths(stage, "outs")
     direct = {other for other in STAGES if paths(other, "deps") & outs}
     return direct.union(*(dependants(other) for other in direct))
+
+
+def content_of(path: Path) -> list[bytes]:
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return [file.read_bytes() for file in files if file.is_file()]
 
 
 def set_param(directory: Path, keys: tuple[str, ...], value: object) -> None:
@@ -130,6 +139,27 @@ def test_a_goal_reruns_the_search_and_nothing_before_it(project):
 def test_a_parameter_reruns_exactly_its_dependants(project):
     set_param(project, ("finetune", "learning_rate"), 0.002)
     assert set(stages_run(dvc(project, "repro"))) == {"finetune", *dependants("finetune")}
+
+
+def test_bad_input_leaves_the_outputs_of_other_stages(project):
+    before = (project / "params.yaml").read_bytes()
+    outs = {
+        path: content_of(project / path)
+        for stage in STAGES
+        if stage != "prepare"
+        for path in paths(stage, "outs") | paths(stage, "metrics")
+    }
+    broken = project / "data/raw/broken.h5"
+    broken.write_bytes((project / "data/raw/simulated.h5").read_bytes()[:10_000])
+    try:
+        set_param(project, ("data", "file"), "data/raw/broken.h5")
+        result = run(project, sys.executable, "-m", "dvc", "repro")
+    finally:
+        (project / "params.yaml").write_bytes(before)
+    assert result.returncode != 0
+    assert "error: data/raw/broken.h5: " in result.stdout + result.stderr
+    assert outs == {path: content_of(project / path) for path in outs}
+    assert stages_run(dvc(project, "repro")) == []  # prepare comes back from the run cache
 
 
 def test_plots_are_shown(project):

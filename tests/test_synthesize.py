@@ -18,7 +18,13 @@ from tests.firmware.networks import random_network
 
 NETWORK = random_network(0, 3, 3)
 PARAMS = Path(__file__).resolve().parents[1] / "params.yaml"
-OUTPUTS = ("models/firmware", "data/firmware_test.npy", "metrics/firmware.json")
+OUTPUTS = (
+    "models/firmware",
+    "models/firmware_quartus",
+    "models/firmware_oneapi",
+    "data/firmware_test.npy",
+    "metrics/firmware.json",
+)
 
 
 def make_split(name: str, n_bc: int) -> Split:
@@ -57,11 +63,11 @@ def test_agreement_writes_project_outputs_and_metrics(workplace, capsys):
     assert np.array_equal(outputs, workplace)
     metrics = json.loads(Path("metrics/firmware.json").read_text())
     agree = {"windows": 600, "mismatches": 0, "max_difference_mev": 0.0}
-    assert metrics["golden"] == metrics["vitis"] == agree
+    assert metrics["golden"] == metrics["vitis"] == metrics["quartus"] == agree
     assert metrics["float32_exact"] == 1
-    first = {p: p.read_bytes() for p in Path("models/firmware").rglob("*") if p.is_file()}
+    first = {p: p.read_bytes() for p in Path("models").rglob("*") if p.is_file()}
     synthesize.main()
-    second = {p: p.read_bytes() for p in Path("models/firmware").rglob("*") if p.is_file()}
+    second = {p: p.read_bytes() for p in Path("models").rglob("*") if p.is_file()}
     assert first == second
 
 
@@ -100,6 +106,7 @@ def test_without_a_compiler_nothing_is_written(workplace, monkeypatch, tmp_path)
     [
         ("part", "xcvu9p; exec rm", r"synthesize\.part"),
         ("clock_period_ns", 0, r"synthesize\.clock_period_ns.*greater than 0, found 0"),
+        ("intel_part", "Stratix 10", r"synthesize\.intel_part"),
         ("project_name", "a/b", r"synthesize\.project_name"),
         ("backend", "Quartus", r"synthesize\.backend"),
         ("max_mismatch_mev", -1.0, r"synthesize\.max_mismatch_mev"),

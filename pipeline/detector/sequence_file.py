@@ -31,6 +31,9 @@ F32 = NDArray[np.float32]
 KEYS = ("sequence_dig_eT", "sequence_hit_eT", "sequence_OFMax_eT", "sequence_sig_eT")
 """HDF5 keys in the order of the fields of `Sequences`."""
 
+# What h5py raises, by version and place, when the structures of a file make no sense.
+_DAMAGE = (KeyError, OSError, RuntimeError, TypeError, ValueError)
+
 READ_BC = 1 << 20
 """BCs read and checked at once."""
 
@@ -118,7 +121,10 @@ def open_sequences(path: Path) -> Iterator[SequenceReader]:
         yield reader
         return
     with open_hdf5(path) as file:
-        reader = _reader(path, [_own_dataset(path, file, key) for key in KEYS])
+        try:
+            reader = _reader(path, [_own_dataset(path, file, key) for key in KEYS])
+        except _DAMAGE as error:
+            raise ArtifactError(f"{path}: damaged HDF5 file: {_one_line(error)}") from error
         _check_finite(path, reader)
         yield reader
 
@@ -158,12 +164,18 @@ def _reader(path: Path, arrays: Iterable[Any]) -> SequenceReader:
     def read(start: int, stop: int) -> Sequences:
         try:
             pieces = [source[start:stop] for source in sources.values()]
-        except OSError as error:
-            raise ArtifactError(f"{path}: BCs {start} to {stop}: unreadable: {error}") from error
+        except _DAMAGE as error:
+            raise ArtifactError(
+                f"{path}: BCs {start} to {stop}: unreadable: {_one_line(error)}"
+            ) from error
         with np.errstate(over="ignore"):  # too large for float32: reported as not finite
             return Sequences(*(np.asarray(piece, dtype=np.float32) for piece in pieces))
 
     return SequenceReader(lengths[KEYS[0]], read)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _check_finite(path: Path, reader: SequenceReader) -> None:

@@ -1,6 +1,7 @@
 """C++ simulation of an HLS project: hls4ml's generated code compiled with g++.
 
-The arithmetic is ap_fixed's own (the open-source headers in the project), driven
+The arithmetic is that of ap_fixed (AMD) or ac_fixed (Intel), from the open-source headers in
+the project, driven
 by a loop in C++: one call evaluates a whole block of windows. Everything is
 compiled in a temporary copy, the project itself stays as it is.
 """
@@ -19,19 +20,32 @@ import numpy as np
 
 from pipeline.errors import PipelineError
 from pipeline.firmware.fixed_point import F64, Real
-from pipeline.firmware.hls_project import HlsOptions, write_project
+from pipeline.firmware.hls_project import INTEL, HlsOptions, write_project
 from pipeline.integer_network import IntegerNetwork
 
 COMPILER = "g++"
-FLAGS = ("-std=c++14", "-O1", "-fPIC", "-shared", "-fno-gnu-unique", "-Ifirmware/ap_types")
+FLAGS = ("-std=c++14", "-O1", "-fPIC", "-shared", "-fno-gnu-unique")
+_HEADERS = ("-Ifirmware/ap_types", "-Ifirmware/ac_types")
 CHUNK_WINDOWS = 20_000
 
 Progress = Callable[[int], object]
+
+# AMD's top function takes two arrays. Intel's takes and returns a structure that holds
+# nothing but the array.
+_CALLS = {
+    "amd": "{project}(window, output);",
+    "intel": (
+        "input_data in; std::copy(window, window + {length}, in.window);\n"
+        "        output_data out = {project}(in);\n"
+        "        output[0] = *reinterpret_cast<const result_t *>(&out);"
+    ),
+}
 
 # One translation unit, so that the headers are parsed once. The trace variables are
 # declared by hls4ml's helpers and defined by its own bridge, which is not compiled here.
 _LOOP = """\
 #include "firmware/{project}.cpp"
+#include <algorithm>
 #include <map>
 #include <string>
 
@@ -52,7 +66,7 @@ extern "C" void evaluate_windows(const double *windows, double *outputs, long n)
         result_t output[1];
         for (int j = 0; j < {length}; j++)
             window[j] = input_t(windows[i * {length} + j]);
-        {project}(window, output);
+        {call}
         outputs[i] = output[0].to_double();
     }}
 }}
@@ -181,19 +195,25 @@ def simulation(
     with tempfile.TemporaryDirectory(prefix="cpp-simulation-") as temporary:
         copy = Path(temporary) / "project"
         shutil.copytree(project, copy)
-        library = compile_project(copy, network.window_length, options.project_name)
+        library = compile_project(copy, network.window_length, options)
         yield CppSimulation(library, network.window_length)
 
 
-def compile_project(directory: Path, length: int, project_name: str) -> Path:
+def compile_project(directory: Path, length: int, options: HlsOptions) -> Path:
     """Compile the project in `directory` (which gets more files); return the library."""
     loop = directory / "loop.cpp"
-    loop.write_text(_LOOP.format(project=project_name, length=length))
+    project_name = options.project_name
+    if options.backend == "oneAPI":
+        raise CppSimulationError("a oneAPI project needs icpx: it is written, not simulated")
+    call = _CALLS["intel" if options.backend in INTEL else "amd"]
+    names = {"project": project_name, "length": length}
+    loop.write_text(_LOOP.format(call=call.format(**names), **names))
     library = directory / f"{project_name}.so"
     done = subprocess.run(
         [
             require_compiler(),
             *FLAGS,
+            *_HEADERS,
             f'-DWEIGHTS_DIR="{directory}/firmware/weights"',
             loop.name,
             "-o",
@@ -206,7 +226,8 @@ def compile_project(directory: Path, length: int, project_name: str) -> Path:
     )
     if done.returncode != 0:
         errors = [line for line in done.stderr.splitlines() if "error" in line]
+        first = (errors or [*done.stderr.splitlines(), "no message"])[0]
         raise CppSimulationError(
-            f"{COMPILER} failed on the project: {(errors or [done.stderr.strip()])[0]}"
+            f"{COMPILER} failed on the project with exit code {done.returncode}: {first}"
         )
     return library

@@ -1,4 +1,4 @@
-"""An hls4ml project for AMD's HLS compilers, the same bytes for the same network.
+"""An hls4ml project for AMD's or Intel's compilers, the same bytes for the same network.
 
 hls4ml's ModelGraph is built from a layer list, without Keras. The project is
 written through hls4ml's own writer, less two things: the random library stamp,
@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +22,8 @@ from pipeline.errors import PipelineError
 from pipeline.firmware.hls_graph import HlsGraph, build_graph, precision_string, refuse_recurrent
 from pipeline.integer_network import IntegerNetwork
 
-Backend = Literal["Vitis", "Vivado"]
+Backend = Literal["Vitis", "Vivado", "Quartus", "oneAPI"]
+INTEL = ("Quartus", "oneAPI")
 
 STAMP = "simulation"
 
@@ -30,6 +32,12 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # A precision that no network uses: seeing it in the graph means that hls4ml did
 # not take over one of ours.
 _SENTINEL = "fixed<97,3>"
+_WRITERS = {
+    "Vitis": ("vitis_writer", "VitisWriter"),
+    "Vivado": ("vivado_writer", "VivadoWriter"),
+    "Quartus": ("quartus_writer", "QuartusWriter"),
+    "oneAPI": ("oneapi_writer", "OneAPIWriter"),
+}
 
 
 class HlsProjectError(PipelineError):
@@ -43,7 +51,8 @@ class HlsOptions:
     Attributes
     ----------
     backend
-        ``Vitis`` or ``Vivado``: which HLS compiler's scripts are written.
+        Whose compiler the project is for: ``Vitis``, ``Vivado`` (AMD), ``Quartus``
+        (Intel HLS) or ``oneAPI``.
     part
         Device; goes into Tcl, hence ``[A-Za-z0-9_.-]+`` only.
     clock_period_ns
@@ -61,8 +70,10 @@ class HlsOptions:
     clock_uncertainty_percent: float = 27.0
 
     def __post_init__(self) -> None:
-        if self.backend not in ("Vitis", "Vivado"):
-            raise HlsProjectError(f"backend: expected Vitis or Vivado, found {self.backend!r}")
+        if self.backend not in _WRITERS:
+            raise HlsProjectError(
+                f"backend: expected {' or '.join(_WRITERS)}, found {self.backend!r}"
+            )
         if not _NAME.fullmatch(self.part):
             raise HlsProjectError(f"part: expected {_NAME.pattern}, found {self.part!r}")
         if not _IDENTIFIER.fullmatch(self.project_name):
@@ -144,22 +155,25 @@ def _convert(graph: HlsGraph, options: HlsOptions, directory: Path, trace: bool)
     with _quiet_import():
         from hls4ml.model import ModelGraph
         from hls4ml.utils.config import create_config
+    amd = {
+        "clock_uncertainty": f"{options.clock_uncertainty_percent:g}%",
+        "write_weights_txt": True,  # read by C++ simulation: compiles much faster than headers
+    }
     config = create_config(
         output_dir=str(directory),
         project_name=options.project_name,
         backend=options.backend,
         part=options.part,
         clock_period=options.clock_period_ns,
-        clock_uncertainty=f"{options.clock_uncertainty_percent:g}%",
         io_type="io_parallel",
-        write_weights_txt=True,  # read by C++ simulation: compiles much faster than headers
         write_tar=False,
+        **({} if options.backend in INTEL else amd),
     )
     config["HLSConfig"] = {
         "Model": {
             "Precision": {"default": _SENTINEL},
             "ReuseFactor": 1,
-            "Strategy": "Latency",
+            "Strategy": "Resource" if options.backend in INTEL else "Latency",
         },
         "LayerName": {
             name: {
@@ -203,11 +217,10 @@ def _check(model: Any, graph: HlsGraph) -> None:
 
 def _write(model: Any) -> None:
     """Write with hls4ml's writer, without its configuration file; see the module docstring."""
-    if model.config.backend.name == "Vitis":
-        from hls4ml.writer.vitis_writer import VitisWriter as Writer
-    else:
-        from hls4ml.writer.vivado_writer import VivadoWriter as Writer
-    writer = Writer()
+    module, name = next(
+        found for key, found in _WRITERS.items() if key.lower() == model.config.backend.name.lower()
+    )
+    writer = getattr(import_module(f"hls4ml.writer.{module}"), name)()
     writer.write_yml = lambda model: None
     writer.write_hls(model)
 

@@ -89,8 +89,20 @@ def train_float(
 
 
 def dead_loss(validation: WindowData) -> float:
-    """Return the validation loss above which a network counts as dead."""
-    return _DEAD_FRACTION_OF_VARIANCE * float(np.var(validation.truth.numpy()))
+    """Return the validation loss above which a network counts as dead.
+
+    Raises
+    ------
+    TrainingError
+        If all validation targets are equal, so that nothing can be told.
+    """
+    variance = float(np.var(validation.truth.numpy()))
+    if variance == 0:
+        raise TrainingError(
+            "prepare.validation_fraction: expected validation truth that varies, "
+            f"found one value in all {validation.n_windows} windows"
+        )
+    return _DEAD_FRACTION_OF_VARIANCE * variance
 
 
 class DeadNetworkGuard(tf.keras.callbacks.Callback):  # type: ignore[misc]

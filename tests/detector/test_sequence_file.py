@@ -179,3 +179,22 @@ def test_damaged_data_are_reported(path):
     content[offset + 8] ^= 0xFF
     path.write_bytes(content)
     assert "unreadable" in problem(path)
+
+
+def test_damaged_bytes_are_one_clear_line_or_read_as_numbers(path):
+    """Flipped bytes may change values unnoticed, but never end in anything but our error."""
+    whole = path.read_bytes()
+    generator = np.random.default_rng(1)
+    messages = []
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for position in generator.integers(0, len(whole), 4):
+            damaged[position] ^= int(generator.integers(1, 256))
+        path.write_bytes(damaged)
+        try:
+            with open_sequences(path) as source:
+                assert source.n_bc > 0
+        except ArtifactError as error:
+            messages.append(str(error))
+    assert len(messages) > 30
+    assert all(message.startswith(str(path)) and "\n" not in message for message in messages)

@@ -51,9 +51,14 @@ CASES = {
 }
 
 
+QUARTUS = HlsOptions("Quartus", "Stratix10", 3.125, "cell")
+
+
+@pytest.mark.parametrize("intel", [False, True])
 @pytest.mark.parametrize("name", CASES)
-def test_equals_the_golden_model(name, tmp_path):
+def test_equals_the_golden_model(name, intel, tmp_path):
     network, options = CASES[name]
+    options = QUARTUS if intel else options
     windows = random_windows(network, 4000)
     write_project(network, options, tmp_path / "project")
     with simulation(tmp_path / "project", network, options) as simulated:
@@ -64,10 +69,11 @@ def test_equals_the_golden_model(name, tmp_path):
     assert not list((tmp_path / "project").rglob("*.so"))
 
 
-def test_trace_equals_the_golden_trace_and_shows_progress(tmp_path):
+@pytest.mark.parametrize("options", [VITIS, QUARTUS])
+def test_trace_equals_the_golden_trace(options):
     network = random_network(5, 2, 2, state=fixed(5, 2, signed=False))
     window = random_windows(network, 5)[3:4]
-    found = cpp_simulation.trace(network, VITIS, window)
+    found = cpp_simulation.trace(network, options, window)
     expected = golden.trace(network, window)
     assert set(found) == {
         "rnn.step0.activation",
@@ -91,6 +97,18 @@ def test_windows_are_checked_and_progress_is_reported(tmp_path, monkeypatch):
         with pytest.raises(CppSimulationError, match="not finite"):
             simulated.evaluate(np.full((1, 2), np.nan, np.float32))
     assert done == [40, 40, 20]
+
+
+def test_a_oneapi_project_is_written_and_not_simulated(tmp_path):
+    network = random_network(units=1, length=2)
+    options = HlsOptions("oneAPI", "Agilex7", 3.125, "cell")
+    write_project(network, options, tmp_path / "p")
+    assert (tmp_path / "p/CMakeLists.txt").is_file()
+    with (
+        pytest.raises(CppSimulationError, match="needs icpx"),
+        simulation(tmp_path / "p", network, options),
+    ):
+        pass
 
 
 def test_missing_compiler(tmp_path, monkeypatch):

@@ -80,7 +80,9 @@ class MadeUpTrainer:
 
 def search_params(**changed: Any) -> SearchParams:
     changed = {"max_trials": 6, "epochs": 3, "tune_filters": "none", **changed}
-    return SearchParams.model_validate({**load_params(PARAMS).search.model_dump(), **changed})
+    tree = load_params(PARAMS).search.model_dump()
+    tree["goal"]["max_rmse_ratio"] = None
+    return SearchParams.model_validate({**tree, **changed})
 
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"

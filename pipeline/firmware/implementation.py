@@ -1,0 +1,249 @@
+"""What one streaming core costs, family by family, against the budget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import PipelineError
+from pipeline.firmware.golden import output_type
+from pipeline.firmware.open_synthesis import FAMILIES, Synthesis, synthesize
+from pipeline.firmware.place_and_route import DEVICE, Routed, nextpnr, place_and_route
+from pipeline.firmware.rtl_project import RtlDesign, verilog_files
+from pipeline.firmware.rtl_simulation import check_stream, random_stream
+from pipeline.integer_network import I64, IntegerNetwork
+
+BUDGET_CELLS = 384
+BUDGET_NS = 125.0
+BC_NS = 25.0
+
+# Resources of a whole device, from the vendors' product tables.
+DEVICES: dict[str, tuple[str, dict[str, int]]] = {
+    "xcup": ("AMD XCVU9P", {"lut": 1_182_240, "ff": 2_364_480, "dsp": 6_840}),
+    "cyclonev": (
+        "Intel Stratix 10 GX 2800 (two ALUTs in each of 933,120 ALMs)",
+        {"lut": 1_866_240, "ff": 3_732_480, "dsp": 5_760},
+    ),
+}
+
+
+class ImplementationError(PipelineError):
+    """Artifacts that do not belong together."""
+
+
+@dataclass(frozen=True)
+class Implemented:
+    """One family's figures of one streaming core.
+
+    Attributes
+    ----------
+    name, title
+        The family.
+    tool
+        Name and version of what counted.
+    resources
+        Units by resource.
+    windows, mismatches
+        Of the netlist's simulation against the golden model.
+    routed
+        Place and route, where the family has it.
+    """
+
+    name: str
+    title: str
+    tool: str
+    resources: dict[str, int]
+    windows: int
+    mismatches: int
+    routed: Routed | None = None
+
+    def metrics(self) -> dict[str, Any]:
+        """Return the family's part of ``metrics/implement.json``."""
+        found: dict[str, Any] = {
+            **self.resources,
+            "windows": self.windows,
+            "mismatches": self.mismatches,
+        }
+        if self.routed is not None:
+            found["fmax_mhz"] = self.routed.fmax_mhz
+        return found
+
+
+def implement(
+    network: IntegerNetwork,
+    design: RtlDesign,
+    rtl: Path,
+    samples: I64,
+    family: str,
+    windows: int,
+    route: bool,
+    seed: int,
+    timeout_s: float,
+    work: Path,
+) -> Implemented:
+    """Synthesise the streaming core for a family, simulate the netlist, route where possible.
+
+    Parameters
+    ----------
+    network, design, rtl
+        The network, its description, and the directory of its RTL.
+    samples
+        int64 (n,) of the input type, for the netlist's random stream.
+    family
+        A name in `pipeline.firmware.open_synthesis.FAMILIES`.
+    windows
+        Windows to simulate.
+    route
+        Whether to place and route (ECP5 only; skipped where nextpnr is missing).
+    seed
+        Of the stream and the placer.
+    timeout_s
+        Seconds for each run of a tool.
+    work
+        A directory for the tools' files.
+
+    Raises
+    ------
+    SynthesisError, PlaceAndRouteError, MismatchError
+        If a tool fails, or the netlist is not the network.
+    """
+    made: Synthesis = synthesize(
+        verilog_files(rtl, stream=True),
+        f"{design.top}_stream",
+        FAMILIES[family],
+        work / family,
+        timeout_s,
+    )
+    clocks = random_stream(samples, design.cells, windows, design.window_length, 0.2, seed)
+    checked = check_stream(network, design, [made.flat], clocks, f"netlist_{family}", False)
+    routed = None
+    if route and family == "ecp5" and nextpnr() is not None:
+        routed = place_and_route(made.netlist, design.clock_period_ns, seed, timeout_s)
+    return Implemented(
+        name=family,
+        title=made.family.title,
+        tool=f"Yosys {made.version}, `{made.family.command}`",
+        resources=made.resources,
+        windows=checked.windows,
+        mismatches=checked.mismatches,
+        routed=routed,
+    )
+
+
+def require_same_network(network: IntegerNetwork, design: RtlDesign) -> None:
+    """Refuse RTL whose ports are not those of the network.
+
+    Raises
+    ------
+    ImplementationError
+        Naming the first difference.
+    """
+    wanted = {
+        "window_length": network.window_length,
+        "sample_bits": network.input.bits,
+        "energy_bits": output_type(network).bits,
+    }
+    for name, value in wanted.items():
+        if getattr(design, name) != value:
+            raise ImplementationError(
+                f"the RTL has {name} {getattr(design, name)}, the network {value}: "
+                "run the stage rtl again"
+            )
+
+
+def cores_needed(design: RtlDesign) -> int:
+    """Streaming cores for all cells of an FPGA."""
+    return math.ceil(BUDGET_CELLS / design.cells)
+
+
+def markdown(
+    design: RtlDesign,
+    found: Sequence[Implemented],
+    finetune: dict[str, Any],
+    remarks: Sequence[str],
+) -> str:
+    """Return the report: tables against the budget, and next to published designs."""
+    for key in ("energy_nj", "validation_rmse_mev"):
+        if not isinstance(finetune.get(key), float):
+            raise ImplementationError(f"metrics of finetune: no number {key}")
+    latency_ns = design.latency_cycles * design.clock_period_ns
+    cores = cores_needed(design)
+    lines = [
+        "# Implementation of the streaming core",
+        "",
+        f"One core: {design.cells} cells, {design.stages} pipeline stages, latency "
+        f"{design.latency_cycles} cycles (simulated), one sample a clock. At the stated clock of "
+        f"{1000 / design.clock_period_ns:.1f} MHz that is {latency_ns:.1f} ns; the clock itself "
+        "is measured only where a family was routed. "
+        f"{BUDGET_CELLS} cells need {cores} cores.",
+        "",
+        "Budget: 125 ns, 384 cells per FPGA, one sample each 25 ns. "
+        f"Energy of one inference, QTools' model: {1000 * finetune['energy_nj']:.1f} pJ; "
+        f"validation RMSE: {finetune['validation_rmse_mev']:.2f} MeV.",
+        "",
+        "## Area",
+        "",
+        "| family | tool | | LUT | FF | carry | DSP | BRAM | netlist windows | mismatches |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for one in found:
+        for label, factor in (("one core", 1), (f"{BUDGET_CELLS} cells", cores)):
+            counts = " | ".join(
+                str(one.resources[key] * factor) for key in ("lut", "ff", "carry", "dsp", "bram")
+            )
+            checked = f"{one.windows} | {one.mismatches}" if factor == 1 else "| "
+            lines.append(f"| {one.title} | {one.tool} | {label} | {counts} | {checked} |")
+    lines += [
+        "",
+        "LUT: LUTs of any size with those used as shift registers (UltraScale+; inverters, which "
+        "fold into LUTs and registers, are in the metrics only), ALUTs (Intel), LUT4 with two for "
+        "each carry cell (ECP5). Synthesis only, before packing.",
+        "",
+        "## Share of a target FPGA, 384 cells",
+        "",
+        "| FPGA | LUT | FF | DSP |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for one in found:
+        if one.name in DEVICES:
+            title, whole = DEVICES[one.name]
+            shares = " | ".join(
+                f"{100 * one.resources[key] * cores / whole[key]:.1f} %"
+                for key in ("lut", "ff", "dsp")
+            )
+            lines.append(f"| {title} | {shares} |")
+    lines += ["", "The Intel row counts Cyclone V cells against a Stratix 10: an estimate.", ""]
+    lines += _clock_lines(design, found)
+    lines += ["", "## Next to published designs", "", *_PUBLISHED, ""]
+    lines += [f"- {remark}" for remark in remarks]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+_PUBLISHED = (
+    "| design | clock | cells per FPGA | latency |",
+    "| --- | ---: | ---: | ---: |",
+    "| JINST 18 P05017 (VHDL, Stratix 10) | | 384 | under 125 ns |",
+    "| Comput. Softw. Big Sci. 5, 19 | 344-640 MHz | 390-576 | about 200 ns |",
+)
+
+
+def _clock_lines(design: RtlDesign, found: Sequence[Implemented]) -> list[str]:
+    lines = ["## Clock", ""]
+    for one in found:
+        if one.routed is not None:
+            fmax = one.routed.fmax_mhz
+            latency = design.latency_cycles * 1000 / fmax
+            verdict = "within" if latency <= BUDGET_NS else "above"
+            lines.append(
+                f"{one.title} ({DEVICE}), {one.routed.version}: {fmax:.1f} MHz after place and "
+                f"route; latency {latency:.0f} ns, {verdict} the budget of {BUDGET_NS:g} ns; "
+                f"that clock serves {int(fmax * BC_NS / 1000)} cells a core."
+            )
+    if len(lines) == 2:
+        lines.append("No family was placed and routed: no clock was measured.")
+    lines.append("")
+    lines.append("AMD's and Intel's target families have no open timing data: not measured.")
+    return lines

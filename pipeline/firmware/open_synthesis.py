@@ -1,0 +1,237 @@
+"""Synthesis with Yosys: area by family, and the netlist simulated against the golden model.
+
+Yosys comes as a Python package, so its version is fixed by the lock and a figure can be
+repeated; an older one on ``PATH`` is not used.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+
+_DRIVER = """\
+import sys
+from pyosys import libyosys
+design = libyosys.Design()
+for command in open(sys.argv[1], encoding="utf-8").read().splitlines():
+    libyosys.run_pass(command, design)
+"""
+_IGNORED = ("$scopeinfo",)
+
+STATISTICS, NETLIST, FLAT = "statistics.json", "netlist.json", "flat.v"
+
+
+class SynthesisError(PipelineError):
+    """Yosys failed, took too long, or counted something unknown."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of FPGAs as Yosys knows it.
+
+    Attributes
+    ----------
+    name
+        Key in metrics and parameters.
+    title
+        Words for the report.
+    command
+        Yosys' synthesis command, without the top module.
+    models
+        Yosys' own simulation models of the family's cells.
+    resources
+        Cell types by resource; a type belongs to the first prefix that fits, and
+        counts for several resources where it stands in several.
+    weights
+        Units of the resource in one cell, by type; 1 where not named.
+    """
+
+    name: str
+    title: str
+    command: str
+    models: tuple[str, ...]
+    resources: Mapping[str, tuple[str, ...]]
+    weights: Mapping[str, int]
+
+
+_INTEL_MODELS = tuple(f"+/intel_alm/common/{name}_sim.v" for name in ("alm", "dff", "mem", "misc"))
+
+FAMILIES = {
+    family.name: family
+    for family in (
+        Family(
+            "xcup",
+            "AMD UltraScale+",
+            "synth_xilinx -family xcup -flatten -noiopad -noclkbuf",
+            ("+/xilinx/cells_sim.v",),
+            {
+                "lut": ("LUT", "SRL", "RAM32", "RAM64"),
+                "lut_as_shift_register": ("SRL",),
+                "ff": ("FD",),
+                "carry": ("CARRY",),
+                "dsp": ("DSP",),
+                "bram": ("RAMB",),
+                "inverter": ("INV",),
+                "mux": ("MUXF",),
+            },
+            {},
+        ),
+        Family(
+            "cyclonev",
+            "Intel ALM (Cyclone V cells)",
+            "synth_intel_alm -family cyclonev -noiopad -noclkbuf",
+            _INTEL_MODELS,
+            {
+                "lut": ("MISTRAL_ALUT", "MISTRAL_MLAB"),
+                "ff": ("MISTRAL_FF",),
+                "carry": ("MISTRAL_ALUT_ARITH",),
+                "dsp": ("MISTRAL_MUL",),
+                "bram": ("MISTRAL_M10K", "MISTRAL_M20K"),
+                "inverter": ("MISTRAL_NOT",),
+            },
+            {},
+        ),
+        Family(
+            "ecp5",
+            "Lattice ECP5",
+            "synth_ecp5",
+            ("+/ecp5/cells_sim.v",),
+            {
+                "lut": ("LUT4", "CCU2C", "TRELLIS_DPR16X4"),
+                "ff": ("TRELLIS_FF",),
+                "carry": ("CCU2C",),
+                "dsp": ("MULT18X18D", "ALU54B"),
+                "bram": ("DP16KD", "PDPW16KD"),
+                "mux": ("PFUMX", "L6MUX21"),
+            },
+            {"CCU2C": 2, "TRELLIS_DPR16X4": 4},
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """What Yosys made of a module.
+
+    Attributes
+    ----------
+    family
+        For what.
+    version
+        Yosys' version.
+    resources
+        Units of each resource of the family.
+    flat
+        The netlist as plain Verilog, every cell replaced by its simulation model.
+    netlist
+        The netlist as JSON, for nextpnr.
+    """
+
+    family: Family
+    version: str
+    resources: dict[str, int]
+    flat: Path
+    netlist: Path
+
+
+def yosys_version() -> str:
+    """Version of the Yosys package.
+
+    Raises
+    ------
+    SynthesisError
+        If it is not installed.
+    """
+    try:
+        return metadata.version("pyosys")
+    except metadata.PackageNotFoundError:
+        raise SynthesisError("pyosys: not installed; synthesis needs it") from None
+
+
+def synthesize(
+    files: Sequence[Path], top: str, family: Family, work: Path, timeout_s: float
+) -> Synthesis:
+    """Synthesise a module.
+
+    Parameters
+    ----------
+    files
+        All Verilog of the module.
+    top
+        Its name, an identifier.
+    family
+        One of `FAMILIES`.
+    work
+        A new directory, for the files that Yosys reads and writes.
+    timeout_s
+        Seconds after which Yosys is stopped.
+
+    Raises
+    ------
+    SynthesisError
+        Quoting Yosys' error, or naming the time.
+    """
+    version = yosys_version()
+    work.mkdir(parents=True)
+    for path in files:
+        shutil.copyfile(path, work / path.name)
+    script = [
+        "read_verilog -sv " + " ".join(path.name for path in files),
+        f"{family.command} -top {top}",
+        f"tee -q -o {STATISTICS} stat -json -top {top}",
+        f"write_json {NETLIST}",
+        "techmap -autoproc " + " ".join(f"-map {model}" for model in family.models),
+        "clean -purge",
+        f"write_verilog -noattr {FLAT}",
+    ]
+    (work / "script.ys").write_text("\n".join(script) + "\n", encoding="utf-8")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _DRIVER, "script.ys"],
+            cwd=work,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise SynthesisError(f"Yosys for {family.name} took longer than {timeout_s:g} s") from None
+    if done.returncode != 0:
+        lines = (done.stdout + done.stderr).splitlines()
+        errors = [line for line in lines if "ERROR" in line] or lines[-1:] or ["no message"]
+        raise SynthesisError(f"Yosys for {family.name} failed: {errors[0][:300]}")
+    statistics = json.loads((work / STATISTICS).read_text(encoding="utf-8"))
+    cells = statistics["design"]["num_cells_by_type"]
+    return Synthesis(family, version, count(cells, family), work / FLAT, work / NETLIST)
+
+
+def count(cells: Mapping[str, int], family: Family) -> dict[str, int]:
+    """Units of each resource from cells by type.
+
+    Raises
+    ------
+    SynthesisError
+        For a type that belongs to no resource: nothing goes uncounted.
+    """
+    resources = dict.fromkeys(family.resources, 0)
+    for cell, number in cells.items():
+        if cell in _IGNORED:
+            continue
+        fitting = [
+            resource for resource, prefixes in family.resources.items() if cell.startswith(prefixes)
+        ]
+        if not fitting:
+            raise SynthesisError(f"Yosys for {family.name} used {cell}, which is not counted here")
+        for resource in fitting:
+            weight = 1 if resource == "carry" else family.weights.get(cell, 1)
+            resources[resource] += number * weight
+    return resources

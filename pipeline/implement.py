@@ -1,0 +1,82 @@
+"""Stage ``implement``: area, netlist simulation and clock of the streaming core.
+
+Reads models/integer.json, models/rtl/, models/firmware/, data/prepared.h5 (test split)
+and metrics/finetune.json; writes metrics/implement.json, metrics/implement.md and
+metrics/plots/implement/area.png. A netlist that is not the network fails the stage.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from pipeline.artifacts import read_json, read_prepared, write_json, write_text
+from pipeline.errors import run_stage
+from pipeline.evaluation.style import drawing, save_png
+from pipeline.firmware.area_plot import area_figure
+from pipeline.firmware.fixed_point import quantize
+from pipeline.firmware.implementation import implement, markdown, require_same_network
+from pipeline.firmware.place_and_route import nextpnr
+from pipeline.firmware.rtl_project import read_design
+from pipeline.firmware.vendor_tools import run_vendor_tools
+from pipeline.firmware.verification import scaled_samples
+from pipeline.firmware.verilator import require_verilator
+from pipeline.integer_network import read_integer_network
+from pipeline.params import load_params
+
+RTL, HLS = Path("models/rtl"), Path("models/firmware")
+PLOTS = Path("metrics/plots/implement")
+
+
+def main() -> None:
+    """Run the stage in the working directory."""
+    everything = load_params()
+    params, parts = everything.implement, everything.synthesize
+    require_verilator()
+    network = read_integer_network(Path("models/integer.json"))
+    design = read_design(RTL)
+    require_same_network(network, design)
+    finetune = read_json(Path("metrics/finetune.json"))
+    test = read_prepared(Path("data/prepared.h5")).test
+    samples = quantize(scaled_samples(network, test), network.input)
+    found = []
+    with tempfile.TemporaryDirectory(prefix="implement-") as temporary:
+        for family in params.families:
+            one = implement(
+                network,
+                design,
+                RTL,
+                samples,
+                family,
+                params.netlist_windows,
+                params.route,
+                params.seed,
+                params.timeout_s,
+                Path(temporary),
+            )
+            print(f"{one.title}: {one.metrics()}")
+            found.append(one)
+        vendors = run_vendor_tools(
+            design,
+            RTL,
+            HLS,
+            parts.part,
+            params.intel_device,
+            Path(temporary) / "vendor",
+            params.timeout_s,
+        )
+    remarks = [run.line for run in vendors]
+    if params.route and nextpnr() is None:
+        remarks.append("nextpnr-ecp5 is not installed: not placed and routed")
+    metrics = {one.name: one.metrics() for one in found}
+    metrics |= {run.tool.lower().replace(" ", "_"): run.figures for run in vendors if run.figures}
+    write_json(Path("metrics/implement.json"), metrics)
+    write_text(Path("metrics/implement.md"), markdown(design, found, finetune, remarks))
+    with drawing():
+        save_png(area_figure(found), PLOTS / "area.png")
+    for remark in remarks:
+        print(remark)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,58 @@
+"""Stage ``rtl``: the network as Verilog and VHDL that is proved equal to the golden model.
+
+Reads models/integer.json and data/prepared.h5 (test split); writes models/rtl/ and
+metrics/rtl.json. Every test window goes through the simulated network, a random stream
+with gaps through the streaming core. On a mismatch nothing is written.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.artifacts import read_prepared, write_json
+from pipeline.detector.windows import windows as windows_of
+from pipeline.errors import run_stage
+from pipeline.firmware.event_simulators import check_event_simulators
+from pipeline.firmware.fixed_point import quantize
+from pipeline.firmware.hls_project import replacing_directory
+from pipeline.firmware.rtl_project import RtlOptions, rtl_metrics, verilog_files, write_rtl
+from pipeline.firmware.rtl_simulation import check_network, check_stream, random_stream
+from pipeline.firmware.verification import scaled_samples
+from pipeline.firmware.verilator import require_verilator
+from pipeline.integer_network import read_integer_network
+from pipeline.params import load_params
+
+RTL = Path("models/rtl")
+
+
+def main() -> None:
+    """Run the stage in the working directory."""
+    params = load_params().rtl
+    options = RtlOptions(params.top, params.adders_per_stage, params.clock_period_ns, params.cells)
+    print(f"Verilator: {require_verilator().origin}")
+    network = read_integer_network(Path("models/integer.json"))
+    test = read_prepared(Path("data/prepared.h5")).test
+    samples = quantize(scaled_samples(network, test), network.input)
+    windows = windows_of(samples, network.window_length)
+    clocks = random_stream(
+        samples,
+        params.cells,
+        params.stream_windows,
+        network.window_length,
+        params.stream_gap_probability,
+        params.stream_seed,
+    )
+    with replacing_directory(RTL) as directory:
+        design = write_rtl(network, options, directory)
+        alone = verilog_files(directory, stream=False)
+        found, latency = check_network(network, design, alone, windows)
+        streamed = check_stream(network, design, verilog_files(directory, stream=True), clocks)
+        for line in check_event_simulators(
+            network, design, directory, windows[: params.event_windows]
+        ):
+            print(line)
+    write_json(Path("metrics/rtl.json"), rtl_metrics(design, [found, streamed], latency))
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,125 @@
+"""Yosys' netlist equals the golden model; counting, nextpnr's report, the table."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pipeline.firmware import open_synthesis, place_and_route
+from pipeline.firmware.area_plot import area_figure
+from pipeline.firmware.compare import MismatchError
+from pipeline.firmware.implementation import Implemented, cores_needed, implement, markdown
+from pipeline.firmware.open_synthesis import FAMILIES, SynthesisError, count, synthesize
+from pipeline.firmware.place_and_route import PlaceAndRouteError, Routed, parse_report
+from pipeline.firmware.rtl_project import RtlDesign, RtlOptions, write_rtl
+from pipeline.integer_network import IntegerNetwork
+from tests.firmware.networks import fixed, random_network
+
+NETWORK = random_network(5, 2, 2, weight=fixed(4, 1), sample=fixed(6, 3))
+OPTIONS = RtlOptions("cell_rnn", 2, 2.0, 3)
+SAMPLES = np.arange(NETWORK.input.minimum, NETWORK.input.maximum + 1)
+
+
+def run(network, rtl, design, work):
+    return implement(network, design, rtl, SAMPLES, "xcup", 500, False, 1, 300.0, work)
+
+
+def test_a_netlist_is_the_network_and_is_counted(tmp_path):
+    design = write_rtl(NETWORK, OPTIONS, tmp_path / "rtl")
+    found = run(NETWORK, tmp_path / "rtl", design, tmp_path / "work")
+    assert (found.windows, found.mismatches) == (500, 0)
+    assert found.resources["lut"] > 50
+    assert found.resources["ff"] > 50
+    assert found.resources["dsp"] == found.resources["bram"] == 0
+    assert found.metrics()["lut"] == found.resources["lut"]
+
+
+def test_a_netlist_of_another_network_is_caught(tmp_path):
+    tree = NETWORK.model_dump()
+    tree["layers"][0]["kernel"]["integers"][0][0] ^= 1
+    design = write_rtl(IntegerNetwork.model_validate(tree), OPTIONS, tmp_path / "rtl")
+    with pytest.raises(MismatchError, match=r"netlist_xcup differs .* first in window \d+"):
+        run(NETWORK, tmp_path / "rtl", design, tmp_path / "work")
+
+
+def test_yosys_errors_are_quoted(tmp_path, monkeypatch):
+    source = tmp_path / "t.v"
+    source.write_text("module t(input clk); nonsense endmodule\n")
+    with pytest.raises(SynthesisError, match="Yosys for xcup failed"):
+        synthesize([source], "t", FAMILIES["xcup"], tmp_path / "a", 60.0)
+    with pytest.raises(SynthesisError, match=r"longer than 0\.01 s"):
+        synthesize([source], "t", FAMILIES["xcup"], tmp_path / "b", 0.01)
+
+    def missing(name):
+        raise open_synthesis.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(open_synthesis.metadata, "version", missing)
+    with pytest.raises(SynthesisError, match="pyosys: not installed"):
+        synthesize([source], "t", FAMILIES["xcup"], tmp_path / "c", 60.0)
+
+
+def test_counting():
+    cells = {"LUT2": 3, "LUT6": 2, "SRL16E": 4, "FDRE": 5, "CARRY4": 6, "$scopeinfo": 9}
+    found = count(cells, FAMILIES["xcup"])
+    assert (found["lut"], found["lut_as_shift_register"], found["ff"]) == (9, 4, 5)
+    found = count({"LUT4": 1, "CCU2C": 2}, FAMILIES["ecp5"])
+    assert (found["lut"], found["carry"]) == (5, 2)
+    found = count({"MISTRAL_ALUT_ARITH": 2, "MISTRAL_ALUT3": 1}, FAMILIES["cyclonev"])
+    assert (found["lut"], found["carry"]) == (3, 2)
+    with pytest.raises(SynthesisError, match="UNHEARD"):
+        count({"UNHEARD": 1}, FAMILIES["xcup"])
+
+
+def test_nextpnr_report():
+    report = {
+        "fmax": {"clk": {"achieved": 147.34, "constraint": 480.0}},
+        "utilization": {"TRELLIS_COMB": {"available": 83640, "used": 70}, "ALU54B": {"used": 0}},
+    }
+    routed = parse_report(report, "nextpnr 1")
+    assert (routed.fmax_mhz, routed.used) == (147.34, {"TRELLIS_COMB": 70})
+    with pytest.raises(PlaceAndRouteError, match="expected one clock"):
+        parse_report({"fmax": {}}, "nextpnr 1")
+
+
+def fake(tmp_path, monkeypatch, script: str) -> None:
+    tool = tmp_path / "bin" / "nextpnr-ecp5"
+    tool.parent.mkdir()
+    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent}:/usr/bin:/bin")
+
+
+def test_a_nextpnr_on_path_is_taken_and_its_report_read(tmp_path, monkeypatch):
+    report = json.dumps({"fmax": {"clk": {"achieved": 99.5}}})
+    version = 'if [ "$1" = --version ]; then echo nextpnr-0.9; exit; fi'
+    fake(tmp_path, monkeypatch, f"{version}\necho '{report}' > routed.json")
+    (tmp_path / "n.json").write_text("{}")
+    routed = place_and_route.place_and_route(tmp_path / "n.json", 2.0, 1, 60.0)
+    assert routed == Routed("nextpnr-0.9", 99.5, {})
+
+
+def test_a_failing_nextpnr_is_an_error(tmp_path, monkeypatch):
+    fake(tmp_path, monkeypatch, "echo 'ERROR: no room' >&2; exit 1")
+    with pytest.raises(PlaceAndRouteError, match="no room"):
+        place_and_route.place_and_route(tmp_path / "n.json", 2.0, 1, 60.0)
+
+
+DESIGN = RtlDesign("cell_rnn", 12, 2.0, 5, 12, 12, 18, 19, 700)
+RESOURCES = {"lut": 4565, "ff": 3570, "carry": 1427, "dsp": 0, "bram": 0}
+
+
+def test_the_report_multiplies_cores_and_says_what_is_absent():
+    one = Implemented("xcup", "AMD UltraScale+", "Yosys 0.70", RESOURCES, 1000, 0)
+    finetune = {"energy_nj": 0.074, "validation_rmse_mev": 50.1}
+    assert cores_needed(DESIGN) == 32
+    text = markdown(DESIGN, [one], finetune, ["Vivado: not on PATH (vivado)"])
+    assert f"| 384 cells | {4565 * 32} | {3570 * 32} |" in text
+    assert "| AMD XCVU9P | 12.4 % | 4.8 % | 0.0 % |" in text
+    assert "19 cycles (simulated)" in text
+    assert "that is 38.0 ns" in text
+    assert "no clock was measured" in text
+    assert "Vivado: not on PATH" in text
+    routed = Routed("nextpnr 1", 147.34, {})
+    ecp5 = Implemented("ecp5", "Lattice ECP5", "Yosys", RESOURCES, 1000, 0, routed)
+    assert "latency 129 ns, above the budget" in markdown(DESIGN, [one, ecp5], finetune, [])
+    assert area_figure([one, ecp5]).axes[0].get_ylabel().startswith("cells of one")

