@@ -22,6 +22,7 @@ TINY = {
     ("train", "epochs"): 3,
     ("search", "max_trials"): 2,
     ("search", "epochs"): 1,
+    ("search", "uniform_bits"): [8],
     ("finetune", "epochs"): 2,
     ("rtl", "stream_windows"): 2000,
     ("implement", "families"): ["ecp5"],

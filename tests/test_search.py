@@ -182,3 +182,34 @@ def test_weights_of_another_network_are_refused(workplace, capsys):
     assert str(search.FLOAT_WEIGHTS) in error
     assert "dense/bias" in error
     assert not any(Path(name).exists() for name in WRITTEN)
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(workplace, capsys):
+    before = contents(workplace)
+    search.dry_run()
+    text = capsys.readouterr().out
+    assert text.startswith("block 1: every layer: rnn, dense: ")
+    assert "2 trials of " in text
+    assert contents(workplace) == before
+
+
+def test_a_search_in_blocks_writes_a_whole_network(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    changed = {"blocks": ["dense", "rnn"], "schedule_block": "cost", "block_min_trials": 1}
+    make_workplace(tune_filters="block", filter_range=[0.5, 1.5], uniform_bits=[], **changed)
+    search.main()
+    found = read_json(Path("models/search.json"))
+    assert set(found["quantizers"]) == set(quantized_tensors("SimpleRNN"))
+    assert found["units"] in (1, 3)
+    assert found["best"].startswith("block2_")
+    assert {row["trial"].split("_")[0] for row in found["trials"]} == {"block1", "block2"}
+
+
+def test_a_pattern_without_a_layer_stops_before_anything_is_trained(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    make_workplace(blocks=["rnn", "hidden"])
+    before = contents(tmp_path)
+    with pytest.raises(SystemExit):
+        run_stage(search.main)
+    assert "search.blocks: 'hidden': matches no layer" in capsys.readouterr().err
+    assert contents(tmp_path) == before

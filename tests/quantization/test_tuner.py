@@ -80,7 +80,9 @@ class MadeUpTrainer:
 
 def search_params(**changed: Any) -> SearchParams:
     changed = {"max_trials": 6, "epochs": 3, "tune_filters": "none", **changed}
-    return SearchParams.model_validate({**load_params(PARAMS).search.model_dump(), **changed})
+    tree = load_params(PARAMS).search.model_dump()
+    tree["goal"]["max_rmse_ratio"] = None
+    return SearchParams.model_validate({**tree, **changed})
 
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -414,3 +416,48 @@ def test_settings_and_references_are_plain():
     settings = QatSettings(epochs=4, batch_size=1, learning_rate=0.1, seed=1)
     rates = [cosine_decay(settings).schedule(epoch, 0.0) for epoch in range(5)]
     assert rates == pytest.approx([0.1, 0.0853553, 0.05, 0.0146447, 0], rel=1e-5)
+
+
+def test_a_trial_that_the_oracle_does_not_know_of_is_asked_for_again():
+    """A kill came between the two files; keras-tuner would count it and never run it."""
+    params = search_params()
+    undisturbed = search(params, directory=Path("a/s")).records()
+    with pytest.raises(KeyboardInterrupt):
+        search(params, MadeUpTrainer(interrupt=2))
+    oracle = DIRECTORY / "oracle.json"
+    state = json.loads(oracle.read_text())
+    state["start_order"].remove("2")
+    state["ongoing_trials"] = {}
+    state["seed_state"] -= len(state["hyperparameters"]["space"])
+    values = state["id_to_hash"].pop("2")
+    state["tried_so_far"].remove(values)
+    oracle.write_text(json.dumps(state))
+    trainer = MadeUpTrainer()
+    tuner = search(params, trainer)
+    check_complete(tuner)
+    assert tuner.records() == undisturbed
+    assert trainer.trained == [f"trial {n}" for n in (2, 3, 4, 5)]
+
+
+def test_a_trial_that_was_recorded_but_not_reported_is_not_trained_again():
+    params = search_params()
+    complete = search(params).records()
+    for file in [*DIRECTORY.glob("trial_*/trial.json"), *DIRECTORY.glob("*.json")]:
+        if not file.name.startswith("record_"):
+            file.unlink()
+    trainer = MadeUpTrainer()
+    assert search(params, trainer).records() == complete
+    assert trainer.trained == []
+
+
+def test_workers_and_reference_points_keep_the_trials(tmp_path):
+    file = tmp_path / "input"
+    file.write_text("x")
+    energy = load_params(PARAMS).energy
+
+    def state(**changed):
+        return search_state.open_state([file], search_params(**changed), energy, ["SimpleRNN", 8])
+
+    assert state() == state(workers=3) == state(uniform_bits=[5]) == state(worker_timeout_s=1.0)
+    different = [state(), state(seed=43), state(tune_filters="layer"), state(blocks=["rnn", "d"])]
+    assert len(set(different)) == 4
