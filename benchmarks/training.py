@@ -72,10 +72,11 @@ def run_stock(kind: str, epochs: int, target_mev: float, seed: int) -> None:
     length = prepared.train.window_length
     layers = tf.keras.layers
     if kind == "float":
+        shared = build_float_network("SimpleRNN", UNITS, length).get_weights()  # drawn first
         model = tf.keras.Sequential(
             [layers.SimpleRNN(UNITS, "relu", input_shape=(length, 1)), layers.Dense(1, "relu")]
         )
-        model.set_weights(build_float_network("SimpleRNN", UNITS, length).get_weights())
+        model.set_weights(shared)
     else:
         model = build_quantized_network("SimpleRNN", UNITS, length, quantizers(), unroll=False)
         set_weights(model, initial_weights(kind))
