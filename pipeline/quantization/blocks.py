@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipeline.params import EnergyParams, SearchParams
+from pipeline.quantization.export import check_space_exportable
 from pipeline.quantization.quantizers import parse_quantizer
 from pipeline.quantization.search_space import (
     LEARNING_RATE_CHOICES,
@@ -116,6 +117,7 @@ def plan_search(
     layers = network_layers(cell)
     choices = build_search_space(params, layers)
     group_layers(params, layers)
+    check_space_exportable(cell, choices, params.input_quantizer)
     parse_quantizer(params.input_quantizer, "search.input_quantizer")
 
     from pipeline.quantization.cost import CostModel

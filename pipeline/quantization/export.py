@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from pipeline.quantization.quantizers import (
     quantized_tensors,
 )
 from pipeline.quantization.resizing import network_shapes
+from pipeline.quantization.search_space import Choice
 
 _MAX_FRACTION_BITS = 40
 _HALF = 0.5  # the mantissa of a power of two
@@ -122,11 +123,15 @@ def check_exportable(cell: str, quantizers: Mapping[str, Quantizer]) -> None:
     for tensor in ("input", "rnn/activation", "rnn/state", "dense/activation"):
         activation_type(quantizers[tensor], tensor)
     for tensor, quantizer in quantizers.items():
-        if not _power_of_two(quantizer.arguments.get("alpha")):
-            raise QuantizerError(
-                f"{tensor}: the scale of {quantizer.text} is no power of two; "
-                "expected alpha=1 or alpha='auto_po2'"
-            )
+        _check_scale(tensor, quantizer)
+
+
+def _check_scale(tensor: str, quantizer: Quantizer) -> None:
+    if not _power_of_two(quantizer.arguments.get("alpha")):
+        raise QuantizerError(
+            f"{tensor}: the scale of {quantizer.text} is no power of two; "
+            "expected alpha=1 or alpha='auto_po2'"
+        )
 
 
 def _power_of_two(alpha: Any) -> bool:
@@ -134,6 +139,27 @@ def _power_of_two(alpha: Any) -> bool:
     if isinstance(alpha, str) or alpha is None:
         return alpha != "auto"
     return math.frexp(alpha)[0] == _HALF
+
+
+def check_space_exportable(cell: str, choices: Iterable[Choice], input_quantizer: str) -> None:
+    """Check that whatever a search chooses can become integers, where its cell can.
+
+    Raises
+    ------
+    QuantizerError
+        If an activation in the search space is no fixed-point type, or the
+        scale of a quantiser no power of two.
+    """
+    if cell != "SimpleRNN":
+        return
+    key = "search.input_quantizer"
+    activation_type(parse_quantizer(input_quantizer, key), key)
+    for choice in choices:
+        for tensor in choice.tensors:
+            for quantizer in choice.quantizers.values():
+                _check_scale(tensor, quantizer)
+                if tensor.endswith(("/activation", "/state")):
+                    activation_type(quantizer, f"search.quantization_config: {tensor}")
 
 
 def to_integer_network(

@@ -95,8 +95,9 @@ class TrialRunner:
         done = self._done(name, texts, replace(settings, units=units))
         if done is not None:
             return done
-        result = self.trainer.fit(quantizers, initial, settings, label)
+        # Priced first: what cannot be priced should not be trained.
         cost, energy, bits = self.costs.trial(quantizers, units)
+        result = self.trainer.fit(quantizers, initial, settings, label)
         trial_mev = rmse_mev(result.validation_loss, self.et_scale_gev)
         points, delta = score_of(
             self.params.goal, self.reference_mev, trial_mev, self.reference.cost, cost

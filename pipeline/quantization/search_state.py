@@ -8,6 +8,7 @@ other data, other float weights or other settings are never reused.
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 import os
 import shutil
@@ -20,6 +21,8 @@ from pipeline.params import EnergyParams, SearchParams
 
 STATE_ROOT = Path(".search")
 _BLOCK_BYTES = 1 << 20
+_CODE = Path(__file__).parents[1]
+_PACKAGES = ("tensorflow-cpu", "keras", "keras-tuner", "qkeras", "numpy")
 
 
 def state_directory(inputs: Sequence[Path], settings: Mapping[str, Any]) -> Path:
@@ -28,12 +31,14 @@ def state_directory(inputs: Sequence[Path], settings: Mapping[str, Any]) -> Path
     Parameters
     ----------
     inputs
-        Files that trials depend on; their content is hashed.
+        Files that trials depend on; their content is hashed, and with it this
+        package's code and the versions of what it trains with.
     settings
         Parameters that trials depend on, as JSON values.
     """
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for path in inputs:
+    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    digest = hashlib.sha256(json.dumps([settings, versions], sort_keys=True).encode())
+    for path in (*inputs, *sorted(_CODE.rglob("*.py"))):
         with path.open("rb") as handle:
             while block := handle.read(_BLOCK_BYTES):
                 digest.update(block)
