@@ -123,7 +123,9 @@ def test_code_that_does_not_compile_is_an_error_with_its_line(tmp_path):
     source = tmp_path / "p/firmware/cell.cpp"
     source.write_text(source.read_text() + "\nnonsense\n")
     with (
-        pytest.raises(CppSimulationError, match=r"g\+\+ failed on the project: .*nonsense"),
+        pytest.raises(
+            CppSimulationError, match=r"g\+\+ failed on the project with exit code 1: .*nonsense"
+        ),
         simulation(tmp_path / "p", network, VITIS),
     ):
         pass
