@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.compare import alternate, contender, machine, report, spread
+from benchmarks.stock import materialise
 from pipeline.artifacts import read_prepared
 
 BATCH = 64
@@ -38,12 +39,8 @@ def run_keras(n_windows: int, unroll: bool = False, jit: bool = False, steps: in
     """Time the second epoch of Keras' `fit` on materialised windows."""
     import tensorflow as tf
 
-    from pipeline.detector.windows import targets, windows
-
     train = read_prepared(Path("data/prepared.h5")).train
-    scale = np.float32(train.et_scale_gev)
-    x = np.ascontiguousarray(windows(train.dig_et_gev, train.window_length)[:n_windows]) / scale
-    y = np.array(targets(train.hit_et_gev, train.window_length, train.target_lag)[:n_windows])
+    x, y = materialise(train, n_windows)
     tf.keras.utils.set_random_seed(2)
     layers = tf.keras.layers
     rnn = layers.SimpleRNN(8, "relu", input_shape=(train.window_length, 1), unroll=unroll)
@@ -54,7 +51,7 @@ def run_keras(n_windows: int, unroll: bool = False, jit: bool = False, steps: in
         on_epoch_begin=lambda epoch, logs: marks.append(time.perf_counter()),
         on_epoch_end=lambda epoch, logs: marks.append(time.perf_counter()),
     )
-    model.fit(x[..., None], y / scale, BATCH, epochs=2, verbose=0, callbacks=[clock])
+    model.fit(x, y, BATCH, epochs=2, verbose=0, callbacks=[clock])
     report(epoch_s=marks[3] - marks[2], first_epoch_s=marks[1] - marks[0])
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.compare import HEADER, alternate, contender, machine, ratio_row, report
+from benchmarks.stock import materialise
 from pipeline.artifacts import load_weights, read_prepared
 from pipeline.quantization.quantizers import parse_quantizer, quantized_tensors
 
@@ -56,19 +57,13 @@ def run_stock(kind: str, epochs: int, target_mev: float, seed: int) -> None:
     """Train as the notebook did; report seconds of each epoch and until the target."""
     import tensorflow as tf
 
-    from pipeline.detector.windows import targets, windows
     from pipeline.quantization.network import build_quantized_network
     from pipeline.rnn.network import build_float_network, set_weights
 
     start = time.perf_counter()
     tf.keras.utils.set_random_seed(seed)
     prepared = read_prepared(Path("data/prepared.h5"))
-    data = []
-    for split in (prepared.train, prepared.validation):
-        scale = split.et_scale_gev
-        x = np.ascontiguousarray(windows(split.dig_et_gev, split.window_length))[..., np.newaxis]
-        y = np.array(targets(split.hit_et_gev, split.window_length, split.target_lag))
-        data.append((x / np.float32(scale), y / np.float32(scale)))
+    data = [materialise(split) for split in (prepared.train, prepared.validation)]
     length = prepared.train.window_length
     layers = tf.keras.layers
     if kind == "float":

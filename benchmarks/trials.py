@@ -17,9 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.compare import HEADER, alternate, contender, machine, ratio_row, report
+from benchmarks.stock import materialise
 from pipeline.artifacts import load_weights, read_prepared
 from pipeline.params import load_params
 
@@ -50,16 +49,9 @@ def run_stock(trials: int, epochs: int) -> None:
     import tensorflow as tf
     from qkeras.autoqkeras import AutoQKeras
 
-    from pipeline.detector.windows import targets, windows
-
     params = load_params()
     prepared = read_prepared(Path("data/prepared.h5"))
-    data = []
-    for split in (prepared.train, prepared.validation):
-        scale = np.float32(split.et_scale_gev)
-        x = np.ascontiguousarray(windows(split.dig_et_gev, split.window_length)) / scale
-        y = np.array(targets(split.hit_et_gev, split.window_length, split.target_lag)) / scale
-        data.append((x[..., np.newaxis], y[:, np.newaxis]))
+    data = [materialise(split) for split in (prepared.train, prepared.validation)]
     length = prepared.train.window_length
     layers = tf.keras.layers
     inputs = tf.keras.Input((length, 1))
