@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.compare import HEADER, alternate, contender, machine, ratio_row, report
 from benchmarks.stock import materialise
-from pipeline.artifacts import load_weights, read_prepared
+from pipeline.artifacts import read_prepared
 from pipeline.params import load_params
 
 BATCH = 64
@@ -93,7 +93,7 @@ def run_stock(trials: int, epochs: int) -> None:
             mode="random",
             seed=42,
             transfer_weights=True,
-            limit={"SimpleRNN": [8, 12, 8, 10], "Dense": [8, 12, 12]},
+            limit={"SimpleRNN": [8, 14, 8, 12], "Dense": [8, 14, 12]},
             tune_filters="none",
             tune_filters_exceptions="",
             quantization_config=config,
@@ -117,34 +117,34 @@ def run_ours(trials: int, epochs: int) -> None:
     """Search with this project's tuner; report seconds of a trial."""
     from pipeline.quantization.cost import CostModel
     from pipeline.quantization.energy import float_network
+    from pipeline.quantization.search_run import make_setup
     from pipeline.quantization.search_space import build_search_space, network_layers
-    from pipeline.quantization.trial import QatTrainer
-    from pipeline.quantization.tuner import QuantizationTuner, float_reference
-    from pipeline.rnn.fitting import WindowData
-    from pipeline.rnn.network import float_weight_shapes
+    from pipeline.quantization.tuner import QuantizationTuner
 
     params = load_params()
     settings = params.search.model_copy(update={"max_trials": trials, "epochs": epochs})
     prepared = read_prepared(Path("data/prepared.h5"))
-    length = prepared.train.window_length
-    weights = load_weights(
-        Path("models/float.weights.h5"), float_weight_shapes("SimpleRNN", 8, length)
-    )
-    train, validation = (
-        WindowData.from_split(split) for split in (prepared.train, prepared.validation)
-    )
-    trainer = QatTrainer("SimpleRNN", 8, train, validation, "auto")
-    costs = CostModel(float_network("SimpleRNN", 8, length), params.energy, "energy")
+    description = float_network("SimpleRNN", 8, prepared.train.window_length)
+    costs = CostModel(description, params.energy, "energy")
     with tempfile.TemporaryDirectory() as directory:
+        setup = make_setup(
+            settings,
+            prepared,
+            Path("models/float.weights.h5"),
+            costs,
+            cell="SimpleRNN",
+            strategy="auto",
+            directory=Path(directory) / "state",
+        )
         tuner = QuantizationTuner(
             params=settings,
             choices=build_search_space(settings, network_layers("SimpleRNN")),
-            trainer=trainer,
-            float_weights=weights,
+            trainer=setup.trainer,
+            float_weights=setup.float_weights,
             costs=costs,
-            reference=float_reference(trainer, weights, costs),
-            et_scale_gev=prepared.train.et_scale_gev,
-            directory=Path(directory) / "state",
+            reference=setup.reference,
+            et_scale_gev=setup.et_scale_gev,
+            directory=setup.directory,
         )
         start = time.perf_counter()
         tuner.search()
