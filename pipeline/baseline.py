@@ -12,7 +12,8 @@ from typing import Any
 
 from pipeline.artifacts import write_json
 from pipeline.errors import run_stage
-from pipeline.params import EnergyParams, Params, load_params
+from pipeline.params import Params, load_params
+from pipeline.params.network import EnergyParams
 from pipeline.quantization.energy import (
     NetworkDescription,
     NetworkEnergy,

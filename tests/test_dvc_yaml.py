@@ -100,7 +100,7 @@ def test_every_param_is_read_by_the_code_of_a_stage_that_declares_it(name):
     files = {path for stage in readers for path in local_imports(script(stage))}
     read = {
         node.attr
-        for path in files - {Path("pipeline/params.py")}
+        for path in files - {path for path in files if path.parts[1] == "params"}
         for node in ast.walk(ast.parse((ROOT / path).read_text()))
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
     }

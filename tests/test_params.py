@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline.params import MAX_SEED, ParamsError, load_params, parse_params
+from pipeline.params import ParamsError, load_params, parse_params
+from pipeline.params.section import MAX_SEED
 
 SHIPPED = Path(__file__).parents[1] / "params.yaml"
 TREE = load_params(SHIPPED).model_dump()
@@ -100,6 +101,12 @@ def test_a_missing_key_is_named(key):
         ("search.quantization_config", {"kernel": {"quantized_bits(4)": "4"}}),
         ("energy.rd_wr_on_io", False),
         ("train", 5),
+        ("search.limit.Dense", "8"),
+        ("search.limit.Dense", [8, True, 8]),
+        ("search.limit.Dense", [8, [4], 8]),
+        ("search.limit.Dense", 8.0),
+        ("finetune.trial", None),
+        ("finetune.trial", ["best"]),
     ],
 )
 def test_a_wrong_type_is_named(key, value):
@@ -277,6 +284,8 @@ def test_nothing_can_be_assigned(key):
         (b"a: \x07", "not valid YAML"),
         (b"label: \xff\xfe", "not UTF-8"),
         (b"x: !!python/object/apply:os.getcwd []", "not valid YAML: could not determine"),
+        (b"train: {seed: 1, seed: 2}", "not valid YAML: repeated key seed .*line 1"),
+        (b"train: 1\ntrain: 2", "not valid YAML: repeated key train .*line 2"),
         (b"", r"\(top level\): .*found None"),
     ],
 )

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.params import BunchTrainParams, PileupParams, SignalParams
+from pipeline.params.detector import BunchTrainParams, PileupParams, SignalParams
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]

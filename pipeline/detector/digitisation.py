@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cholesky, toeplitz
 
 from pipeline.detector.pulse import Shaper
-from pipeline.params import AdcParams
+from pipeline.params.detector import AdcParams
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

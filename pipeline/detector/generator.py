@@ -17,7 +17,7 @@ from pipeline.detector.optimal_filter import (
 )
 from pipeline.detector.pulse import Pulse
 from pipeline.detector.sequence_file import Sequences
-from pipeline.params import SimulateParams
+from pipeline.params.detector import SimulateParams
 
 F32 = NDArray[np.float32]
 

@@ -27,7 +27,7 @@ from scipy.linalg import expm, solve_continuous_lyapunov
 from scipy.optimize import minimize_scalar
 from scipy.special import hyp1f1
 
-from pipeline.params import PulseParams
+from pipeline.params.detector import PulseParams
 
 F64 = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from pipeline.evaluation.residuals import EventClass, Profile, histogram
 from pipeline.evaluation.sample import OFMAX, Sample
 from pipeline.evaluation.style import data_label, headroom, looks, note
 from pipeline.evaluation.tables import Metrics
-from pipeline.params import EvaluateParams
+from pipeline.params.evaluation import EvaluateParams
 
 TRUE_ET = r"$E_\mathrm{T}^\mathrm{true}$"
 RESIDUAL = r"$E_\mathrm{T}^\mathrm{reco} - E_\mathrm{T}^\mathrm{true}$"

@@ -21,7 +21,7 @@ from pipeline.evaluation.residuals import (
     mev,
     profile,
 )
-from pipeline.params import EvaluateParams
+from pipeline.params.evaluation import EvaluateParams
 
 F32 = NDArray[np.float32]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline.evaluation.residuals import EventClass, Figures, Profile, figures, histogram
 from pipeline.evaluation.sample import Sample
-from pipeline.params import EvaluateParams
+from pipeline.params.evaluation import EvaluateParams
 
 Metrics = dict[str, dict[str, Figures]]
 

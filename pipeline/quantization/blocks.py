@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pipeline.params import EnergyParams, SearchParams
+from pipeline.params.network import EnergyParams, SearchParams
 from pipeline.quantization.export import check_space_exportable
 from pipeline.quantization.quantizers import parse_quantizer
 from pipeline.quantization.search_space import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pipeline.params import EnergyParams
+from pipeline.params.network import EnergyParams
 from pipeline.quantization.energy import (
     DenseDescription,
     NetworkDescription,

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.params import EnergyParams
+from pipeline.params.network import EnergyParams
 from pipeline.quantization.energy_bits import LayerBits, NetworkBits, bits_of
 from pipeline.quantization.energy_description import (
     ActivationDescription,

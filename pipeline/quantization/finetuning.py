@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from pipeline.artifacts import F32
 from pipeline.errors import PipelineError
-from pipeline.params import FinetuneParams
+from pipeline.params.network import FinetuneParams
 from pipeline.quantization.cost import CostModel
 from pipeline.quantization.network import forward, freeze
 from pipeline.quantization.quantizers import Quantizer

@@ -18,7 +18,7 @@ import keras_tuner
 import numpy as np
 
 from pipeline.artifacts import write_text
-from pipeline.params import SearchParams
+from pipeline.params.network import SearchParams
 from pipeline.quantization.search_space import LEARNING_RATE, LEARNING_RATE_CHOICES, Choice
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.artifacts import F32, load_weights, read_json, save_weights, write_json
 from pipeline.errors import PipelineError
-from pipeline.params import GoalParams, SearchParams
+from pipeline.params.network import GoalParams, SearchParams
 from pipeline.quantization.cost import CostModel
 from pipeline.quantization.quantizers import INPUT, Quantizer, parse_quantizer
 from pipeline.quantization.resizing import network_shapes, units_of

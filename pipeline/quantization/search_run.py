@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.artifacts import F32, Prepared, load_weights, read_json, write_json
-from pipeline.params import SearchParams
+from pipeline.params.network import SearchParams
 from pipeline.quantization.blocks import Block
 from pipeline.quantization.cost import CostModel
 from pipeline.quantization.oracles import hyperband_trials, hyperparameters, make_oracle

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import PipelineError
-from pipeline.params import SearchParams
+from pipeline.params.network import SearchParams
 from pipeline.quantization.quantizers import Quantizer, parse_quantizer
 
 # Order of the entries of one limit, as in AutoQKeras, with the state added.

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.params import EnergyParams, SearchParams
+from pipeline.params.network import EnergyParams, SearchParams
 
 STATE_ROOT = Path(".search")
 _BLOCK_BYTES = 1 << 20

@@ -21,7 +21,7 @@ import numpy as np
 from keras_tuner.src.engine.trial import TrialStatus
 
 from pipeline.artifacts import F32, write_text
-from pipeline.params import SearchParams
+from pipeline.params.network import SearchParams
 from pipeline.quantization.cost import CostModel
 from pipeline.quantization.oracles import (
     drop_half_told_trials,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.params import SearchParams
+from pipeline.params.network import SearchParams
 from pipeline.quantization.quantizers import INPUT, Quantizer, parse_quantizer, quantized_tensors
 from pipeline.quantization.runner import TrialRunner
 from pipeline.quantization.search_space import SearchSpaceError

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pipeline.params import SearchParams
+from pipeline.params.network import SearchParams
 from pipeline.quantization.resizing import scaled_units
 from pipeline.quantization.search_space import FILTERS, Layer
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from pipeline.artifacts import F32
 from pipeline.errors import PipelineError
-from pipeline.params import TrainParams
+from pipeline.params.network import TrainParams
 from pipeline.rnn.fitting import FitResult, WindowData, WindowFitter
 from pipeline.rnn.network import build_float_network, get_weights, set_weights
 from pipeline.rnn.runtime import make_strategy, seed_everything

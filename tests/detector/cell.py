@@ -7,7 +7,8 @@ import numpy as np
 
 from pipeline.detector.generator import generate
 from pipeline.detector.sequence_file import Sequences
-from pipeline.params import SimulateParams, load_params
+from pipeline.params import load_params
+from pipeline.params.detector import SimulateParams
 
 PARAMS_FILE = Path(__file__).parents[2] / "params.yaml"
 

@@ -8,7 +8,7 @@ from pipeline.detector.deposits import (
     hits_per_bc,
     mean_square_hits_gev2,
 )
-from pipeline.params import BunchTrainParams
+from pipeline.params.detector import BunchTrainParams
 from tests.detector.cell import simulate_params
 
 FLAT = BunchTrainParams(filled_bc=0, empty_bc=0)

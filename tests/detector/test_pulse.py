@@ -4,7 +4,7 @@ from scipy.linalg import expm
 from scipy.signal import lfilter
 
 from pipeline.detector.pulse import Pulse, Shaper
-from pipeline.params import PulseParams
+from pipeline.params.detector import PulseParams
 from tests.detector.cell import simulate_params
 
 

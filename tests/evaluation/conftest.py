@@ -5,7 +5,8 @@ import pytest
 
 from pipeline.artifacts import Split
 from pipeline.evaluation.sample import Sample, assemble
-from pipeline.params import EvaluateParams, load_params
+from pipeline.params import load_params
+from pipeline.params.evaluation import EvaluateParams
 
 
 @pytest.fixture

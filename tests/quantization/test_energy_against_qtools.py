@@ -10,7 +10,7 @@ from qkeras.autoqkeras.forgiving_metrics.forgiving_energy import ForgivingFactor
 from qkeras.qtools.config_public import config_settings
 from qkeras.qtools.run_qtools import QTools
 
-from pipeline.params import EnergyParams
+from pipeline.params.network import EnergyParams
 from pipeline.quantization.energy import (
     NetworkEnergy,
     describe_model,

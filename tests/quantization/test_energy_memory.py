@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from qkeras.qtools.settings import cfg
 
-from pipeline.params import EnergyParams
+from pipeline.params.network import EnergyParams
 from pipeline.quantization.energy import (
     EnergyError,
     NetworkDescription,

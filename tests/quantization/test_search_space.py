@@ -9,7 +9,8 @@ import keras_tuner
 import pytest
 import tensorflow as tf
 
-from pipeline.params import SearchParams, load_params
+from pipeline.params import load_params
+from pipeline.params.network import SearchParams
 from pipeline.quantization import qkeras_compat  # noqa: F401  (before AutoQKeras is imported)
 from pipeline.quantization.quantizers import QuantizerError, quantized_tensors
 from pipeline.quantization.search_space import (

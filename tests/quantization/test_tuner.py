@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from pipeline.params import SearchParams, load_params
+from pipeline.params import load_params
+from pipeline.params.network import SearchParams
 from pipeline.quantization import search_state
 from pipeline.quantization.cost import CostModel
 from pipeline.quantization.energy import float_network

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from pipeline.artifacts import F32, save_weights
 from pipeline.detector.windows import targets, windows
-from pipeline.params import TrainParams
+from pipeline.params.network import TrainParams
 from pipeline.rnn.fitting import WindowData, WindowFitter
 from pipeline.rnn.network import build_float_network, get_weights, named_variables, set_weights
 from pipeline.rnn.runtime import seed_everything

@@ -1,0 +1,37 @@
+"""Section ``evaluate``: classes, bins and labels."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from pipeline.params.section import Section
+
+
+class EvaluateParams(Section):
+    """Classes, bins and labels of the evaluation; see `pipeline.evaluation`."""
+
+    label: str
+    low_et_mev: float = Field(gt=0)
+    high_et_mev: float = Field(gt=0)
+    gap_edges_bc: list[int] = Field(min_length=1)
+    residual_range_mev: float = Field(gt=0)
+    residual_bin_mev: float = Field(gt=0)
+    response_bin_mev: float = Field(gt=0)
+    stretch_start_bc: int = Field(ge=0)
+    stretch_length_bc: int = Field(ge=2, le=1000)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        edges = self.gap_edges_bc
+        if edges[0] < 1 or any(a >= b for a, b in pairwise(edges)):
+            raise ValueError("gap_edges_bc must be positive and increase")
+        if self.high_et_mev <= self.low_et_mev:
+            raise ValueError("high_et_mev must exceed low_et_mev")
+        if self.residual_bin_mev > self.residual_range_mev:
+            raise ValueError("residual_bin_mev must not exceed residual_range_mev")
+        if self.residual_range_mev / self.residual_bin_mev > 1000:
+            raise ValueError("residual_range_mev / residual_bin_mev must not exceed 1000")
+        return self

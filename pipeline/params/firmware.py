@@ -1,0 +1,56 @@
+"""Sections ``synthesize``, ``rtl`` and ``implement``: C++, Verilog and their tools."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.params.section import Section
+
+BC_NS = 25.0
+
+
+class SynthesizeParams(Section):
+    """The HLS project and how exact it must be; see `pipeline.firmware`."""
+
+    backend: Literal["Vitis", "Vivado"]
+    part: str = Field(pattern=r"\A[A-Za-z0-9_.-]+\z")
+    intel_part: str = Field(pattern=r"\A[A-Za-z0-9_.-]+\z")
+    clock_period_ns: float = Field(gt=0)
+    clock_uncertainty_percent: float = Field(ge=0, lt=100)
+    project_name: str = Field(pattern=r"\A[A-Za-z_][A-Za-z0-9_]*\z")
+    max_mismatch_mev: float = Field(ge=0)
+
+
+class RtlParams(Section):
+    """The RTL and its simulation; see `pipeline.firmware.rtl_project`."""
+
+    top: str = Field(pattern=r"\A[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*\z")
+    adders_per_stage: int = Field(ge=1, le=64)
+    clock_period_ns: float = Field(gt=0)
+    cells: int = Field(ge=1, le=1024)
+    stream_windows: int = Field(ge=1)
+    stream_gap_probability: float = Field(ge=0, lt=1)
+    stream_seed: int = Field(ge=0)
+    event_windows: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _keeps_up(self) -> Self:
+        if self.cells * self.clock_period_ns > BC_NS:
+            raise ValueError(
+                f"cells * clock_period_ns is {self.cells * self.clock_period_ns:g} ns, "
+                f"but each cell sends a sample every {BC_NS:g} ns"
+            )
+        return self
+
+
+class ImplementParams(Section):
+    """Synthesis, place and route; see `pipeline.firmware.open_synthesis`."""
+
+    families: list[Literal["xcup", "cyclonev", "ecp5"]] = Field(min_length=1)
+    netlist_windows: int = Field(ge=1)
+    route: bool
+    seed: int = Field(ge=0)
+    intel_device: str = Field(pattern=r"\A[A-Za-z0-9_.-]+\z")
+    timeout_s: float = Field(gt=0)
