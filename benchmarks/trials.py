@@ -117,7 +117,7 @@ def run_ours(trials: int, epochs: int) -> None:
     """Search with this project's tuner; report seconds of a trial."""
     from pipeline.quantization.cost import CostModel
     from pipeline.quantization.energy import float_network
-    from pipeline.quantization.search_run import make_setup
+    from pipeline.quantization.search_run import make_runner
     from pipeline.quantization.search_space import build_search_space, network_layers
     from pipeline.quantization.tuner import QuantizationTuner
 
@@ -127,7 +127,7 @@ def run_ours(trials: int, epochs: int) -> None:
     description = float_network("SimpleRNN", 8, prepared.train.window_length)
     costs = CostModel(description, params.energy, "energy")
     with tempfile.TemporaryDirectory() as directory:
-        setup = make_setup(
+        runner = make_runner(
             settings,
             prepared,
             Path("models/float.weights.h5"),
@@ -136,16 +136,8 @@ def run_ours(trials: int, epochs: int) -> None:
             strategy="auto",
             directory=Path(directory) / "state",
         )
-        tuner = QuantizationTuner(
-            params=settings,
-            choices=build_search_space(settings, network_layers("SimpleRNN")),
-            trainer=setup.trainer,
-            float_weights=setup.float_weights,
-            costs=costs,
-            reference=setup.reference,
-            et_scale_gev=setup.et_scale_gev,
-            directory=setup.directory,
-        )
+        choices = build_search_space(settings, network_layers("SimpleRNN"))
+        tuner = QuantizationTuner(runner, choices)
         start = time.perf_counter()
         tuner.search()
         seconds = time.perf_counter() - start
