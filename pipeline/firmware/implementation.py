@@ -20,7 +20,10 @@ BUDGET_CELLS = 384
 BUDGET_NS = 125.0
 BC_NS = 25.0
 
-# Resources of a whole device, from the vendors' product tables.
+# Resources of a whole device. XCVU9P: column "Available" of Vivado's utilization reports for
+# it; AMD's selection guide XMP103 rounds to thousands. 1SG280: ALMs and registers (four in each
+# ALM) from table 10 of Intel's Stratix 10 GX FPGA Development Kit User Guide (683674), DSP
+# blocks from Intel's product page of that kit (235250).
 DEVICES: dict[str, tuple[str, dict[str, int]]] = {
     "xcup": ("AMD XCVU9P", {"lut": 1_182_240, "ff": 2_364_480, "dsp": 6_840}),
     "cyclonev": (
