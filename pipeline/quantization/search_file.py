@@ -54,6 +54,11 @@ class Candidate:
         """Name in reports: ``trial_07``, ``uniform_8``."""
         return self.trial.name if self.kind == "uniform" else f"trial_{self.trial.name}"
 
+    @property
+    def bits(self) -> dict[str, int]:
+        """Bits of the quantisers, by name as in ``metrics/finetune.json``."""
+        return {t.replace("/", "_"): q.bits for t, q in self.trial.quantizers.items()}
+
 
 def uniform_name(bits: int) -> str:
     """Return the name of a reference point in ``models/search.json``, e.g. ``uniform_8``."""
