@@ -19,7 +19,7 @@ from pipeline.evaluation.area_trade_off import area_against_rmse
 from pipeline.evaluation.style import drawing, save_png
 from pipeline.firmware.open_synthesis import FAMILIES, yosys_version
 from pipeline.firmware.rtl_project import RtlOptions
-from pipeline.firmware.survey import Subject, SurveyOptions, finetuned, survey
+from pipeline.firmware.survey import Subject, SurveyOptions, finetuned, survey_all
 from pipeline.firmware.survey_report import columns, line, markdown, metrics
 from pipeline.firmware.verilator import require_verilator
 from pipeline.integer_network import read_integer_network
@@ -58,20 +58,21 @@ def main() -> None:
     # TensorFlow takes seconds to load: only once parameters and data are known good.
     from pipeline.quantization.network import frozen_weights
 
-    for one in chosen:
-        weights = trial_weights(SEARCH_WEIGHTS, search, one.trial.name, cell)
-        quantizers, length = one.trial.quantizers, validation.window_length
+    for point in chosen:
+        weights = trial_weights(SEARCH_WEIGHTS, search, point.trial.name, cell)
+        quantizers, length = point.trial.quantizers, validation.window_length
         frozen = frozen_weights(cell, length, quantizers, weights)
         integers = to_integer_network(frozen, quantizers, length, validation.et_scale_gev)
         subjects.append(
-            Subject(one.name, one.kind, integers, one.energy_pj, one.weight_bits, one.bits)
+            Subject(
+                point.name, point.kind, integers, point.energy_pj, point.weight_bits, point.bits
+            )
         )
     found = []
-    with tqdm(subjects, unit="network", disable=None) as bar:
-        for subject in bar:
-            bar.set_description(subject.name)
-            found.append(survey(subject, validation, options))
-            tqdm.write(line(found[-1]))
+    surveyed = survey_all(subjects, validation, options)
+    for one in tqdm(surveyed, total=len(subjects), unit="network", disable=None):
+        found.append(one)
+        tqdm.write(line(one))
     table = columns(found)
     write_json(Path("metrics/survey.json"), metrics(found))
     write_text(Path("metrics/survey.md"), markdown(found))

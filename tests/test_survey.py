@@ -126,7 +126,7 @@ def test_a_network_that_differs_writes_nothing(workplace, monkeypatch):
     def differs(subject, *_):
         raise SurveyError(f"{subject.name}: stream differs; first in window 3")
 
-    monkeypatch.setattr(survey, "survey", differs)
+    monkeypatch.setattr("pipeline.firmware.survey.survey", differs)
     with pytest.raises(PipelineError, match="finetuned: stream differs; first in window 3"):
         survey.main()
     assert nothing_written()

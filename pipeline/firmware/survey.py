@@ -6,10 +6,13 @@ and the netlist must equal the golden model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -28,6 +31,7 @@ from pipeline.firmware.verification import scaled_samples
 from pipeline.integer_network import IntegerNetwork
 
 _PJ_PER_NJ = 1000.0
+_TRACING = Lock()  # da4ml traces in Python: at the same time it would be no faster
 
 
 class SurveyError(PipelineError):
@@ -155,6 +159,25 @@ def golden_rmse_mev(network: IntegerNetwork, split: Split) -> float:
     return float(np.sqrt(np.mean((reconstructed - truth) ** 2))) * MEV_PER_GEV
 
 
+def survey_all(
+    subjects: Sequence[Subject], split: Split, options: SurveyOptions
+) -> Iterator[Surveyed]:
+    """Survey networks, as many at once as there are processors; yields them in order.
+
+    Nearly all of the time is spent in tools, which are processes of their own.
+
+    Raises
+    ------
+    SurveyError
+        For the first network that fails; those not started yet never are.
+    """
+    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+    try:
+        yield from pool.map(lambda subject: survey(subject, split, options), subjects)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 def survey(subject: Subject, split: Split, options: SurveyOptions) -> Surveyed:
     """Evaluate a network on a split, write its RTL, simulate and synthesise it.
 
@@ -175,7 +198,8 @@ def _survey(subject: Subject, split: Split, options: SurveyOptions, work: Path) 
     network, rtl = subject.network, work / "rtl"
     rmse_mev = golden_rmse_mev(network, split)
     samples = quantize(scaled_samples(network, split), network.input)
-    design = write_rtl(network, options.rtl, rtl)
+    with _TRACING:
+        design = write_rtl(network, options.rtl, rtl)
     clocks = random_stream(
         samples,
         design.cells,
@@ -184,7 +208,9 @@ def _survey(subject: Subject, split: Split, options: SurveyOptions, work: Path) 
         options.gap_probability,
         options.seed,
     )
-    streamed = check_stream(network, design, verilog_files(rtl, stream=True), clocks)
+    # So few windows run sooner than an optimised program compiles.
+    files = verilog_files(rtl, stream=True)
+    streamed = check_stream(network, design, files, clocks, optimise=False)
     core = implement(
         network,
         design,

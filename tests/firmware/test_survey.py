@@ -1,6 +1,7 @@
 """One network surveyed: its RMSE, its RTL and its area, and what stops it."""
 
 from dataclasses import replace
+from time import sleep
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from pipeline.firmware.survey import (
     finetuned,
     golden_rmse_mev,
     survey,
+    survey_all,
 )
 from pipeline.firmware.verification import GeometryError
 from pipeline.integer_network import IntegerNetwork
@@ -67,8 +69,8 @@ def test_a_network_too_wide_for_float32_says_so(monkeypatch):
         3, 2, 2, weight=fixed(16, 1), sample=fixed(12, 1),
         activation=fixed(16, 1, signed=False), output=fixed(12, 1, signed=False),
     )  # fmt: skip
-    monkeypatch.setattr(survey_module, "check_stream", lambda *_: None)
-    monkeypatch.setattr(survey_module, "implement", lambda *_: None)
+    monkeypatch.setattr(survey_module, "check_stream", lambda *_, **__: None)
+    monkeypatch.setattr(survey_module, "implement", lambda *_, **__: None)
     assert not survey(replace(SUBJECT, network=wide), make_split(), OPTIONS).float32_exact
 
 
@@ -85,10 +87,31 @@ def test_a_netlist_of_another_network_stops_the_survey_and_is_named(monkeypatch)
     def differs(*args):
         raise MismatchError("netlist_xcup differs; first in window 3")
 
-    monkeypatch.setattr(survey_module, "check_stream", lambda *_: None)
+    monkeypatch.setattr(survey_module, "check_stream", lambda *_, **__: None)
     monkeypatch.setattr(survey_module, "implement", differs)
     with pytest.raises(SurveyError, match=r"^trial_07: netlist_xcup differs; first in window 3"):
         survey(SUBJECT, make_split(), OPTIONS)
+
+
+def test_networks_come_in_order_and_the_first_failure_stops_the_rest(monkeypatch):
+    started = []
+
+    def fake(subject, split, options):
+        started.append(subject.name)
+        if subject.name == "3":
+            raise SurveyError("3: differs")
+        sleep(0.05 if subject.name != "1" else 0.0)
+        return subject.name
+
+    monkeypatch.setattr(survey_module, "survey", fake)
+    monkeypatch.setattr(survey_module.os, "sched_getaffinity", lambda _: {0, 1})
+    subjects = [replace(SUBJECT, name=str(n)) for n in range(40)]
+    assert list(survey_all(subjects[:3], make_split(), OPTIONS)) == ["0", "1", "2"]
+    started.clear()
+    with pytest.raises(SurveyError, match="3: differs"):
+        list(survey_all(subjects, make_split(), OPTIONS))
+    assert "3" in started
+    assert len(started) < 40
 
 
 FINETUNE = {"energy_nj": 0.0445, "weight_bits": 338.0, "bits": {"rnn_state": 9}}
