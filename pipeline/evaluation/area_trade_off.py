@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 # Colours and marks as in the figure of the search.
 _LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -16,6 +16,14 @@ _LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
     "front": ("Front of the search", {"fmt": "o-", "ms": 5, "color": "#5790fc"}),
     "uniform": ("Same bits everywhere", {"fmt": "D--", "ms": 5, "color": "#7a21dd", "mfc": "none"}),
     "finetuned": ("Chosen, fine-tuned", {"fmt": "*", "ms": 13, "color": "#e42536"}),
+}
+
+# Where a label stands, in points, and which of its ends: kinds keep out of each other's way.
+_PLACES: dict[str, tuple[tuple[float, float], Literal["left", "right"]]] = {
+    "trial": ((6, 4), "left"),
+    "front": ((6, -11), "left"),
+    "uniform": ((6, 4), "left"),
+    "finetuned": ((-8, -11), "right"),
 }
 
 
@@ -41,8 +49,9 @@ def area_against_rmse(table: Mapping[str, Sequence[Any]], resource: str) -> Figu
         style = dict(look)
         if len(chosen):
             axes.plot(area[chosen], rmse[chosen], style.pop("fmt"), label=title, **style)
-    for name, x, y in zip(table["network"], area, rmse, strict=True):
-        axes.annotate(name, (x, y), xytext=(6, 4), textcoords="offset points", fontsize=8)
+    for name, kind, x, y in zip(table["network"], kinds, area, rmse, strict=True):
+        place, side = _PLACES[str(kind)]
+        axes.annotate(name, (x, y), xytext=place, ha=side, textcoords="offset points", fontsize=8)
     _limits(axes, area, rmse)
     axes.set_xlabel(resource)
     axes.set_ylabel("Validation RMSE [MeV]")
@@ -55,5 +64,6 @@ def _limits(axes: Axes, area: Any, rmse: Any) -> None:
     span = max(float(rmse.max() - rmse.min()), 1.0)
     axes.set_ylim(rmse.min() - 0.1 * span, rmse.max() + 0.35 * span)
     axes.set_xlim(area.min() / 1.15, area.max() * 1.4)
-    for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-        axis(ScalarFormatter())
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
