@@ -23,12 +23,8 @@ from pipeline.errors import run_stage
 from pipeline.integer_network import write_integer_network
 from pipeline.params import load_params
 from pipeline.predictions import write_predictions
-from pipeline.quantization.export import (
-    check_exportable,
-    chosen_trial,
-    to_integer_network,
-    trial_weights,
-)
+from pipeline.quantization.export import check_exportable, to_integer_network
+from pipeline.quantization.search_file import chosen_trial, trial_weights
 
 SEARCH = Path("models/search.json")
 SEARCH_WEIGHTS = Path("models/search.weights.h5")

@@ -14,9 +14,15 @@ from pipeline.detector.windows import windows as windows_of
 from pipeline.errors import run_stage
 from pipeline.firmware.event_simulators import check_event_simulators
 from pipeline.firmware.fixed_point import quantize
+from pipeline.firmware.ghdl_stream import check_ghdl_stream
 from pipeline.firmware.hls_project import replacing_directory
 from pipeline.firmware.rtl_project import RtlOptions, rtl_metrics, verilog_files, write_rtl
-from pipeline.firmware.rtl_simulation import check_network, check_stream, random_stream
+from pipeline.firmware.rtl_simulation import (
+    StreamClocks,
+    check_network,
+    check_stream,
+    random_stream,
+)
 from pipeline.firmware.verification import scaled_samples
 from pipeline.firmware.verilator import require_verilator
 from pipeline.integer_network import read_integer_network
@@ -34,14 +40,13 @@ def main() -> None:
     test = read_prepared(Path("data/prepared.h5")).test
     samples = quantize(scaled_samples(network, test), network.input)
     windows = windows_of(samples, network.window_length)
-    clocks = random_stream(
-        samples,
-        params.cells,
-        params.stream_windows,
-        network.window_length,
-        params.stream_gap_probability,
-        params.stream_seed,
-    )
+
+    def stream(n_windows: int) -> StreamClocks:
+        gaps, seed = params.stream_gap_probability, params.stream_seed
+        length = network.window_length
+        return random_stream(samples, params.cells, n_windows, length, gaps, seed)
+
+    clocks = stream(params.stream_windows)
     with replacing_directory(RTL) as directory:
         design = write_rtl(network, options, directory)
         alone = verilog_files(directory, stream=False)
@@ -51,6 +56,8 @@ def main() -> None:
             network, design, directory, windows[: params.event_windows]
         ):
             print(line)
+        few = stream(params.event_windows) if params.event_windows else None
+        print(check_ghdl_stream(network, design, directory, few))
     write_json(Path("metrics/rtl.json"), rtl_metrics(design, [found, streamed], latency))
 
 

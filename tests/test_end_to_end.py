@@ -28,6 +28,11 @@ TINY = {
     ("implement", "families"): ["ecp5"],
     ("implement", "netlist_windows"): 100,
     ("implement", "route"): False,
+    ("survey", "points"): 1,
+    ("survey", "uniform_bits"): [],
+    ("survey", "family"): "ecp5",
+    ("survey", "windows"): 500,
+    ("survey", "netlist_windows"): 100,
 }
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 

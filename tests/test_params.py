@@ -107,6 +107,10 @@ def test_a_missing_key_is_named(key):
         ("search.limit.Dense", 8.0),
         ("finetune.trial", None),
         ("finetune.trial", ["best"]),
+        ("survey.points", "best"),
+        ("survey.points", -1),
+        ("survey.points", True),
+        ("survey.points", [1.5]),
     ],
 )
 def test_a_wrong_type_is_named(key, value):
@@ -164,6 +168,11 @@ def test_a_value_out_of_range_is_named(key, value, words):
             4096,
             "simulate.adc: pedestal_counts must stay below 2^bits",
         ),
+        (
+            "survey.uniform_bits",
+            [8, 8],
+            "survey: uniform_bits must not repeat a number of bits",
+        ),
         ("prepare.target_lag", 6, "prepare: target_lag must not exceed window_length"),
         (
             "prepare.validation_fraction",
@@ -199,6 +208,9 @@ def test_values_must_fit_each_other(key, value, line):
         ("evaluate.gap_edges_bc", [1]),
         ("evaluate.residual_bin_mev", 1.0),
         ("train.seed", MAX_SEED),
+        ("survey.points", 0),
+        ("survey.points", [7, "block2_03"]),
+        ("survey.uniform_bits", []),
     ],
 )
 def test_values_at_the_border_are_valid(key, value):

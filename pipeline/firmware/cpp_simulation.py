@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ctypes
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ import numpy as np
 from pipeline.errors import PipelineError
 from pipeline.firmware.fixed_point import F64, Real
 from pipeline.firmware.hls_project import INTEL, HlsOptions, write_project
+from pipeline.firmware.tools import run_tool
 from pipeline.integer_network import IntegerNetwork
 
 COMPILER = "g++"
@@ -209,25 +209,13 @@ def compile_project(directory: Path, length: int, options: HlsOptions) -> Path:
     names = {"project": project_name, "length": length}
     loop.write_text(_LOOP.format(call=call.format(**names), **names))
     library = directory / f"{project_name}.so"
-    done = subprocess.run(
-        [
-            require_compiler(),
-            *FLAGS,
-            *_HEADERS,
-            f'-DWEIGHTS_DIR="{directory}/firmware/weights"',
-            loop.name,
-            "-o",
-            library.name,
-        ],
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        check=False,
+    weights = f'-DWEIGHTS_DIR="{directory}/firmware/weights"'
+    options_of_compiler = [*FLAGS, *_HEADERS, weights]
+    run_tool(
+        f"{COMPILER} on the project",
+        [require_compiler(), *options_of_compiler, loop.name, "-o", library.name],
+        directory,
+        None,
+        CppSimulationError,
     )
-    if done.returncode != 0:
-        errors = [line for line in done.stderr.splitlines() if "error" in line]
-        first = (errors or [*done.stderr.splitlines(), "no message"])[0]
-        raise CppSimulationError(
-            f"{COMPILER} failed on the project with exit code {done.returncode}: {first}"
-        )
     return library

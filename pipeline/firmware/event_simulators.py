@@ -6,7 +6,6 @@ They need about 20 ms for a window. GHDL is the only one here that reads the VHD
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from pipeline.firmware import golden
 from pipeline.firmware.compare import compare, require_agreement
 from pipeline.firmware.fixed_point import dequantize
 from pipeline.firmware.rtl_project import RtlDesign, verilog_files
+from pipeline.firmware.tools import run_tool
 from pipeline.firmware.verilator import SimulationError
 from pipeline.integer_network import I64, IntegerNetwork
 
@@ -165,16 +165,7 @@ def _bench(text: str, design: RtlDesign, windows: int) -> str:
 
 
 def _run(command: list[str], work: Path) -> str:
-    try:
-        done = subprocess.run(
-            command, cwd=work, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise SimulationError(f"{command[0]} took longer than {_TIMEOUT_S:g} s") from None
-    if done.returncode != 0:
-        lines = (done.stderr + done.stdout).splitlines() or ["no message"]
-        raise SimulationError(f"{command[0]} failed: {lines[0][:300]}")
-    return done.stdout
+    return run_tool(command[0], command, work, _TIMEOUT_S, SimulationError)
 
 
 def _row(window: I64, bits: int) -> str:

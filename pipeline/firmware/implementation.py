@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
+from pipeline.firmware.budget import (
+    BC_NS,
+    BUDGET_CELLS,
+    BUDGET_NS,
+    DEVICES,
+    cores_needed,
+    share_percent,
+)
 from pipeline.firmware.golden import output_type
 from pipeline.firmware.open_synthesis import FAMILIES, Synthesis, synthesize
 from pipeline.firmware.place_and_route import DEVICE, Routed, nextpnr, place_and_route
 from pipeline.firmware.rtl_project import RtlDesign, verilog_files
 from pipeline.firmware.rtl_simulation import check_stream, random_stream
 from pipeline.integer_network import I64, IntegerNetwork
-
-BUDGET_CELLS = 384
-BUDGET_NS = 125.0
-BC_NS = 25.0
-
-# Resources of a whole device, from the vendors' product tables.
-DEVICES: dict[str, tuple[str, dict[str, int]]] = {
-    "xcup": ("AMD XCVU9P", {"lut": 1_182_240, "ff": 2_364_480, "dsp": 6_840}),
-    "cyclonev": (
-        "Intel Stratix 10 GX 2800 (two ALUTs in each of 933,120 ALMs)",
-        {"lut": 1_866_240, "ff": 3_732_480, "dsp": 5_760},
-    ),
-}
 
 
 class ImplementationError(PipelineError):
@@ -154,11 +148,6 @@ def require_same_network(network: IntegerNetwork, design: RtlDesign) -> None:
             )
 
 
-def cores_needed(design: RtlDesign) -> int:
-    """Streaming cores for all cells of an FPGA."""
-    return math.ceil(BUDGET_CELLS / design.cells)
-
-
 def markdown(
     design: RtlDesign,
     found: Sequence[Implemented],
@@ -170,7 +159,7 @@ def markdown(
         if not isinstance(finetune.get(key), float):
             raise ImplementationError(f"metrics of finetune: no number {key}")
     latency_ns = design.latency_cycles * design.clock_period_ns
-    cores = cores_needed(design)
+    cores = cores_needed(design.cells)
     lines = [
         "# Implementation of the streaming core",
         "",
@@ -209,12 +198,9 @@ def markdown(
     ]
     for one in found:
         if one.name in DEVICES:
-            title, whole = DEVICES[one.name]
-            shares = " | ".join(
-                f"{100 * one.resources[key] * cores / whole[key]:.1f} %"
-                for key in ("lut", "ff", "dsp")
-            )
-            lines.append(f"| {title} | {shares} |")
+            shares = share_percent(one.name, one.resources, cores)
+            cells = " | ".join(f"{share:.1f} %" for share in shares.values())
+            lines.append(f"| {DEVICES[one.name].title} | {cells} |")
     lines += ["", "The Intel row counts Cyclone V cells against a Stratix 10: an estimate.", ""]
     lines += _clock_lines(design, found)
     lines += ["", "## Next to published designs", "", *_PUBLISHED, ""]

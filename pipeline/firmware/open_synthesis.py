@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 from pipeline.errors import PipelineError
+from pipeline.firmware.tools import run_tool
 
 _DRIVER = """\
 import sys
@@ -194,21 +194,13 @@ def synthesize(
         f"write_verilog -noattr {FLAT}",
     ]
     (work / "script.ys").write_text("\n".join(script) + "\n", encoding="utf-8")
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", _DRIVER, "script.ys"],
-            cwd=work,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise SynthesisError(f"Yosys for {family.name} took longer than {timeout_s:g} s") from None
-    if done.returncode != 0:
-        lines = (done.stdout + done.stderr).splitlines()
-        errors = [line for line in lines if "ERROR" in line] or lines[-1:] or ["no message"]
-        raise SynthesisError(f"Yosys for {family.name} failed: {errors[0][:300]}")
+    run_tool(
+        f"Yosys for {family.name}",
+        [sys.executable, "-c", _DRIVER, "script.ys"],
+        work,
+        timeout_s,
+        SynthesisError,
+    )
     statistics = json.loads((work / STATISTICS).read_text(encoding="utf-8"))
     cells = statistics["design"]["num_cells_by_type"]
     return Synthesis(family, version, count(cells, family), work / FLAT, work / NETLIST)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
+from pipeline.firmware.tools import run_tool
 
 DEVICE = "LFE5U-85F, speed grade 8"
 _TOOL = "nextpnr-ecp5"
@@ -86,39 +87,17 @@ def place_and_route(netlist: Path, clock_period_ns: float, seed: int, timeout_s:
     if tool is None:
         raise PlaceAndRouteError(f"{_TOOL}: neither on PATH nor a Python package")
     command, version = tool
-    try:
-        done = subprocess.run(
-            [
-                *command,
-                "--85k",
-                "--package",
-                "CABGA756",
-                "--speed",
-                "8",
-                "--json",
-                netlist.name,
-                "--out-of-context",
-                "--freq",
-                f"{1000 / clock_period_ns:g}",
-                "--seed",
-                str(seed),
-                "--timing-allow-fail",
-                "--report",
-                "routed.json",
-                "--quiet",
-            ],
-            cwd=netlist.parent,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise PlaceAndRouteError(f"{_TOOL} took longer than {timeout_s:g} s") from None
-    if done.returncode != 0:
-        lines = (done.stdout + done.stderr).splitlines()
-        errors = [line for line in lines if "ERROR" in line] or lines[-1:] or ["no message"]
-        raise PlaceAndRouteError(f"{_TOOL} failed: {errors[0][:300]}")
+    options = {
+        "--package": "CABGA756",
+        "--speed": "8",
+        "--json": netlist.name,
+        "--freq": f"{1000 / clock_period_ns:g}",
+        "--seed": str(seed),
+        "--report": "routed.json",
+    }
+    flags = ["--85k", "--out-of-context", "--timing-allow-fail", "--quiet"]
+    arguments = [word for option in options.items() for word in option]
+    run_tool(_TOOL, [*command, *flags, *arguments], netlist.parent, timeout_s, PlaceAndRouteError)
     report = json.loads((netlist.parent / "routed.json").read_text(encoding="utf-8"))
     return parse_report(report, version)
 

@@ -6,7 +6,7 @@
     verilog/<top>_core*.v          da4ml's pipeline and its stages
     verilog/<top>_stream.v         one sample a clock, many cells: `rtl_stream`
     verilog/shift_adder.v ...      da4ml's building blocks
-    vhdl/<top>.vhd, ...            the same network in VHDL 2008
+    vhdl/<top>.vhd, ...            the same network and streaming core in VHDL 2008
     <top>.sdc, <top>.xdc           the clock, for Intel and AMD
     design.json                    ports, latency and clock as numbers
 """
@@ -22,6 +22,7 @@ from pipeline.artifacts import ArtifactError, read_json, write_json, write_text
 from pipeline.firmware.compare import Comparison
 from pipeline.firmware.golden import output_type
 from pipeline.firmware.rtl_stream import stream_verilog
+from pipeline.firmware.rtl_stream_vhdl import stream_vhdl
 from pipeline.firmware.rtl_trace import RtlError, TracedNetwork, trace_network
 from pipeline.integer_network import IntegerNetwork
 
@@ -130,6 +131,7 @@ def write_rtl(network: IntegerNetwork, options: RtlOptions, directory: Path) -> 
     write_text(directory / "verilog" / f"{options.top}.v", _verilog_top(design, traced))
     write_text(directory / "verilog" / f"{options.top}_stream.v", stream_verilog(design))
     write_text(directory / "vhdl" / f"{options.top}.vhd", _vhdl_top(design, traced))
+    write_text(directory / "vhdl" / f"{options.top}_stream.vhd", stream_vhdl(design))
     clock = f"create_clock -period {options.clock_period_ns:g} -name clk [get_ports clk]\n"
     for suffix in ("sdc", "xdc"):
         write_text(directory / f"{options.top}.{suffix}", clock)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,6 +117,26 @@ def check_stream(
     MismatchError
         Naming the first window, counted over the stream, with a wrong energy.
     """
+
+    def simulate(rows: U32) -> U32:
+        with compiled(files, _stream_harness(design), optimise) as simulation:
+            return simulation.run(rows)
+
+    return compare_stream(network, design, clocks, simulate, name)
+
+
+def compare_stream(
+    network: IntegerNetwork,
+    design: RtlDesign,
+    clocks: StreamClocks,
+    simulate: Callable[[U32], U32],
+    name: str,
+) -> Comparison:
+    """Compare what a simulator makes of a stream, clock by clock; see `check_stream`.
+
+    `simulate` takes uint32 (n, 3), one row a clock: valid + 2 * reset, cell, sample; it
+    returns uint32 (n, 3): energy_valid + 2 * out_of_turn, cell, energy, after the edge.
+    """
     complete, out_of_turn, windows = expected_stream(clocks, design)
     n, latency = len(clocks.valid), design.latency_cycles
     rows = np.zeros((n + latency + 1, 3), dtype=np.uint32)
@@ -124,8 +144,7 @@ def check_stream(
     rows[1 : n + 1, 0] = clocks.valid
     rows[1 : n + 1, 1] = clocks.cell
     rows[1 : n + 1, 2] = clocks.sample & ((1 << design.sample_bits) - 1)
-    with compiled(files, _stream_harness(design), optimise) as simulation:
-        found = simulation.run(rows)
+    found = simulate(rows)
     _same(found[1 : n + 1, 0] >> 1, out_of_turn, "out_of_turn", name)
     late = found[latency : latency + n]
     _same(late[:, 0] & 1, complete, "energy_valid", name)

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import PipelineError
 from pipeline.firmware.rtl_project import RtlDesign, verilog_files
+from pipeline.firmware.tools import run_tool
 from pipeline.firmware.vendor_reports import parse_quartus, parse_vitis_csynth, parse_vivado
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 class VendorToolError(PipelineError):
-    """A name that must not reach a Tcl script."""
+    """A name that must not reach a Tcl script, or a tool that failed."""
 
 
 @dataclass(frozen=True)
@@ -141,12 +141,10 @@ def _parsed(tool: str, parse: Callable[[], dict[str, float]]) -> VendorRun:
 def _run(command: Sequence[str], work: Path, timeout_s: float) -> str:
     """Run a tool; return what went wrong, or nothing."""
     try:
-        done = subprocess.run(
-            list(command), cwd=work, capture_output=True, timeout=timeout_s, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return f"stopped after {timeout_s:g} s"
-    return f"{command[0]} ended with {done.returncode}" if done.returncode else ""
+        run_tool(command[0], command, work, timeout_s, VendorToolError)
+    except VendorToolError as error:
+        return str(error)
+    return ""
 
 
 def _vivado_tcl(design: RtlDesign, names: Sequence[str], part: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import PipelineError
+from pipeline.firmware.tools import run_tool
 
 U32 = NDArray[np.uint32]
 
@@ -134,20 +134,13 @@ class Simulation:
         with tempfile.TemporaryDirectory(prefix="rtl-run-") as temporary:
             source, target = Path(temporary) / "in.bin", Path(temporary) / "out.bin"
             source.write_bytes(np.ascontiguousarray(clocks, dtype="<u4").tobytes())
-            try:
-                done = subprocess.run(
-                    [str(self._program), str(source), str(target)],
-                    capture_output=True,
-                    text=True,
-                    timeout=timeout_s,
-                    check=False,
-                )
-            except subprocess.TimeoutExpired:
-                raise SimulationError(f"the simulation took longer than {timeout_s:g} s") from None
-            if done.returncode != 0:
-                raise SimulationError(
-                    f"the simulation ended with {done.returncode}: {done.stderr.strip()[:300]}"
-                )
+            run_tool(
+                "the simulation",
+                [str(self._program), str(source), str(target)],
+                Path(temporary),
+                timeout_s,
+                SimulationError,
+            )
             words = np.frombuffer(target.read_bytes(), dtype="<u4").astype(np.uint32)
         return words.reshape(len(clocks), self._harness.out_words)
 
@@ -207,7 +200,8 @@ def compiled(
                 sample=harness.sample,
             )
         )
-        done = subprocess.run(
+        run_tool(
+            "verilator on the RTL",
             [
                 verilator.command,
                 *_FLAGS,
@@ -220,14 +214,9 @@ def compiled(
                 *(str(path.resolve()) for path in files),
                 str(main),
             ],
-            cwd=directory,
-            env={**os.environ, **verilator.environment},
-            capture_output=True,
-            text=True,
-            check=False,
+            directory,
+            None,
+            SimulationError,
+            {**os.environ, **verilator.environment},
         )
-        if done.returncode != 0:
-            output = (done.stderr + done.stdout).splitlines()
-            errors = [line for line in output if "rror" in line] or output or ["no message"]
-            raise SimulationError(f"verilator refused the RTL: {errors[0][:300]}")
         yield Simulation(directory / "build" / f"V{harness.top}", harness)

@@ -18,7 +18,7 @@ from yaml.constructor import ConstructorError
 from pipeline.errors import PipelineError
 from pipeline.params.detector import DataParams, PrepareParams, SimulateParams
 from pipeline.params.evaluation import EvaluateParams
-from pipeline.params.firmware import ImplementParams, RtlParams, SynthesizeParams
+from pipeline.params.firmware import ImplementParams, RtlParams, SurveyParams, SynthesizeParams
 from pipeline.params.network import EnergyParams, FinetuneParams, SearchParams, TrainParams
 from pipeline.params.section import Section
 
@@ -42,6 +42,7 @@ class Params(Section):
     synthesize: SynthesizeParams
     rtl: RtlParams
     implement: ImplementParams
+    survey: SurveyParams
     evaluate: EvaluateParams
 
 

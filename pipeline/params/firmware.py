@@ -1,14 +1,26 @@
-"""Sections ``synthesize``, ``rtl`` and ``implement``: C++, Verilog and their tools."""
+"""Sections ``synthesize``, ``rtl``, ``implement`` and ``survey``: C++, Verilog, their tools."""
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.params.section import Section
 
 BC_NS = 25.0
+
+
+# Pydantic reports a value that fits no branch of a union once for each branch.
+def _number_or_names(value: Any) -> Any:
+    if type(value) is int and value >= 0:
+        return value
+    if isinstance(value, list) and all(type(name) in (int, str) for name in value):
+        return value
+    raise ValueError("should be a number of points, 0 or more, or a list of names of trials")
+
+
+Points = Annotated[int | list[int | str], BeforeValidator(_number_or_names)]
 
 
 class SynthesizeParams(Section):
@@ -54,3 +66,19 @@ class ImplementParams(Section):
     seed: int = Field(ge=0)
     intel_device: str = Field(pattern=r"\A[A-Za-z0-9_.-]+\z")
     timeout_s: float = Field(gt=0)
+
+
+class SurveyParams(Section):
+    """Area against RMSE of several networks; see `pipeline.firmware.survey`."""
+
+    points: Points
+    uniform_bits: list[int]
+    family: Literal["xcup", "cyclonev", "ecp5"]
+    windows: int = Field(ge=1)
+    netlist_windows: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _no_network_twice(self) -> Self:
+        if len(set(self.uniform_bits)) < len(self.uniform_bits):
+            raise ValueError("uniform_bits must not repeat a number of bits")
+        return self

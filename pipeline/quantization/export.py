@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artifacts import F32, load_weights
 from pipeline.integer_network import (
     DenseLayer,
     FixedPointType,
@@ -26,77 +23,10 @@ from pipeline.quantization.quantizers import (
     parse_quantizer,
     quantized_tensors,
 )
-from pipeline.quantization.resizing import network_shapes
 from pipeline.quantization.search_space import Choice
 
 _MAX_FRACTION_BITS = 40
 _HALF = 0.5  # the mantissa of a power of two
-
-
-@dataclass(frozen=True)
-class ChosenTrial:
-    """A network of ``models/search.json``: its name, quantisers by tensor, and width."""
-
-    name: str
-    quantizers: dict[str, Quantizer]
-    units: int
-
-
-def chosen_trial(search: Mapping[str, Any], trial: str | int, origin: str) -> ChosenTrial:
-    """Return the network that ``finetune.trial`` names.
-
-    Parameters
-    ----------
-    search
-        Content of ``models/search.json``.
-    trial
-        ``best``, or the name of a trial or reference point; numbers may leave out
-        leading zeros.
-    origin
-        Path of the file, for messages.
-
-    Raises
-    ------
-    QuantizerError
-        If the file holds no such trial, or a string that is no quantiser.
-    """
-    try:
-        known = {str(row["trial"]): row for row in [*search["trials"], *search["uniform"]]}
-        wanted = str(search["best"] if trial == "best" else trial)
-        texts = {name: (dict(row["quantizers"]), int(row["units"])) for name, row in known.items()}
-    except (KeyError, TypeError, ValueError) as error:
-        raise QuantizerError(f"{origin}: not the result of a search: {error!r}") from None
-    names = [name for name in texts if _same_name(name, wanted)]
-    if not names:
-        raise QuantizerError(
-            f"finetune.trial: {trial}: expected best or one of {', '.join(texts)} ({origin})"
-        )
-    quantizers, units = texts[names[0]]
-    return ChosenTrial(
-        names[0],
-        {t: parse_quantizer(str(text), f"{origin}: {t}") for t, text in quantizers.items()},
-        units,
-    )
-
-
-def trial_weights(path: Path, search: Mapping[str, Any], name: str, cell: str) -> dict[str, F32]:
-    """Return the weights of one trial from ``models/search.weights.h5``."""
-    shapes = {
-        f"{row['trial']}/{tensor}": shape
-        for row in [*search["trials"], *search["uniform"]]
-        for tensor, shape in network_shapes(cell, int(row["units"])).items()
-    }
-    weights = load_weights(path, shapes)
-    return {
-        key.removeprefix(f"{name}/"): values
-        for key, values in weights.items()
-        if key.startswith(f"{name}/")
-    }
-
-
-def _same_name(name: str, wanted: str) -> bool:
-    numbers = name.isdecimal() and wanted.isdecimal()
-    return name == wanted or (numbers and int(name) == int(wanted))
 
 
 def check_exportable(cell: str, quantizers: Mapping[str, Quantizer]) -> None:

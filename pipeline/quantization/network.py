@@ -17,7 +17,13 @@ from pipeline.quantization.quantizers import (
     QuantizerError,
     quantized_tensors,
 )
-from pipeline.rnn.network import DENSE_LAYER, RNN_LAYER, named_variables
+from pipeline.rnn.network import (
+    DENSE_LAYER,
+    RNN_LAYER,
+    get_weights,
+    named_variables,
+    set_weights,
+)
 
 # Rounds of quantising after which a weight must stand still.
 _SETTLE_ROUNDS = 8
@@ -148,6 +154,20 @@ def freeze(model: tf.keras.Model) -> None:
         quantizer = _weight_quantizer(model, name)
         if quantizer is not None:
             variable.assign(_settle(quantizer, variable.numpy(), name))
+
+
+def frozen_weights(
+    cell: str,
+    window_length: int,
+    quantizers: Mapping[str, Quantizer],
+    weights: Mapping[str, F32],
+) -> dict[str, F32]:
+    """Return trained weights on their quantisers' grids; see `freeze`."""
+    units = len(weights[f"{RNN_LAYER}/recurrent_kernel"])
+    model = build_quantized_network(cell, units, window_length, quantizers)
+    set_weights(model, weights)
+    freeze(model)
+    return get_weights(model)
 
 
 def _settle(quantizer: Any, values: F32, name: str) -> F32:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pipeline.params.network import SearchParams
 from pipeline.quantization.quantizers import INPUT, Quantizer, parse_quantizer, quantized_tensors
 from pipeline.quantization.runner import TrialRunner
+from pipeline.quantization.search_file import uniform_name
 from pipeline.quantization.search_space import SearchSpaceError
 from pipeline.quantization.trial import QatSettings, TrialRecord
 
@@ -18,17 +19,13 @@ _STATE = "quantized_relu({bits},0)"
 _SIGNED_STATE = "quantized_bits({bits},0,0,alpha=1)"
 
 
-def uniform_name(bits: int) -> str:
-    """Return the name of the point in ``models/search.json``, e.g. ``uniform_8``."""
-    return f"uniform_{bits}"
-
-
 def uniform_quantizers(params: SearchParams, cell: str, bits: int) -> dict[str, Quantizer]:
     """Return quantisers with `bits` in kernels and state.
 
     Biases and activations, which cost next to nothing, have the most bits that
     their list in ``quantization_config`` offers, so that only weights and state
-    decide how good the point is.
+    decide how good the point is. A state wider than the activation that it is a copy
+    of would hold no more than that: a SimpleRNN's activation has at least `bits`.
 
     Raises
     ------
@@ -47,6 +44,9 @@ def uniform_quantizers(params: SearchParams, cell: str, bits: int) -> dict[str, 
             texts[tensor] = state.format(bits=bits)
         else:
             texts[tensor] = _widest(params.quantization_config, kind)
+            most = params.quantization_config[kind][texts[tensor]]
+            if (cell, tensor) == ("SimpleRNN", "rnn/activation") and most < bits:
+                texts[tensor] = state.format(bits=bits)
     return {tensor: parse_quantizer(text, f"search: {tensor}") for tensor, text in texts.items()}
 
 

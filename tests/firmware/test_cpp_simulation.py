@@ -124,7 +124,7 @@ def test_code_that_does_not_compile_is_an_error_with_its_line(tmp_path):
     source.write_text(source.read_text() + "\nnonsense\n")
     with (
         pytest.raises(
-            CppSimulationError, match=r"g\+\+ failed on the project with exit code 1: .*nonsense"
+            CppSimulationError, match=r"g\+\+ on the project failed with exit code 1: .*nonsense"
         ),
         simulation(tmp_path / "p", network, VITIS),
     ):

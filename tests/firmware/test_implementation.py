@@ -8,7 +8,7 @@ import pytest
 from pipeline.firmware import open_synthesis, place_and_route
 from pipeline.firmware.area_plot import area_figure
 from pipeline.firmware.compare import MismatchError
-from pipeline.firmware.implementation import Implemented, cores_needed, implement, markdown
+from pipeline.firmware.implementation import Implemented, implement, markdown
 from pipeline.firmware.open_synthesis import FAMILIES, SynthesisError, count, synthesize
 from pipeline.firmware.place_and_route import PlaceAndRouteError, Routed, parse_report
 from pipeline.firmware.rtl_project import RtlDesign, RtlOptions, write_rtl
@@ -111,7 +111,6 @@ RESOURCES = {"lut": 4565, "ff": 3570, "carry": 1427, "dsp": 0, "bram": 0}
 def test_the_report_multiplies_cores_and_says_what_is_absent():
     one = Implemented("xcup", "AMD UltraScale+", "Yosys 0.70", RESOURCES, 1000, 0)
     finetune = {"energy_nj": 0.074, "validation_rmse_mev": 50.1}
-    assert cores_needed(DESIGN) == 32
     text = markdown(DESIGN, [one], finetune, ["Vivado: not on PATH (vivado)"])
     assert f"| 384 cells | {4565 * 32} | {3570 * 32} |" in text
     assert "| AMD XCVU9P | 12.4 % | 4.8 % | 0.0 % |" in text

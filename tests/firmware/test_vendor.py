@@ -126,13 +126,13 @@ def test_tools_are_run_and_their_reports_read(project, monkeypatch):
 
 def test_tools_that_fail_or_hang_leave_a_line(project, monkeypatch):
     path = project[1]
-    put(path, "vitis_hls", "exit 3")
+    put(path, "vitis_hls", "echo 'ERROR: [HLS 1] no licence'; exit 3")
     put(path, "vivado", "sleep 20")
     put(path, "quartus_sh", "exit 0")
     monkeypatch.setenv("PATH", f"{path}/bin:/usr/bin:/bin")
     lines = [run.line for run in run(project, timeout_s=4.0)]
-    assert lines[0] == "Vitis HLS: vitis_hls ended with 3"
-    assert lines[1] == "Vivado: stopped after 4 s"
+    assert lines[0] == "Vitis HLS: vitis_hls failed with exit code 3: ERROR: [HLS 1] no licence"
+    assert lines[1] == "Vivado: vivado took longer than 4 s"
     assert "its report cannot be used" in lines[2]
 
 

@@ -11,7 +11,6 @@ from pipeline.firmware.golden import evaluate
 from pipeline.integer_network import FixedPointType
 from pipeline.quantization.export import (
     check_exportable,
-    chosen_trial,
     integer_tensor,
     to_integer_network,
 )
@@ -155,42 +154,3 @@ def test_an_activation_that_is_no_fixed_point_cannot_be_exported(tensor):
     quantizers = quantizer_set("8 bits", **{tensor: "quantized_tanh(6)"})
     with pytest.raises(QuantizerError, match=rf"^{tensor.replace('_', '/')}: quantized_tanh"):
         check_exportable("SimpleRNN", quantizers)
-
-
-def found_trials(*names: str) -> dict:
-    texts = {tensor: q.text for tensor, q in quantizer_set("auto_po2").items()}
-    rows = [{"trial": name, "quantizers": texts, "units": 4 + n} for n, name in enumerate(names)]
-    return {"best": names[-1], "trials": rows[1:], "uniform": rows[:1]}
-
-
-@pytest.mark.parametrize(
-    ("trial", "name", "units"),
-    [
-        ("best", "11", 6), ("07", "07", 5), (7, "07", 5), ("7", "07", 5),
-        ("uniform_8", "uniform_8", 4),
-    ],
-)  # fmt: skip
-def test_any_trial_of_the_search_can_be_chosen(trial, name, units):
-    search = found_trials("uniform_8", "07", "11")
-    chosen = chosen_trial(search, trial, "models/search.json")
-    assert (chosen.name, chosen.units) == (name, units)
-    assert chosen.quantizers == quantizer_set("auto_po2")
-
-
-@pytest.mark.parametrize("trial", ["12", 12, "uniform", "block1_07"])
-def test_a_trial_that_is_not_there_names_those_that_are(trial):
-    with pytest.raises(QuantizerError, match=rf"finetune\.trial: {trial}: .*07, 11, uniform_8"):
-        chosen_trial(found_trials("uniform_8", "07", "11"), trial, "models/search.json")
-
-
-@pytest.mark.parametrize("search", [{}, {"quantizers": {}}, {"trials": [{}], "uniform": []}])
-def test_a_search_without_choice_is_refused(search):
-    with pytest.raises(QuantizerError, match=r"models/search\.json: not the result of a search"):
-        chosen_trial(search, "best", "models/search.json")
-
-
-def test_a_bad_string_in_the_search_names_file_and_tensor():
-    search = found_trials("uniform_8", "07")
-    search["trials"][0]["quantizers"] = {"rnn/bias": "oops(3)"}
-    with pytest.raises(QuantizerError, match=r"^models/search\.json: rnn/bias: .*'oops'"):
-        chosen_trial(search, "best", "models/search.json")

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.quantization.network import build_quantized_network, forward, freeze
+from pipeline.quantization.network import (
+    build_quantized_network,
+    forward,
+    freeze,
+    frozen_weights,
+)
 from pipeline.quantization.quantizers import QuantizerError, quantized_tensors
 from pipeline.rnn.network import (
     build_float_network,
@@ -178,6 +183,16 @@ def test_freeze_reaches_every_quantiser_of_a_gated_cell():
     flags = [quantizer.use_ste for quantizer in quantizers if hasattr(quantizer, "use_ste")]
     assert len(flags) >= 4
     assert not any(flags)
+
+
+def test_frozen_weights_are_those_of_the_frozen_network():
+    model = make("auto_po2")
+    weights = get_weights(model)
+    found = frozen_weights("SimpleRNN", LENGTH, quantizer_set("auto_po2"), weights)
+    freeze(model)
+    for name, values in get_weights(model).items():
+        np.testing.assert_array_equal(found[name], values)
+        assert not np.array_equal(values, weights[name]), name
 
 
 class Restless:

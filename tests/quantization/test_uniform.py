@@ -48,6 +48,17 @@ def test_weights_and_state_have_the_bits_and_the_rest_the_most(cell):
         assert bits["rnn/recurrent_activation"] == 9
 
 
+@pytest.mark.parametrize(("cell", "bits"), [("SimpleRNN", 16), ("LSTM", 12)])
+def test_an_activation_is_not_narrower_than_the_state_that_copies_it(cell, bits):
+    config = search_params().quantization_config | {
+        "recurrent_activation": {"quantized_sigmoid(9)": 9}
+    }
+    found = uniform_quantizers(search_params(quantization_config=config), cell, 16)
+    assert found["rnn/state"].bits == 16
+    assert found["rnn/activation"].bits == bits
+    assert found["dense/activation"].bits == 12
+
+
 def test_a_missing_list_is_named():
     with pytest.raises(SearchSpaceError, match=r"search\.quantization_config\.bias: .*uniform"):
         uniform_quantizers(search_params(quantization_config={}), "SimpleRNN", 6)

@@ -1,0 +1,227 @@
+"""Several networks built alike: how good each one is, and what its streaming core takes.
+
+A network is what its integers say. The golden model computes its RMSE; the simulated RTL
+and the netlist must equal the golden model.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from pipeline.artifacts import Split
+from pipeline.detector.windows import targets
+from pipeline.detector.windows import windows as windows_of
+from pipeline.errors import PipelineError
+from pipeline.firmware import golden
+from pipeline.firmware.compare import MEV_PER_GEV, Comparison
+from pipeline.firmware.fixed_point import quantize
+from pipeline.firmware.implementation import Implemented, implement
+from pipeline.firmware.rtl_project import RtlDesign, RtlOptions, verilog_files, write_rtl
+from pipeline.firmware.rtl_simulation import check_stream, random_stream
+from pipeline.firmware.verification import scaled_samples
+from pipeline.integer_network import IntegerNetwork
+
+_PJ_PER_NJ = 1000.0
+_TRACING = Lock()  # da4ml traces in Python: at the same time it would be no faster
+
+
+class SurveyError(PipelineError):
+    """A network that cannot be built, or whose RTL or netlist is not the network."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network to be built.
+
+    Attributes
+    ----------
+    name
+        In metrics, tables and figures.
+    kind
+        ``finetuned``, ``front``, ``trial`` or ``uniform``.
+    network
+        As integers.
+    energy_pj, weight_bits
+        Energy of one inference, QTools' model; bits of all weights.
+    bits
+        Of the quantisers of ``rnn_kernel``, ``rnn_recurrent_kernel`` and ``rnn_state``.
+    """
+
+    name: str
+    kind: str
+    network: IntegerNetwork
+    energy_pj: float
+    weight_bits: int
+    bits: Mapping[str, int]
+
+    @property
+    def units(self) -> int:
+        """Units of the recurrent layer."""
+        return len(self.network.rnn.bias.integers)
+
+
+@dataclass(frozen=True)
+class SurveyOptions:
+    """How every network is built and checked.
+
+    Attributes
+    ----------
+    rtl
+        Clock, cells and depth of the RTL.
+    family
+        A name in `pipeline.firmware.open_synthesis.FAMILIES`.
+    windows, netlist_windows
+        Windows through the simulated core, and through its netlist.
+    gap_probability, seed
+        Of the random streams.
+    timeout_s
+        Seconds for each run of a tool.
+    """
+
+    rtl: RtlOptions
+    family: str
+    windows: int
+    netlist_windows: int
+    gap_probability: float
+    seed: int
+    timeout_s: float
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """What was found of one network.
+
+    Attributes
+    ----------
+    subject
+        The network.
+    rmse_mev
+        Of the golden model, over all windows of the split.
+    float32_exact
+        Whether float32, in which QKeras computes, holds every sum of it.
+    design
+        Its RTL.
+    streamed
+        The simulated streaming core against the golden model.
+    core
+        The streaming core after synthesis.
+    """
+
+    subject: Subject
+    rmse_mev: float
+    float32_exact: bool
+    design: RtlDesign
+    streamed: Comparison
+    core: Implemented
+
+    @property
+    def latency_ns(self) -> float:
+        """From the last sample of a window to its energy, at the stated clock."""
+        return self.design.latency_cycles * self.design.clock_period_ns
+
+
+def finetuned(network: IntegerNetwork, metrics: Mapping[str, Any]) -> Subject:
+    """Return the fine-tuned network with the figures of ``metrics/finetune.json``.
+
+    Raises
+    ------
+    SurveyError
+        If a figure is missing.
+    """
+    try:
+        energy_pj = _PJ_PER_NJ * float(metrics["energy_nj"])
+        weight_bits, bits = int(metrics["weight_bits"]), dict(metrics["bits"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise SurveyError(f"metrics of finetune: no such figure: {error!r}") from None
+    return Subject("finetuned", "finetuned", network, energy_pj, weight_bits, bits)
+
+
+def golden_rmse_mev(network: IntegerNetwork, split: Split) -> float:
+    """RMSE of the golden model on a split, MeV.
+
+    Raises
+    ------
+    GeometryError
+        If the network was made for other windows.
+    """
+    windows = windows_of(scaled_samples(network, split), split.window_length)
+    reconstructed = golden.evaluate(network, windows) * split.et_scale_gev
+    truth = targets(split.hit_et_gev, split.window_length, split.target_lag)
+    return float(np.sqrt(np.mean((reconstructed - truth) ** 2))) * MEV_PER_GEV
+
+
+def survey_all(
+    subjects: Sequence[Subject], split: Split, options: SurveyOptions
+) -> Iterator[Surveyed]:
+    """Survey networks, as many at once as there are processors; yields them in order.
+
+    Nearly all of the time is spent in tools, which are processes of their own.
+
+    Raises
+    ------
+    SurveyError
+        For the first network that fails; those not started yet never are.
+    """
+    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+    try:
+        yield from pool.map(lambda subject: survey(subject, split, options), subjects)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def survey(subject: Subject, split: Split, options: SurveyOptions) -> Surveyed:
+    """Evaluate a network on a split, write its RTL, simulate and synthesise it.
+
+    Raises
+    ------
+    SurveyError
+        Naming the network: if it cannot be built, a tool fails, or the RTL or the
+        netlist differs from the golden model.
+    """
+    try:
+        with TemporaryDirectory(prefix="survey-") as temporary:
+            return _survey(subject, split, options, Path(temporary))
+    except PipelineError as error:
+        raise SurveyError(f"{subject.name}: {error}") from error
+
+
+def _survey(subject: Subject, split: Split, options: SurveyOptions, work: Path) -> Surveyed:
+    network, rtl = subject.network, work / "rtl"
+    rmse_mev = golden_rmse_mev(network, split)
+    samples = quantize(scaled_samples(network, split), network.input)
+    with _TRACING:
+        design = write_rtl(network, options.rtl, rtl)
+    clocks = random_stream(
+        samples,
+        design.cells,
+        options.windows,
+        design.window_length,
+        options.gap_probability,
+        options.seed,
+    )
+    # So few windows run sooner than an optimised program compiles.
+    files = verilog_files(rtl, stream=True)
+    streamed = check_stream(network, design, files, clocks, optimise=False)
+    core = implement(
+        network,
+        design,
+        rtl,
+        samples,
+        options.family,
+        options.netlist_windows,
+        False,
+        options.seed,
+        options.timeout_s,
+        work / "synthesis",
+    )
+    exact = all(accumulator.float32_exact for accumulator in golden.accumulators(network))
+    return Surveyed(subject, rmse_mev, exact, design, streamed, core)

@@ -1,0 +1,62 @@
+"""Programs that end, fail, hang or say too much."""
+
+import os
+import sys
+
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.firmware.tools import first_error, run_tool
+
+
+class ToolError(PipelineError):
+    """What a caller wants to be raised."""
+
+
+def run(code, work, timeout_s=20.0, environment=None):
+    return run_tool(
+        "the tool", [sys.executable, "-c", code], work, timeout_s, ToolError, environment
+    )
+
+
+def test_the_output_of_a_tool_that_ends_well(tmp_path):
+    code = (
+        "import os, sys; print(os.getcwd(), os.environ.get('WIDTH')); print('x', file=sys.stderr)"
+    )
+    assert run(code, tmp_path, None) == f"{tmp_path} {os.environ.get('WIDTH')}\n"
+    assert run(code, tmp_path, environment={**os.environ, "WIDTH": "8"}) == f"{tmp_path} 8\n"
+
+
+def test_a_tool_that_fails_is_quoted(tmp_path):
+    code = "import sys; print('ERROR: no room'); sys.exit('late words')"
+    with pytest.raises(ToolError) as caught:
+        run(code, tmp_path)
+    assert str(caught.value) == "the tool failed with exit code 1: ERROR: no room"
+
+
+def test_a_tool_that_hangs_is_stopped(tmp_path):
+    with pytest.raises(ToolError, match=r"^the tool took longer than 0\.2 s$"):
+        run("import time; time.sleep(30)", tmp_path, 0.2)
+
+
+def test_output_that_is_no_text_does_no_harm(tmp_path):
+    assert (
+        run("import sys; sys.stdout.buffer.write(b'\\xff')", tmp_path)
+        == "\N{REPLACEMENT CHARACTER}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("1 error counted\nread t.v\nt.v:2: ERROR: syntax\nERROR: more", "t.v:2: ERROR: syntax"),
+        ("%Error-WIDTH: t.v:3: too narrow\n%Error: Exiting", "%Error-WIDTH: t.v:3: too narrow"),
+        ("a.cpp:3:1: error: nonsense", "a.cpp:3:1: error: nonsense"),
+        ("Error (10228): two of a name", "Error (10228): two of a name"),
+        ("-noerror: given\nTraceback\n  KeyError\n\n", "KeyError"),
+        ("\n", "no message"),
+        ("ERROR: " + "x" * 400, "ERROR: " + "x" * 293),
+    ],
+)
+def test_the_line_that_matters(text, line):
+    assert first_error(text) == line
