@@ -75,7 +75,7 @@ class SurveyParams(Section):
     uniform_bits: list[int]
     family: Literal["xcup", "cyclonev", "ecp5"]
     windows: int = Field(ge=1)
-    netlist_windows: int = Field(ge=1)
+    netlist_windows: int = Field(ge=0)
 
     @model_validator(mode="after")
     def _no_network_twice(self) -> Self:
