@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from pipeline.errors import PipelineError
 from pipeline.firmware.gated_graph import build_gated_graph
+from pipeline.firmware.gated_templates import repair_templates
 from pipeline.firmware.hls_graph import HlsGraph, build_graph, precision_string, refuse_recurrent
 from pipeline.gated_network import GatedNetwork, HardwareNetwork
 
@@ -128,6 +129,7 @@ def write_project(
     try:
         model = _convert(graph, options, directory, trace)
         _write(model)
+        repair_templates(directory, graph.recurrent, options.backend)
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
         raise
