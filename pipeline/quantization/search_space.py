@@ -21,6 +21,7 @@ from pipeline.quantization.quantizers import Quantizer, parse_quantizer
 # Order of the entries of one limit, as in AutoQKeras, with the state added.
 DENSE_LIMIT_ORDER = ("kernel", "bias", "activation")
 RECURRENT_LIMIT_ORDER = ("kernel", "bias", "recurrent_kernel", "activation", "state")
+GATES = "recurrent_activation"
 
 # Names of the other decisions, as in AutoQKeras.
 FILTERS = "network_filters"
@@ -91,8 +92,7 @@ def build_search_space(params: SearchParams, layers: Sequence[Layer]) -> list[Ch
             continue
         pattern, limits = _limit_of(layer, params)
         for kind in _kinds(layer):
-            key = _limit_key(kind)
-            allowed = _allowed(config, kind, limits[key], f"search.limit.{pattern}")
+            allowed = _allowed(config, kind, limits[kind], f"search.limit.{pattern}")
             group = pattern if pattern != layer.class_name and pattern != "default" else layer.name
             name = f"{group}_{kind}_quantizer"
             tensor = f"{layer.name}/{kind}"
@@ -106,13 +106,8 @@ def build_search_space(params: SearchParams, layers: Sequence[Layer]) -> list[Ch
 def _kinds(layer: Layer) -> tuple[str, ...]:
     if not layer.recurrent:
         return DENSE_LIMIT_ORDER
-    gates = () if layer.class_name == "SimpleRNN" else ("recurrent_activation",)
+    gates = () if layer.class_name == "SimpleRNN" else (GATES,)
     return (*RECURRENT_LIMIT_ORDER, *gates)
-
-
-def _limit_key(kind: str) -> str:
-    """Return the limit of a kind; gates share the limit of the activation, as upstream."""
-    return "activation" if kind == "recurrent_activation" else kind
 
 
 def _parse_config(
@@ -151,9 +146,11 @@ def _limit_of(layer: Layer, params: SearchParams) -> tuple[str, dict[str, int | 
     """Return the pattern that bounds a layer and its limit by kind of tensor.
 
     As upstream: the first pattern that matches the layer's name, else its class,
-    else the default.
+    else the default. Gates share the limit of the activation, as upstream, unless a list
+    has an entry more for them.
     """
-    order = RECURRENT_LIMIT_ORDER if layer.recurrent else DENSE_LIMIT_ORDER
+    order = _kinds(layer)
+    required = tuple(kind for kind in order if kind != GATES)
     matching = [p for p in params.limit if p != "default" and re.match(p, layer.name)]
     by_class = [layer.class_name] if layer.class_name in params.limit else []
     by_default = ["default"] if "default" in params.limit else []
@@ -167,11 +164,12 @@ def _limit_of(layer: Layer, params: SearchParams) -> tuple[str, dict[str, int | 
     values = params.limit[pattern]
     if isinstance(values, int):
         return pattern, dict.fromkeys(order, values)
-    if len(values) == len(order):
-        return pattern, dict(zip(order, values, strict=True))
+    if len(values) in (len(required), len(order)):
+        limits = dict(zip(order, values, strict=False))
+        return pattern, {GATES: limits["activation"], **limits}
     raise SearchSpaceError(
-        f"search.limit.{pattern}: expected {len(order)} entries "
-        f"({', '.join(order)}) for {layer.name}, found {len(values)}"
+        f"search.limit.{pattern}: expected {len(required)} entries "
+        f"({', '.join(required)}) for {layer.name}, found {len(values)}"
     )
 
 
