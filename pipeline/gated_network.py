@@ -36,6 +36,12 @@ from pipeline.integer_network import (
 )
 
 GATES = {"lstm": 4, "gru": 3}
+# Name of the file that stands in an output directory where its content cannot be made.
+NOT_AVAILABLE = "not_available.txt"
+NO_RTL = (
+    "no RTL of an LSTM or a GRU: it has no exact integer model to prove one by "
+    "(docs/firmware.md); models/firmware has its HLS project"
+)
 
 
 class GatedLayer(Frozen):
