@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from pipeline import finetune, implement, rtl, search, synthesize
 from pipeline.artifacts import load_weights, read_json, read_prepared
@@ -25,6 +26,9 @@ FINE = {"dense/activation": "quantized_relu(12,0)"}
 def workplace(tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
     make_workplace(request.param)
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["synthesize"]["gate_table_size"] = 4096  # Intel's compile faster than the default's
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     write_choice(request.param, units=3, **FINE)
     return request.param
 

@@ -72,7 +72,7 @@ class HlsOptions:
     clock_period_ns: float
     project_name: str
     clock_uncertainty_percent: float = 27.0
-    gate_table_size: int = 4096
+    gate_table_size: int = 32768
 
     def __post_init__(self) -> None:
         if self.backend not in _WRITERS:
