@@ -27,7 +27,7 @@ def test_names_and_shapes(cell, gates):
     assert float_weight_shapes(cell, 8, 5) == {
         "rnn/kernel": (1, 8 * gates),
         "rnn/recurrent_kernel": (8, 8 * gates),
-        "rnn/bias": (8 * gates,),
+        "rnn/bias": (2, 8 * gates) if cell == "GRU" else (8 * gates,),
         "dense/kernel": (8, 1),
         "dense/bias": (1,),
     }
