@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pipeline.params.network import EnergyParams
 from pipeline.quantization.energy import (
@@ -15,6 +15,25 @@ from pipeline.quantization.energy import (
 )
 from pipeline.quantization.energy_description import LayerDescription
 from pipeline.quantization.quantizers import Quantizer
+
+
+@dataclass(frozen=True)
+class TrialCost:
+    """What one network costs.
+
+    Attributes
+    ----------
+    cost
+        What the goal counts: energy in pJ, or bits of parameters and activations.
+    energy_nj
+        Energy of one inference, whatever the goal.
+    weight_bits
+        Bits of all weights.
+    """
+
+    cost: float
+    energy_nj: float
+    weight_bits: float
 
 
 class CostModel:
@@ -38,11 +57,11 @@ class CostModel:
         """Return the cost of the reference, pJ or bits."""
         if self._goal == "bits":
             return network_bits(self._description, self._energy, "reference").total
-        return self.reference_energy()
-
-    def reference_energy(self) -> float:
-        """Return the energy of the reference, pJ, whatever the goal."""
         return network_energy(self._description, self._energy, "reference").total
+
+    def reference_energy_nj(self) -> float:
+        """Return the energy of the reference, whatever the goal."""
+        return network_energy(self._description, self._energy, "reference").total_nj
 
     def reference_by_layer(self) -> dict[str, float]:
         """Return the cost of each layer of the reference, pJ or bits; what enters is not in it."""
@@ -55,10 +74,8 @@ class CostModel:
         layers = network_energy(self._description, self._energy, "reference").layers
         return {layer.name: layer.total for layer in layers}
 
-    def trial(
-        self, quantizers: Mapping[str, Quantizer], units: int | None = None
-    ) -> tuple[float, float, float]:
-        """Return cost (pJ or bits), energy (pJ) and bits of all weights.
+    def trial(self, quantizers: Mapping[str, Quantizer], units: int | None = None) -> TrialCost:
+        """Return what a network with these quantisers costs.
 
         Parameters
         ----------
@@ -71,9 +88,10 @@ class CostModel:
         network = description.with_quantizers(
             {tensor: quantizer.text for tensor, quantizer in quantizers.items()}
         )
-        energy = network_energy(network, self._energy).total
+        energy = network_energy(network, self._energy)
         bits = network_bits(network, self._energy)
-        return (bits.total if self._goal == "bits" else energy), energy, bits.parameters
+        cost = bits.total if self._goal == "bits" else energy.total
+        return TrialCost(cost, energy.total_nj, bits.parameters)
 
 
 def resized(description: NetworkDescription, units: int) -> NetworkDescription:

@@ -18,8 +18,6 @@ from pipeline.quantization.trial import QatSettings, QatTrainer
 from pipeline.rnn.fitting import FitResult, WindowData, WindowFitter, rmse_mev
 from pipeline.rnn.network import get_weights, set_weights
 
-_PJ_PER_NJ = 1000.0
-
 
 class FinetuneError(PipelineError):
     """The chosen network cannot be fine-tuned with these parameters."""
@@ -116,13 +114,13 @@ def finetune_metrics(
 ) -> dict[str, object]:
     """Return the content of ``metrics/finetune.json``."""
     units = units_of(tuned.weights)
-    _, energy, weight_bits = costs.trial(quantizers, units)
+    cost = costs.trial(quantizers, units)
     rmse = rmse_mev(tuned.validation_loss, et_scale_gev)
     return {
         "validation_rmse_mev": rmse,
         "rmse_ratio_to_float": rmse / rmse_mev(tuned.float_loss, et_scale_gev),
-        "energy_nj": energy / _PJ_PER_NJ,
-        "weight_bits": weight_bits,
+        "energy_nj": cost.energy_nj,
+        "weight_bits": cost.weight_bits,
         "units": units,
         "epochs": tuned.fit.epochs,
         "bits": {

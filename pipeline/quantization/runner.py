@@ -16,7 +16,6 @@ from pipeline.quantization.score import forgiving_delta, limit_score, quality, s
 from pipeline.quantization.trial import QatSettings, QatTrainer, TrialRecord
 from pipeline.rnn.fitting import rmse_mev
 
-_PJ_PER_NJ = 1000.0
 _SAME_RMSE = 1e-6  # relative; XLA may sum in another order
 
 
@@ -96,11 +95,11 @@ class TrialRunner:
         if done is not None:
             return done
         # Priced first: what cannot be priced should not be trained.
-        cost, energy, bits = self.costs.trial(quantizers, units)
+        cost = self.costs.trial(quantizers, units)
         result = self.trainer.fit(quantizers, initial, settings, label)
         trial_mev = rmse_mev(result.validation_loss, self.et_scale_gev)
         points, delta = score_of(
-            self.params.goal, self.reference_mev, trial_mev, self.reference.cost, cost
+            self.params.goal, self.reference_mev, trial_mev, self.reference.cost, cost.cost
         )
         record = TrialRecord(
             trial=name,
@@ -110,12 +109,13 @@ class TrialRunner:
             score=points,
             quality=quality(self.reference_mev, trial_mev),
             delta=delta,
-            cost=cost,
-            energy_nj=energy / _PJ_PER_NJ,
-            weight_bits=bits,
+            cost=cost.cost,
+            energy_nj=cost.energy_nj,
+            weight_bits=cost.weight_bits,
             validation_rmse_mev=trial_mev,
             units=units,
             learning_rate=settings.learning_rate,
+            dead=result.dead,
         )
         save_weights(self._weights_file(name), result.weights)
         write_json(self._record_file(name), record.to_json())

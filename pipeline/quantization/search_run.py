@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from pipeline.quantization.oracles import hyperband_trials, hyperparameters, mak
 from pipeline.quantization.quantizers import INPUT, Quantizer, parse_quantizer
 from pipeline.quantization.resizing import network_shapes
 from pipeline.quantization.runner import (
-    Reference,
     SearchError,
     TrialRunner,
     float_reference,
@@ -31,33 +30,7 @@ WORKER_COMMAND = (sys.executable, "-m", "pipeline.search")
 _POLL_S = 0.2
 
 
-@dataclass(frozen=True)
-class Setup:
-    """What all blocks of a search share; see `TrialRunner`."""
-
-    params: SearchParams
-    trainer: QatTrainer
-    costs: CostModel
-    reference: Reference
-    float_weights: Mapping[str, F32]
-    et_scale_gev: float
-    directory: Path
-
-    @property
-    def runner(self) -> TrialRunner:
-        """Trains networks outside of any block, such as reference points."""
-        return TrialRunner(
-            self.params,
-            self.trainer,
-            self.costs,
-            self.reference,
-            self.float_weights,
-            self.et_scale_gev,
-            self.directory,
-        )
-
-
-def make_setup(
+def make_runner(
     params: SearchParams,
     prepared: Prepared,
     float_weights: Path,
@@ -66,7 +39,7 @@ def make_setup(
     cell: str,
     strategy: str,
     directory: Path,
-) -> Setup:
+) -> TrialRunner:
     """Put the data on the device and measure the float network.
 
     Parameters
@@ -85,7 +58,7 @@ def make_setup(
     trainer = QatTrainer(cell, costs.units, train, validation, strategy)
     reference = float_reference(trainer, weights, costs)
     scale_gev = prepared.train.et_scale_gev
-    return Setup(params, trainer, costs, reference, weights, scale_gev, directory)
+    return TrialRunner(params, trainer, costs, reference, weights, scale_gev, directory)
 
 
 @dataclass(frozen=True)
@@ -108,7 +81,7 @@ def planned_trials(params: SearchParams, blocks: Sequence[Block]) -> list[int]:
 
 
 def search_blocks(
-    setup: Setup, blocks: Sequence[Block], command: Sequence[str] | None = None
+    runner: TrialRunner, blocks: Sequence[Block], command: Sequence[str] | None = None
 ) -> list[QuantizationTuner]:
     """Search every block and return its tuner, in order; a worker returns none.
 
@@ -119,7 +92,7 @@ def search_blocks(
     """
     from pipeline.quantization import workers  # loads gRPC, which one process does not need
 
-    params = setup.params
+    params = runner.params
     local = params.workers > 1 and not workers.in_cluster()
     crowd: Any = (
         workers.local_workers(params.workers, command or WORKER_COMMAND)
@@ -127,12 +100,12 @@ def search_blocks(
         else nullcontext({})
     )
     tuners: list[QuantizationTuner] = []
-    decided = _Decided({}, setup.costs.units, setup.float_weights)
+    decided = _Decided({}, runner.costs.units, runner.float_weights)
     if workers.is_worker():
         workers.prepare_worker(params.worker_timeout_s)
     with crowd as processes:
         for number, block in enumerate(blocks):
-            tuner = _tuner(setup, block, number, decided, alone=len(blocks) == 1)
+            tuner = _tuner(runner, block, number, decided, alone=len(blocks) == 1)
             if workers.is_worker():
                 tuner.search()
                 best = _await_best(tuner, params.worker_timeout_s)
@@ -143,22 +116,22 @@ def search_blocks(
                 tuner.search()
                 best = _publish_best(tuner)
             tuners.append(tuner)
-            decided = _decide(setup, decided, tuner, best)
+            decided = _decide(runner, decided, tuner, best)
     return [] if workers.is_worker() else tuners
 
 
 def _tuner(
-    setup: Setup, block: Block, number: int, decided: _Decided, alone: bool
+    runner: TrialRunner, block: Block, number: int, decided: _Decided, alone: bool
 ) -> QuantizationTuner:
-    return QuantizationTuner(
-        params=setup.params.model_copy(update={"max_trials": block.max_trials}),
-        choices=block.choices,
-        trainer=setup.trainer,
+    own = replace(
+        runner,
+        params=runner.params.model_copy(update={"max_trials": block.max_trials}),
         float_weights=decided.weights,
-        costs=setup.costs,
-        reference=setup.reference,
-        et_scale_gev=setup.et_scale_gev,
-        directory=setup.directory / ("trials" if alone else f"block{number + 1}"),
+        directory=runner.directory / ("trials" if alone else f"block{number + 1}"),
+    )
+    return QuantizationTuner(
+        own,
+        block.choices,
         filters=block.filters,
         fixed=decided.quantizers,
         units=decided.units,
@@ -167,7 +140,7 @@ def _tuner(
 
 
 def _decide(
-    setup: Setup, before: _Decided, tuner: QuantizationTuner, best: TrialRecord
+    runner: TrialRunner, before: _Decided, tuner: QuantizationTuner, best: TrialRecord
 ) -> _Decided:
     """Fix what a block's best trial has; the next block starts from its weights."""
     quantizers = {
@@ -175,7 +148,7 @@ def _decide(
         for tensor, text in best.quantizers.items()
         if tensor != INPUT
     }
-    weights = tuner.weights(best.trial) if setup.params.transfer_weights else before.weights
+    weights = tuner.weights(best.trial) if runner.params.transfer_weights else before.weights
     return _Decided(quantizers, best.units, weights)
 
 

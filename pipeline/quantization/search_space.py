@@ -22,6 +22,7 @@ from pipeline.quantization.quantizers import Quantizer, parse_quantizer
 DENSE_LIMIT_ORDER = ("kernel", "bias", "activation")
 RECURRENT_LIMIT_ORDER = ("kernel", "bias", "recurrent_kernel", "activation", "state")
 GATES = "recurrent_activation"
+CONFIG_KINDS = (*RECURRENT_LIMIT_ORDER, GATES)
 
 # Names of the other decisions, as in AutoQKeras.
 FILTERS = "network_filters"
@@ -113,13 +114,27 @@ def _kinds(layer: Layer) -> tuple[str, ...]:
 def _parse_config(
     config: Mapping[str, Mapping[str, int]],
 ) -> dict[str, dict[str, tuple[Quantizer, int]]]:
+    unknown = sorted(set(config) - set(CONFIG_KINDS))
+    if unknown:
+        raise SearchSpaceError(
+            f"search.quantization_config.{unknown[0]}: unknown kind of tensor; expected some of "
+            f"{', '.join(CONFIG_KINDS)}"
+        )
     return {
         kind: {
-            text: (parse_quantizer(text, f"search.quantization_config.{kind}"), bits)
+            text: (_parse_entry(text, bits, f"search.quantization_config.{kind}"), bits)
             for text, bits in entries.items()
         }
         for kind, entries in config.items()
     }
+
+
+def _parse_entry(text: str, bits: int, key: str) -> Quantizer:
+    """Parse a quantiser; the bits declared for it, which `limit` bounds, must be its own."""
+    quantizer = parse_quantizer(text, key)
+    if bits != quantizer.bits:
+        raise SearchSpaceError(f"{key}: {text}: expected {quantizer.bits} bits, found {bits}")
+    return quantizer
 
 
 def _check_patterns(params: SearchParams, layers: Sequence[Layer]) -> None:

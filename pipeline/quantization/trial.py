@@ -70,6 +70,7 @@ class TrialRecord:
     validation_rmse_mev: float
     units: int
     learning_rate: float
+    dead: bool  # its output was constant after the first epoch
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""

@@ -21,8 +21,6 @@ import numpy as np
 from keras_tuner.src.engine.trial import TrialStatus
 
 from pipeline.artifacts import F32, write_text
-from pipeline.params.network import SearchParams
-from pipeline.quantization.cost import CostModel
 from pipeline.quantization.oracles import (
     drop_half_told_trials,
     hyperband_trials,
@@ -30,18 +28,15 @@ from pipeline.quantization.oracles import (
     make_oracle,
 )
 from pipeline.quantization.quantizers import Quantizer
-from pipeline.quantization.runner import Reference, SearchError, TrialRunner, float_reference
+from pipeline.quantization.runner import SearchError, TrialRunner
 from pipeline.quantization.search_space import LEARNING_RATE, LEARNING_RATE_CHOICES, Choice
-from pipeline.quantization.trial import QatSettings, QatTrainer, TrialRecord
+from pipeline.quantization.trial import QatSettings, TrialRecord
 from pipeline.quantization.widths import chosen_units
 
 __all__ = [
     "QuantizationTuner",
-    "Reference",
-    "SearchError",
     "best_of",
     "check_complete",
-    "float_reference",
 ]
 
 # AutoQKeras' range of learning rates ends here, as a multiple of the rate given.
@@ -54,8 +49,10 @@ class QuantizationTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignor
 
     Parameters
     ----------
-    params, choices, trainer, float_weights, costs, reference, et_scale_gev, directory
-        See `TrialRunner`; `choices` are what is searched.
+    runner
+        Trains and remembers trials; its directory holds the state.
+    choices
+        What is searched.
     filters
         Decisions on widths, see `pipeline.quantization.widths`.
     fixed
@@ -68,28 +65,20 @@ class QuantizationTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignor
 
     def __init__(
         self,
-        params: SearchParams,
+        runner: TrialRunner,
         choices: Sequence[Choice],
-        trainer: QatTrainer,
-        float_weights: Mapping[str, F32],
-        costs: CostModel,
-        reference: Reference,
-        et_scale_gev: float,
-        directory: Path,
         filters: Sequence[str] = (),
         fixed: Mapping[str, Quantizer] | None = None,
         units: int | None = None,
         prefix: str = "",
     ) -> None:
-        self.params = params
+        self.runner, self.params = runner, runner.params
         self.choices = choices
         self.fixed = dict(fixed or {})
-        self.units = units or costs.units
+        self.units = units or runner.costs.units
         self.prefix = prefix
-        self.runner = TrialRunner(
-            params, trainer, costs, reference, float_weights, et_scale_gev, directory
-        )
-        oracle = make_oracle(params, hyperparameters(choices, params, filters))
+        directory = runner.directory
+        oracle = make_oracle(self.params, hyperparameters(choices, self.params, filters))
         drop_half_told_trials(directory)
         super().__init__(oracle, directory=str(directory.parent), project_name=directory.name)
         if self._is_worker():
@@ -166,7 +155,7 @@ class QuantizationTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignor
         rate = self.params.learning_rate
         if LEARNING_RATE not in values:
             return rate
-        cost, _, _ = self.runner.costs.trial(quantizers, units)
+        cost = self.runner.costs.trial(quantizers, units).cost
         lowest = min(1.0, cost / self.runner.reference.cost)
         factors = np.linspace(lowest, _HIGHEST_RATE, LEARNING_RATE_CHOICES)
         return float(rate * factors[int(values[LEARNING_RATE])])

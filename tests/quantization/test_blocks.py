@@ -14,8 +14,8 @@ from pipeline.quantization.energy import float_network
 from pipeline.quantization.quantizers import quantized_tensors
 from pipeline.quantization.resizing import network_shapes
 from pipeline.quantization.results import outcome_of, search_result
-from pipeline.quantization.runner import float_reference
-from pipeline.quantization.search_run import Setup, planned_trials, search_blocks
+from pipeline.quantization.runner import TrialRunner, float_reference
+from pipeline.quantization.search_run import planned_trials, search_blocks
 from pipeline.quantization.search_space import (
     SearchSpaceError,
     build_search_space,
@@ -41,8 +41,8 @@ def run(**changed):
     trainer = ResizingTrainer()
     weights = {n: np.zeros(s, np.float32) for n, s in network_shapes("SimpleRNN", 8).items()}
     reference = float_reference(trainer, weights, costs)
-    setup = Setup(params, trainer, costs, reference, weights, 16.0, Path("state"))
-    return search_blocks(setup, blocks), trainer
+    runner = TrialRunner(params, trainer, costs, reference, weights, 16.0, Path("state"))
+    return search_blocks(runner, blocks), trainer
 
 
 @pytest.fixture(autouse=True)
@@ -168,10 +168,10 @@ CONFIG = {
 
 
 def test_costs_by_layer_add_up():
-    for goal, reference in (("energy", "reference_energy"), ("bits", "reference")):
+    for goal in ("energy", "bits"):
         costs = CostModel(float_network("SimpleRNN", 8, 5), ENERGY, goal)
         by_layer = costs.reference_by_layer()
         assert set(by_layer) == {"rnn", "dense"}
-        whole = getattr(costs, reference)()
+        whole = costs.reference()
         window = 5 * 8 if goal == "bits" else 0  # what enters belongs to no layer
         assert sum(by_layer.values()) + window == pytest.approx(whole)

@@ -173,6 +173,9 @@ def test_the_default_parameters_lead_to_firmware_for_every_cell(cell):
     kinds = {"SimpleRNN": "quantized_relu", "LSTM": "quantized_tanh", "GRU": "quantized_tanh"}
     activation = next(c for c in choices if "rnn/activation" in c.tensors).quantizers
     assert {quantizer.name for quantizer in activation.values()} == {kinds[cell]}
+    state = next(c for c in choices if "rnn/state" in c.tensors).quantizers
+    kind = "quantized_relu" if cell == "SimpleRNN" else "quantized_bits"
+    assert {quantizer.name for quantizer in state.values()} == {kind}
 
 
 @pytest.mark.parametrize(("indexes", "layer"), [([1], "rnn"), ([2], "dense")])
@@ -254,6 +257,11 @@ def test_stock_example_indexes_quantise_nothing_and_ours_cannot(stock_decisions)
         ({"layer_indexes": [1, 3]}, r"layer_indexes: no quantisable layer has index 3"),
         ({"quantization_config": {k: v for k, v in CONFIG.items() if k != "state"}},
          r"search\.quantization_config\.state: missing or empty"),
+        ({"quantization_config": {**CONFIG, "kernels": {}}},
+         r"search\.quantization_config\.kernels: unknown kind of tensor; expected .*kernel, bias"),
+        ({"quantization_config": {**CONFIG, "bias": {"quantized_bits(9,0,0,alpha=1)": 8}}},
+         r"search\.quantization_config\.bias: quantized_bits\(9,0,0,alpha=1\): expected 9 bits, "
+         r"found 8"),
         ({"quantization_config": {**CONFIG, "bias": {}}},
          r"search\.quantization_config\.bias: missing or empty"),
     ],

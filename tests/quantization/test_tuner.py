@@ -22,17 +22,11 @@ from pipeline.quantization.results import (
     search_metrics,
     search_result,
 )
+from pipeline.quantization.runner import Reference, SearchError, TrialRunner, float_reference
 from pipeline.quantization.score import forgiving_delta
 from pipeline.quantization.search_space import build_search_space, network_layers
 from pipeline.quantization.trial import QatResult, QatSettings, TrialRecord, cosine_decay
-from pipeline.quantization.tuner import (
-    QuantizationTuner,
-    Reference,
-    SearchError,
-    best_of,
-    check_complete,
-    float_reference,
-)
+from pipeline.quantization.tuner import QuantizationTuner, best_of, check_complete
 from pipeline.rnn.fitting import FitResult
 
 MODES = ["random", "bayesian", "hyperband"]
@@ -111,16 +105,9 @@ def make_tuner(params: SearchParams, trainer: MadeUpTrainer, directory: Path = D
     costs = CostModel(
         float_network("SimpleRNN", 8, 5), load_params(PARAMS).energy, params.goal.type
     )
-    return QuantizationTuner(
-        params=params,
-        choices=build_search_space(params, network_layers("SimpleRNN")),
-        trainer=trainer,
-        float_weights=WEIGHTS,
-        costs=costs,
-        reference=float_reference(trainer, WEIGHTS, costs),
-        et_scale_gev=16.0,
-        directory=directory,
-    )
+    reference = float_reference(trainer, WEIGHTS, costs)
+    runner = TrialRunner(params, trainer, costs, reference, WEIGHTS, 16.0, directory)
+    return QuantizationTuner(runner, build_search_space(params, network_layers("SimpleRNN")))
 
 
 def search(params: SearchParams, trainer: MadeUpTrainer | None = None, directory=DIRECTORY):
@@ -321,7 +308,7 @@ def test_a_finished_search_trains_nothing_when_started_again():
 
 
 def record(trial: str, score: float) -> TrialRecord:
-    return TrialRecord(trial, {}, 1, 1, score, 1.0, 0.0, 1.0, 1.0, 1.0, 50.0, 8, 1e-3)
+    return TrialRecord(trial, {}, 1, 1, score, 1.0, 0.0, 1.0, 1.0, 1.0, 50.0, 8, 1e-3, False)
 
 
 def test_the_best_trial_is_the_earlier_one_of_equals():

@@ -167,7 +167,7 @@ def test_uniform_points_cost_more_the_more_bits_they_have():
     params = load_params(PARAMS)
     costs = CostModel(float_network("SimpleRNN", 8, 5), params.energy, "energy")
     energies = [
-        costs.trial(uniform_quantizers(params.search, "SimpleRNN", bits))[1]
+        costs.trial(uniform_quantizers(params.search, "SimpleRNN", bits)).energy_nj
         for bits in params.search.uniform_bits
     ]
     assert energies == sorted(energies)

@@ -12,8 +12,9 @@ from pipeline.quantization.cost import CostModel
 from pipeline.quantization.energy import float_network
 from pipeline.quantization.quantizers import parse_quantizer
 from pipeline.quantization.resizing import network_shapes
+from pipeline.quantization.runner import TrialRunner, float_reference
 from pipeline.quantization.search_space import build_search_space, network_layers
-from pipeline.quantization.tuner import QuantizationTuner, float_reference
+from pipeline.quantization.tuner import QuantizationTuner
 from pipeline.quantization.widths import chosen_units, filter_names
 from tests.quantization.test_tuner import MadeUpTrainer, search_params
 
@@ -47,15 +48,10 @@ class ResizingTrainer(MadeUpTrainer):
 def search(params, trainer, filters=None):
     costs = CostModel(float_network("SimpleRNN", 8, 5), load_params_energy(), params.goal.type)
     weights = {n: np.zeros(s, np.float32) for n, s in network_shapes("SimpleRNN", 8).items()}
+    reference = float_reference(trainer, weights, costs)
     tuner = QuantizationTuner(
-        params=params,
-        choices=build_search_space(params, LAYERS),
-        trainer=trainer,
-        float_weights=weights,
-        costs=costs,
-        reference=float_reference(trainer, weights, costs),
-        et_scale_gev=16.0,
-        directory=Path("state/search"),
+        TrialRunner(params, trainer, costs, reference, weights, 16.0, Path("state/search")),
+        build_search_space(params, LAYERS),
         filters=filter_names(params, LAYERS) if filters is None else filters,
     )
     tuner.search()
@@ -107,8 +103,8 @@ def test_trials_have_the_widths_of_the_range_and_start_from_weights_of_that_widt
     for record, start in zip(records, trainer.started_from, strict=True):
         assert start["rnn/recurrent_kernel"].shape == (record.units, record.units)
         quantizers = {t: parse_quantizer(text, t) for t, text in record.quantizers.items()}
-        energy = tuner.runner.costs.trial(quantizers, record.units)[1]
-        assert record.energy_nj == energy / 1000
+        energy = tuner.runner.costs.trial(quantizers, record.units).energy_nj
+        assert record.energy_nj == energy
         assert tuner.weights(record.trial)["rnn/kernel"].shape == (1, record.units)
     # Once each, then from disk; at most a quarter of the units is lost at once.
     assert sorted(trainer.widths) == [4, 5, 6, 16]
@@ -124,7 +120,7 @@ def test_without_it_every_trial_has_the_units_of_the_float_network():
 
 def test_a_narrower_network_is_cheaper():
     costs = CostModel(float_network("SimpleRNN", 8, 5), load_params_energy(), "energy")
-    found = [costs.trial({}, units)[1] for units in (4, 6, 8, 16)]
+    found = [costs.trial({}, units).energy_nj for units in (4, 6, 8, 16)]
     assert found == sorted(found)
     assert costs.trial({}, 8) == costs.trial({})
     assert costs.units == 8
