@@ -3,7 +3,7 @@
 ``search.blocks`` are regular expressions on layer names. Each block is searched
 by itself, with what is decided already fixed and what comes later float, and
 hands its best network on. A block gets ``max_trials`` times its share of the
-reference cost, at least ``block_min_trials``.
+reference cost, at least ``block_min_trials``, at most what its space holds.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def plan_blocks(
                 layers=names,
                 cost=cost,
                 reference=total,
-                max_trials=_trials(params, cost / total),
+                max_trials=_trials(params, cost / total, _combinations(params, own, filters)),
                 choices=own,
                 filters=filters,
                 combinations=_combinations(params, own, filters),
@@ -187,10 +187,10 @@ def describe(blocks: Sequence[Block], params: SearchParams, trials: Sequence[int
     return "\n".join(lines) + "\n"
 
 
-def _trials(params: SearchParams, share: float) -> int:
+def _trials(params: SearchParams, share: float, combinations: int) -> int:
     if params.blocks is None:
         return params.max_trials
-    return max(params.block_min_trials, int(params.max_trials * share))
+    return min(max(params.block_min_trials, int(params.max_trials * share)), combinations)
 
 
 def _within(choice: Choice, layers: Sequence[str]) -> Choice | None:

@@ -21,6 +21,9 @@ from pipeline.artifacts import write_text
 from pipeline.params.network import SearchParams
 from pipeline.quantization.search_space import LEARNING_RATE, LEARNING_RATE_CHOICES, Choice
 
+# keras-tuner's 20 draws in a row miss the last combinations of a small space.
+_MAX_COLLISIONS = 1000
+
 
 def hyperparameters(
     choices: Sequence[Choice], params: SearchParams, filters: Sequence[str] = ()
@@ -63,6 +66,7 @@ def make_oracle(params: SearchParams, space: Any) -> Any:
         oracles = {"random": _RandomOracle, "bayesian": _BayesianOracle}
         oracle = oracles[params.mode](max_trials=params.max_trials, **common)
     oracle.verbose = 0
+    oracle._max_collisions = _MAX_COLLISIONS
     return oracle
 
 

@@ -73,10 +73,14 @@ def test_the_schedule_is_the_list_or_the_cost(patterns, schedule, order):
 
 
 def test_trials_follow_the_cost_down_to_the_least():
-    _, (rnn, dense) = plan(blocks=["rnn", "dense"], max_trials=100, block_min_trials=10)
-    assert (rnn.max_trials, dense.max_trials) == (int(100 * 98.25 / 102.02), 10)
-    _, (rnn, dense) = plan(blocks=["rnn", "dense"], max_trials=100, block_min_trials=1)
-    assert (rnn.max_trials, dense.max_trials) == (96, 3)
+    space = {"blocks": ["rnn", "dense"], "max_trials": 70, "limit": {"default": 14}}
+    _, (rnn, dense) = plan(**space, block_min_trials=10)
+    assert (rnn.max_trials, dense.max_trials) == (int(70 * 98.25 / 102.02), 4)
+    assert dense.combinations == 4  # fewer than the ten that were asked for
+    _, (rnn, dense) = plan(**space, block_min_trials=4)
+    assert (rnn.max_trials, dense.max_trials) == (67, 4)
+    _, (rnn, dense) = plan(**space, block_min_trials=1)
+    assert (rnn.max_trials, dense.max_trials) == (67, 2)
 
 
 def test_a_group_over_two_blocks_is_decided_in_each():
@@ -119,7 +123,7 @@ def test_the_plan_says_blocks_costs_trials_and_space():
         "block 1: rnn: rnn: 98.25 of 102.02 pJ in the reference, "
         f"10 trials of {blocks[0].combinations} combinations"
     )
-    assert "  network_filters_rnn: 0.5, 0.625, 0.75, 1 of the units" in rest
+    assert "  network_filters_rnn: 0.625, 0.75, 1 of the units" in rest
     assert any(line.startswith("block 2: dense: dense: 3.77 of 102.02 pJ") for line in rest)
     assert any(
         line.startswith("  rnn_state_quantizer: rnn/state: quantized_relu(") for line in rest
