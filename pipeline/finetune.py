@@ -20,10 +20,11 @@ from pipeline.artifacts import (
     write_json,
 )
 from pipeline.errors import run_stage
-from pipeline.integer_network import write_integer_network
+from pipeline.gated_network import write_network
 from pipeline.params import load_params
 from pipeline.predictions import write_predictions
-from pipeline.quantization.export import check_exportable, to_integer_network
+from pipeline.quantization.export import check_exportable
+from pipeline.quantization.gated_export import to_hardware_network
 from pipeline.quantization.search_file import chosen_trial, trial_weights
 
 SEARCH = Path("models/search.json")
@@ -62,7 +63,7 @@ def main() -> None:
     start = trial_weights(SEARCH_WEIGHTS, found, trial.name, cell)
     test = WindowData.from_split(prepared.test)
     tuned = finetune(trainer, quantizers, weights, start, params.finetune, test)
-    network = to_integer_network(tuned.weights, quantizers, length, scale_gev)
+    network = to_hardware_network(cell, tuned.weights, quantizers, length, scale_gev)
     costs = CostModel(float_network(cell, units, length), params.energy, "energy")
     texts = {tensor: quantizer.text for tensor, quantizer in quantizers.items()}
 
@@ -71,7 +72,7 @@ def main() -> None:
         Path("models/quantized.json"),
         {"cell": cell, "trial": trial.name, "units": trial.units, "quantizers": texts},
     )
-    write_integer_network(Path("models/integer.json"), network)
+    write_network(Path("models/integer.json"), network)
     write_predictions(Path("data/quantized_test.npy"), tuned.test_output)
     write_csv(Path("metrics/plots/finetune.csv"), tuned.fit.table(scale_gev))
     write_json(Path("metrics/finetune.json"), finetune_metrics(tuned, quantizers, costs, scale_gev))

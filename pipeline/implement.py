@@ -3,6 +3,7 @@
 Reads models/integer.json, models/rtl/, models/firmware/, data/prepared.h5 (test split)
 and metrics/finetune.json; writes metrics/implement.json, metrics/implement.md and
 metrics/plots/implement/area.png. A netlist that is not the network fails the stage.
+An LSTM or a GRU has no RTL: the report says so, the metrics are ``available: 0``.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ from pipeline.errors import run_stage
 from pipeline.evaluation.style import drawing, save_png
 from pipeline.firmware.area_plot import area_figure
 from pipeline.firmware.fixed_point import quantize
+from pipeline.firmware.hls_project import replacing_directory
 from pipeline.firmware.implementation import implement, markdown, require_same_network
 from pipeline.firmware.place_and_route import nextpnr
 from pipeline.firmware.rtl_project import read_design
 from pipeline.firmware.vendor_tools import run_vendor_tools
 from pipeline.firmware.verification import scaled_samples
 from pipeline.firmware.verilator import require_verilator
-from pipeline.integer_network import read_integer_network
+from pipeline.gated_network import NO_RTL, GatedNetwork, read_network
 from pipeline.params import load_params
 
 RTL, HLS = Path("models/rtl"), Path("models/firmware")
+METRICS, REPORT = Path("metrics/implement.json"), Path("metrics/implement.md")
 PLOTS = Path("metrics/plots/implement")
 
 
@@ -32,8 +35,14 @@ def main() -> None:
     """Run the stage in the working directory."""
     everything = load_params()
     params, parts = everything.implement, everything.synthesize
+    network = read_network(Path("models/integer.json"))
+    if isinstance(network, GatedNetwork):
+        write_json(METRICS, {"available": 0})
+        write_text(REPORT, f"{NO_RTL}\n")
+        with replacing_directory(PLOTS):
+            print(NO_RTL)
+        return
     require_verilator()
-    network = read_integer_network(Path("models/integer.json"))
     design = read_design(RTL)
     require_same_network(network, design)
     finetune = read_json(Path("metrics/finetune.json"))
@@ -70,8 +79,8 @@ def main() -> None:
         remarks.append("nextpnr-ecp5 is not installed: not placed and routed")
     metrics = {one.name: one.metrics() for one in found}
     metrics |= {run.tool.lower().replace(" ", "_"): run.figures for run in vendors if run.figures}
-    write_json(Path("metrics/implement.json"), metrics)
-    write_text(Path("metrics/implement.md"), markdown(design, found, finetune, remarks))
+    write_json(METRICS, metrics)
+    write_text(REPORT, markdown(design, found, finetune, remarks))
     with drawing():
         save_png(area_figure(found), PLOTS / "area.png")
     for remark in remarks:

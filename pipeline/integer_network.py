@@ -13,8 +13,9 @@ activation. The recurrent state is the activation, rounded once more into
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +28,16 @@ I64 = NDArray[np.int64]
 Rounding = Literal["TRN", "RND", "RND_CONV"]
 Overflow = Literal["WRAP", "SAT"]
 
+GATED = ("lstm", "gru")
 
-class _Frozen(BaseModel):
+
+class Frozen(BaseModel):
+    """Part of a hand-over file: checked, unchangeable, no surplus key."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class FixedPointType(_Frozen):
+class FixedPointType(Frozen):
     """A fixed-point type: value = integer * 2**-fraction_bits.
 
     ``bits`` counts the sign bit of a signed type. ``fraction_bits`` may be
@@ -63,7 +68,7 @@ class FixedPointType(_Frozen):
         return 2.0**-self.fraction_bits
 
 
-class IntegerTensor(_Frozen):
+class IntegerTensor(Frozen):
     """A constant tensor: nested lists of integers and their type.
 
     ``quantizer`` is the QKeras quantiser that made it, for reports only; the
@@ -95,7 +100,7 @@ class IntegerTensor(_Frozen):
         return self
 
 
-class SimpleRnnLayer(_Frozen):
+class SimpleRnnLayer(Frozen):
     """``h_t = activation(x_t @ kernel + state(h_{t-1}) @ recurrent_kernel + bias)``.
 
     Shapes: kernel (features, units), recurrent_kernel (units, units), bias
@@ -112,13 +117,13 @@ class SimpleRnnLayer(_Frozen):
 
     @model_validator(mode="after")
     def _shapes(self) -> Self:
-        units = _check_affine(self.kernel, self.bias)
+        units = check_affine(self.kernel, self.bias)
         if self.recurrent_kernel.array.shape != (units, units):
             raise ValueError(f"recurrent_kernel must have shape {(units, units)}")
         return self
 
 
-class DenseLayer(_Frozen):
+class DenseLayer(Frozen):
     """``y = activation(x @ kernel + bias)``; kernel (features, units), bias (units,)."""
 
     kind: Literal["dense"] = "dense"
@@ -129,14 +134,14 @@ class DenseLayer(_Frozen):
 
     @model_validator(mode="after")
     def _shapes(self) -> Self:
-        _check_affine(self.kernel, self.bias)
+        check_affine(self.kernel, self.bias)
         return self
 
 
 Layer = Annotated[SimpleRnnLayer | DenseLayer, Field(discriminator="kind")]
 
 
-class IntegerNetwork(_Frozen):
+class IntegerNetwork(Frozen):
     """A recurrent layer over `window_length` one-feature steps, then Dense layers.
 
     Input and output are transverse energy divided by ``et_scale_gev``;
@@ -155,14 +160,7 @@ class IntegerNetwork(_Frozen):
             layer.kind != "dense" for layer in self.layers[1:]
         ):
             raise ValueError("layers must be one simple_rnn followed by dense layers")
-        features = 1
-        for layer in self.layers:
-            shape = layer.kernel.array.shape
-            if shape[0] != features:
-                raise ValueError(f"{layer.name}: kernel has {shape[0]} inputs, expected {features}")
-            features = shape[1]
-        if features != 1:
-            raise ValueError(f"the last layer must have one output, found {features}")
+        check_chain([(layer.name, layer.kernel.array.shape) for layer in self.layers])
         return self
 
     @property
@@ -177,7 +175,19 @@ class IntegerNetwork(_Frozen):
         return [layer for layer in self.layers if isinstance(layer, DenseLayer)]
 
 
-def _check_affine(kernel: IntegerTensor, bias: IntegerTensor) -> int:
+def check_chain(layers: Sequence[tuple[str, tuple[int, ...]]]) -> None:
+    """Check that layers, given as name, (inputs, outputs), lead from one value to one value."""
+    features = 1
+    for name, (inputs, outputs) in layers:
+        if inputs != features:
+            raise ValueError(f"{name}: kernel has {inputs} inputs, expected {features}")
+        features = outputs
+    if features != 1:
+        raise ValueError(f"the last layer must have one output, found {features}")
+
+
+def check_affine(kernel: IntegerTensor, bias: IntegerTensor) -> int:
+    """Return the columns of a kernel (inputs, columns) with a bias (columns,), if it is one."""
     if kernel.array.ndim != 2:
         raise ValueError(f"kernel must have two axes, found shape {kernel.array.shape}")
     units = kernel.array.shape[1]
@@ -186,15 +196,40 @@ def _check_affine(kernel: IntegerTensor, bias: IntegerTensor) -> int:
     return int(units)
 
 
+Network = TypeVar("Network", bound=BaseModel)
+
+
 def write_integer_network(path: Path, network: IntegerNetwork) -> None:
     """Write ``models/integer.json``."""
     write_json(path, network.model_dump())
 
 
 def read_integer_network(path: Path) -> IntegerNetwork:
-    """Read ``models/integer.json``; anything inconsistent is an `ArtifactError`."""
+    """Read ``models/integer.json``; anything inconsistent is an `ArtifactError`.
+
+    So is an LSTM or a GRU, see `pipeline.gated_network`.
+    """
+    content = read_json(path)
+    kind = first_kind(content)
+    if kind in GATED:
+        raise ArtifactError(
+            f"{path}: layers.0.kind: {kind}: expected simple_rnn; the sigmoid and tanh of a gated "
+            "cell are tables, there is no exact integer model of them"
+        )
+    return parse_network(IntegerNetwork, content, path)
+
+
+def first_kind(content: Mapping[str, Any]) -> Any:
+    """Return the kind of the first layer in the content of a hand-over file; None without one."""
+    layers = content.get("layers")
+    first = layers[0] if isinstance(layers, list) and layers else None
+    return first.get("kind") if isinstance(first, dict) else None
+
+
+def parse_network(model: type[Network], content: Mapping[str, Any], path: Path) -> Network:
+    """Check the content of a hand-over file; the `ArtifactError` names file and key."""
     try:
-        return IntegerNetwork.model_validate(read_json(path))
+        return model.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"]) or "(network)"

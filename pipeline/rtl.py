@@ -2,14 +2,15 @@
 
 Reads models/integer.json and data/prepared.h5 (test split); writes models/rtl/ and
 metrics/rtl.json. Every test window goes through the simulated network, a random stream
-with gaps through the streaming core. On a mismatch nothing is written.
+with gaps through the streaming core. On a mismatch nothing is written. An LSTM or a GRU has
+no golden model: then models/rtl/ holds a line that says so, and the metrics ``available: 0``.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.artifacts import read_prepared, write_json
+from pipeline.artifacts import read_prepared, write_json, write_text
 from pipeline.detector.windows import windows as windows_of
 from pipeline.errors import run_stage
 from pipeline.firmware.event_simulators import check_event_simulators
@@ -25,18 +26,24 @@ from pipeline.firmware.rtl_simulation import (
 )
 from pipeline.firmware.verification import scaled_samples
 from pipeline.firmware.verilator import require_verilator
-from pipeline.integer_network import read_integer_network
+from pipeline.gated_network import NO_RTL, NOT_AVAILABLE, GatedNetwork, read_network
 from pipeline.params import load_params
 
-RTL = Path("models/rtl")
+RTL, METRICS = Path("models/rtl"), Path("metrics/rtl.json")
 
 
 def main() -> None:
     """Run the stage in the working directory."""
     params = load_params().rtl
     options = RtlOptions(params.top, params.adders_per_stage, params.clock_period_ns, params.cells)
+    network = read_network(Path("models/integer.json"))
+    if isinstance(network, GatedNetwork):
+        with replacing_directory(RTL) as directory:
+            write_text(directory / NOT_AVAILABLE, f"{NO_RTL}\n")
+        write_json(METRICS, {"available": 0})
+        print(NO_RTL)
+        return
     print(f"Verilator: {require_verilator().origin}")
-    network = read_integer_network(Path("models/integer.json"))
     test = read_prepared(Path("data/prepared.h5")).test
     samples = quantize(scaled_samples(network, test), network.input)
     windows = windows_of(samples, network.window_length)
@@ -58,7 +65,7 @@ def main() -> None:
             print(line)
         few = stream(params.event_windows) if params.event_windows else None
         print(check_ghdl_stream(network, design, directory, few))
-    write_json(Path("metrics/rtl.json"), rtl_metrics(design, [found, streamed], latency))
+    write_json(METRICS, rtl_metrics(design, [found, streamed], latency))
 
 
 if __name__ == "__main__":

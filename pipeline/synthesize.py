@@ -1,27 +1,33 @@
-"""Stage ``synthesize``: integers to HLS projects that are proved equal to QKeras.
+"""Stage ``synthesize``: integers to HLS projects whose C++ is compared with QKeras.
 
 Reads models/integer.json, data/prepared.h5 (test split) and
 data/quantized_test.npy (QKeras' own output); writes models/firmware/ (the project for
 AMD), models/firmware_quartus/ and models/firmware_oneapi/ (for Intel),
 data/firmware_test.npy (C++ simulation of the first, float32, scaled) and
 metrics/firmware.json. The Quartus project is simulated as well; oneAPI's needs icpx and
-is only written. On a mismatch nothing is written.
+is only written. A SimpleRNN must be equal on every window; an LSTM or a GRU, whose tables
+are not exact, may differ by ``synthesize.max_gated_rms_mev``. Else nothing is written.
 """
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-
-from tqdm import tqdm
 
 from pipeline.artifacts import read_prepared, write_json
 from pipeline.detector.windows import windows as windows_of
 from pipeline.errors import run_stage
 from pipeline.firmware.cpp_simulation import require_compiler
+from pipeline.firmware.gated_verification import (
+    GatedReference,
+    check_gated,
+    gated_metrics,
+    scaled_truth,
+)
 from pipeline.firmware.golden import accumulators
-from pipeline.firmware.hls_project import HlsOptions, replacing_directory, write_project
+from pipeline.firmware.hls_project import HlsOptions
+from pipeline.firmware.projects import write_and_check
 from pipeline.firmware.verification import (
     check_golden,
     check_simulation,
@@ -29,7 +35,7 @@ from pipeline.firmware.verification import (
     scaled_samples,
     vendor_tools,
 )
-from pipeline.integer_network import read_integer_network
+from pipeline.gated_network import GatedNetwork, read_network
 from pipeline.params import load_params
 from pipeline.predictions import read_predictions, write_predictions
 
@@ -46,37 +52,33 @@ def main() -> None:
         clock_period_ns=params.clock_period_ns,
         project_name=params.project_name,
         clock_uncertainty_percent=params.clock_uncertainty_percent,
+        gate_table_size=params.gate_table_size,
     )
     require_compiler()
-    network = read_integer_network(Path("models/integer.json"))
+    network = read_network(Path("models/integer.json"))
     test = read_prepared(Path("data/prepared.h5")).test
     quantized = read_predictions(Path("data/quantized_test.npy"), test.n_windows)
     windows = windows_of(scaled_samples(network, test), network.window_length)
 
-    golden, against_qkeras = check_golden(network, windows, quantized, params.max_mismatch_mev)
-    comparisons = [against_qkeras]
-    outputs = golden
     intel = replace(options, part=params.intel_part)
-    with ExitStack() as stack:
-        for path, target in (
-            (FIRMWARE, options),
-            (QUARTUS, replace(intel, backend="Quartus")),
-            (ONEAPI, replace(intel, backend="oneAPI")),
-        ):
-            directory = stack.enter_context(replacing_directory(path))
-            write_project(network, target, directory)
-            if path == ONEAPI:
-                continue
-            with tqdm(total=len(windows), desc=target.backend, unit="window", disable=None) as bar:
-                outputs, found = check_simulation(
-                    network, windows, golden, directory, target, bar.update
-                )
-            comparisons.append(found)
+    targets = {
+        FIRMWARE: options,
+        QUARTUS: replace(intel, backend="Quartus"),
+        ONEAPI: replace(intel, backend="oneAPI"),
+    }
+
+    if isinstance(network, GatedNetwork):
+        reference = GatedReference(windows, quantized, scaled_truth(test))
+        check = partial(check_gated, network, reference, params.max_gated_rms_mev)
+        outputs, gated = write_and_check(network, targets, check, len(windows))
+        metrics = gated_metrics(network, reference, gated)
+    else:
+        golden, against_qkeras = check_golden(network, windows, quantized, params.max_mismatch_mev)
+        equal = partial(check_simulation, network, windows, golden)
+        outputs, found = write_and_check(network, targets, equal, len(windows))
+        metrics = firmware_metrics(accumulators(network), [against_qkeras, *found])
     write_predictions(Path("data/firmware_test.npy"), outputs)
-    write_json(
-        Path("metrics/firmware.json"),
-        firmware_metrics(accumulators(network), comparisons),
-    )
+    write_json(Path("metrics/firmware.json"), metrics)
     print(vendor_tools())
 
 

@@ -46,9 +46,6 @@ def make_workplace(cell: str = "SimpleRNN", **changed: Any) -> None:
     params["finetune"] |= {"epochs": 2, "batch_size": 64}
     if cell != "SimpleRNN":
         params["search"]["uniform_bits"] = []
-        gates = {"quantized_sigmoid(8)": 8}
-        params["search"]["quantization_config"]["recurrent_activation"] = gates
-        params["search"]["limit"] = {"default": 14}
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
     prepared = Prepared(*(make_split(n, size) for n, size in SIZES.items()))
     write_prepared(search.PREPARED, prepared)

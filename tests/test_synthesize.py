@@ -11,6 +11,7 @@ from pipeline import synthesize
 from pipeline.artifacts import ArtifactError, Prepared, Split, write_prepared
 from pipeline.detector.windows import windows
 from pipeline.errors import PipelineError
+from pipeline.firmware import projects
 from pipeline.firmware.golden import evaluate
 from pipeline.integer_network import write_integer_network
 from pipeline.predictions import write_predictions
@@ -83,12 +84,12 @@ def test_a_mismatch_fails_and_writes_nothing(workplace):
 def test_a_fault_in_the_cpp_fails_and_writes_nothing(workplace, monkeypatch):
     faulty = NETWORK.model_dump()
     faulty["layers"][0]["kernel"]["integers"][0][1] ^= 1
-    original = synthesize.write_project
+    original = projects.write_project
 
     def write_faulty(network, options, directory):
         original(type(network).model_validate(faulty), options, directory)
 
-    monkeypatch.setattr(synthesize, "write_project", write_faulty)
+    monkeypatch.setattr(projects, "write_project", write_faulty)
     with pytest.raises(PipelineError, match=r"vitis differs from golden in .* first in window"):
         synthesize.main()
     assert nothing_written()
@@ -110,6 +111,13 @@ def test_without_a_compiler_nothing_is_written(workplace, monkeypatch, tmp_path)
         ("project_name", "a/b", r"synthesize\.project_name"),
         ("backend", "Quartus", r"synthesize\.backend"),
         ("max_mismatch_mev", -1.0, r"synthesize\.max_mismatch_mev"),
+        (
+            "gate_table_size",
+            3000,
+            r"gate_table_size: must be a power of two, found 3000",
+        ),
+        ("gate_table_size", 65536, r"synthesize\.gate_table_size"),
+        ("max_gated_rms_mev", 0.0, r"synthesize\.max_gated_rms_mev"),
     ],
 )
 def test_bad_parameters_name_their_key(workplace, key, value, message):

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from pipeline.errors import PipelineError
 from pipeline.firmware.fixed_point import bits_for
-from pipeline.integer_network import FixedPointType, IntegerNetwork, IntegerTensor
+from pipeline.gated_network import GatedNetwork
+from pipeline.integer_network import DenseLayer, FixedPointType, IntegerNetwork, IntegerTensor
 
 Objects = NDArray[Any]
 
@@ -110,7 +111,32 @@ def accumulators(network: IntegerNetwork) -> list[Accumulator]:
             found += _repeated(accumulator, rnn.name, range(step + 1, network.window_length))
             break
         state = following
-    for layer in network.dense:
+    return found + _dense_accumulators(hidden, network.dense)
+
+
+def gated_accumulators(network: GatedNetwork) -> list[Accumulator]:
+    """Prove the width of the sums of a gated network; its state may span its type.
+
+    The first one holds the kernel's sum of any gate, the recurrent one, and both together.
+
+    Raises
+    ------
+    AccumulatorError
+        As `accumulators`.
+    """
+    rnn = network.rnn
+    state = _full_range(rnn.state, rnn.units)
+    terms = [
+        _products(_full_range(network.input, 1), rnn.kernel),
+        _products(state, rnn.recurrent_kernel),
+        _constant(rnn.bias),
+    ]
+    return [_sum(rnn.name, terms)[0], *_dense_accumulators(state, network.dense)]
+
+
+def _dense_accumulators(hidden: Interval, layers: Sequence[DenseLayer]) -> list[Accumulator]:
+    found = []
+    for layer in layers:
         terms = [_products(hidden, layer.kernel), _constant(layer.bias)]
         accumulator, total = _sum(layer.name, terms)
         found.append(accumulator)
@@ -140,7 +166,7 @@ def _products(values: Interval, kernel: IntegerTensor) -> _Terms:
 
 
 def _constant(bias: IntegerTensor) -> _Terms:
-    values = bias.array.astype(object)[None, :]
+    values = np.atleast_2d(bias.array.astype(object))  # a GRU's has two rows
     return _Terms(values, values, values, bias.type.fraction_bits)
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from pipeline.errors import PipelineError
 from pipeline.firmware.fixed_point import F64
-from pipeline.firmware.golden import Traced, output_type
-from pipeline.integer_network import IntegerNetwork
+from pipeline.firmware.golden import Traced
+from pipeline.gated_network import HardwareNetwork, output_type
 
 MEV_PER_GEV = 1000.0
 
@@ -63,7 +63,7 @@ class Comparison:
 
 
 def compare(
-    network: IntegerNetwork,
+    network: HardwareNetwork,
     reference: tuple[str, Outputs],
     found: tuple[str, Outputs],
 ) -> Comparison:

@@ -21,6 +21,7 @@ from pipeline.errors import PipelineError
 from pipeline.firmware.fixed_point import F64, Real
 from pipeline.firmware.hls_project import INTEL, HlsOptions, write_project
 from pipeline.firmware.tools import run_tool
+from pipeline.gated_network import HardwareNetwork
 from pipeline.integer_network import IntegerNetwork
 
 COMPILER = "g++"
@@ -182,7 +183,7 @@ def require_compiler() -> str:
 
 @contextmanager
 def simulation(
-    project: Path, network: IntegerNetwork, options: HlsOptions
+    project: Path, network: HardwareNetwork, options: HlsOptions
 ) -> Iterator[CppSimulation]:
     """Compile a project written by `write_project` in a temporary copy of it.
 

@@ -57,12 +57,16 @@ class HlsGraph:
         Per layer but the input: number of outputs.
     golden_names
         Per layer with an own tensor: the name in `pipeline.firmware.golden.trace`.
+    recurrent
+        Class of the one recurrent layer that hls4ml's own template is to evaluate, if any;
+        see `pipeline.firmware.gated_graph`.
     """
 
     layers: list[dict[str, Any]]
     precisions: dict[str, dict[str, FixedPointType]]
     sizes: dict[str, int]
     golden_names: dict[str, str]
+    recurrent: str | None = None
 
 
 def build_graph(network: IntegerNetwork) -> HlsGraph:
@@ -80,27 +84,39 @@ def build_graph(network: IntegerNetwork) -> HlsGraph:
         {"class_name": "InputLayer", "name": INPUT, "input_shape": [network.window_length]}
     )
     graph.precisions[INPUT] = {"result": network.input}
-    source = _add_steps(graph, network, widths)
-    of = network.rnn.activation
-    for index, layer in enumerate(network.dense):
-        name = f"dense{index}"
-        kernel = _real(layer.kernel)
-        _add_dense(graph, name, source, kernel, layer, widths[layer.name])
-        graph.golden_names[name] = f"{layer.name}.activation"
-        source, of = name, layer.activation
-    for end in (network.input, of):
-        if end.bits > MANTISSA_BITS:
-            raise HlsGraphError(
-                f"input and output types are limited to {MANTISSA_BITS} bits, found {end.bits}"
-            )
+    add_dense_layers(graph, _add_steps(graph, network, widths), network.dense, widths)
+    check_ends(network.input, network.layers[-1].activation)
     refuse_recurrent(graph.layers)
     return graph
 
 
-def refuse_recurrent(layers: Sequence[Mapping[str, Any]]) -> None:
-    """Raise an `HlsGraphError` if any layer is recurrent; see the module docstring."""
+def add_dense_layers(
+    graph: HlsGraph, source: str, layers: Sequence[DenseLayer], widths: Mapping[str, Accumulator]
+) -> None:
+    """Add the network's Dense layers behind the layer `source`."""
+    for index, layer in enumerate(layers):
+        name = f"dense{index}"
+        _add_dense(graph, name, source, real_weights(layer.kernel), layer, widths[layer.name])
+        graph.golden_names[name] = f"{layer.name}.activation"
+        source = name
+
+
+def check_ends(*ends: FixedPointType) -> None:
+    """Raise an `HlsGraphError` if an input or output does not pass through doubles."""
+    for end in ends:
+        if end.bits > MANTISSA_BITS:
+            raise HlsGraphError(
+                f"input and output types are limited to {MANTISSA_BITS} bits, found {end.bits}"
+            )
+
+
+def refuse_recurrent(layers: Sequence[Mapping[str, Any]], allowed: str | None = None) -> None:
+    """Raise an `HlsGraphError` if any layer is recurrent, but of the class `allowed`.
+
+    See the module docstring.
+    """
     for layer in layers:
-        if _RECURRENT.search(layer["class_name"]):
+        if layer["class_name"] != allowed and _RECURRENT.search(layer["class_name"]):
             raise HlsGraphError(
                 f"layer {layer['name']!r} is a {layer['class_name']}: hls4ml converts recurrent "
                 "layers for Vivado and Vitis into code that returns uninitialised memory; "
@@ -117,19 +133,19 @@ def precision_string(of: FixedPointType) -> str:
 def exact_type(real: F64) -> FixedPointType:
     """Return the smallest signed type that holds float64 values exactly."""
     if not real.any():
-        return _exact(True, 1, 0)
+        return lossless_type(True, 1, 0)
     mantissa, exponent = np.frexp(real[real != 0])
     integers = np.ldexp(mantissa, MANTISSA_BITS).astype(np.int64)
     trailing = np.array([(int(i) & -int(i)).bit_length() - 1 for i in integers])
     fraction_bits = int((MANTISSA_BITS - exponent - trailing).max())
     low, high = (int(np.ldexp(end, fraction_bits)) for end in (real.min(), real.max()))
-    return _exact(True, bits_for(low, high), fraction_bits)
+    return lossless_type(True, bits_for(low, high), fraction_bits)
 
 
 def _add_steps(graph: HlsGraph, network: IntegerNetwork, widths: dict[str, Accumulator]) -> str:
     """Add one Dense layer per step; return the name of the last."""
     rnn, length = network.rnn, network.window_length
-    kernel, recurrent = _real(rnn.kernel), _real(rnn.recurrent_kernel)
+    kernel, recurrent = real_weights(rnn.kernel), real_weights(rnn.recurrent_kernel)
     name = source = INPUT
     for step in range(length):
         rows = np.zeros((length, kernel.shape[1]))
@@ -172,7 +188,7 @@ def _add_state(graph: HlsGraph, network: IntegerNetwork, step: int, hidden: str)
         }
     )
     graph.sizes[joined] = network.window_length + rnn.bias.array.size
-    graph.precisions[joined] = {"result": _common_type(network.input, rnn.state)}
+    graph.precisions[joined] = {"result": common_type(network.input, rnn.state)}
     return joined
 
 
@@ -184,7 +200,7 @@ def _add_dense(
     layer: SimpleRnnLayer | DenseLayer,
     accumulator: Accumulator,
 ) -> None:
-    bias = _real(layer.bias)
+    bias = real_weights(layer.bias)
     graph.layers.append(
         {
             "class_name": "Dense",
@@ -202,13 +218,13 @@ def _add_dense(
     graph.precisions[name] = {
         "weight": exact_type(kernel),
         "bias": exact_type(bias),
-        "accum": _exact(True, accumulator.bits, accumulator.fraction_bits),
+        "accum": lossless_type(True, accumulator.bits, accumulator.fraction_bits),
         "result": layer.activation,
     }
 
 
-def _real(tensor: IntegerTensor) -> F64:
-    """Weights as float64; refuses integers that float64 does not hold."""
+def real_weights(tensor: IntegerTensor) -> F64:
+    """Return weights as float64; refuses integers that float64 does not hold."""
     integers = tensor.array
     if tensor.type.bits > MANTISSA_BITS:
         raise HlsGraphError(
@@ -218,15 +234,15 @@ def _real(tensor: IntegerTensor) -> F64:
     return real
 
 
-def _common_type(first: FixedPointType, second: FixedPointType) -> FixedPointType:
-    """Smallest type that holds all values of both exactly."""
+def common_type(first: FixedPointType, second: FixedPointType) -> FixedPointType:
+    """Return the smallest type that holds all values of both exactly."""
     signed = first.signed or second.signed
     whole = max(t.bits - t.fraction_bits + (signed and not t.signed) for t in (first, second))
     fraction_bits = max(first.fraction_bits, second.fraction_bits)
-    return _exact(signed, whole + fraction_bits, fraction_bits)
+    return lossless_type(signed, whole + fraction_bits, fraction_bits)
 
 
-def _exact(signed: bool, bits: int, fraction_bits: int) -> FixedPointType:
+def lossless_type(signed: bool, bits: int, fraction_bits: int) -> FixedPointType:
     """Return a type that holds its values exactly: no rounding or saturation hardware."""
     if bits > _MAX_BITS:
         raise HlsGraphError(f"a type of {bits} bits is needed, the limit is {_MAX_BITS}")

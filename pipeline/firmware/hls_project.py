@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.errors import PipelineError
+from pipeline.firmware.gated_graph import build_gated_graph
+from pipeline.firmware.gated_templates import repair_templates
 from pipeline.firmware.hls_graph import HlsGraph, build_graph, precision_string, refuse_recurrent
-from pipeline.integer_network import IntegerNetwork
+from pipeline.gated_network import GatedNetwork, HardwareNetwork
 
 Backend = Literal["Vitis", "Vivado", "Quartus", "oneAPI"]
 INTEL = ("Quartus", "oneAPI")
@@ -61,6 +63,8 @@ class HlsOptions:
         Top function and file names: a C identifier.
     clock_uncertainty_percent
         Share of the period that HLS keeps in reserve for routing.
+    gate_table_size
+        Entries of the tables of sigmoid and tanh: a power of two. Only an LSTM or a GRU has them.
     """
 
     backend: Backend
@@ -68,6 +72,7 @@ class HlsOptions:
     clock_period_ns: float
     project_name: str
     clock_uncertainty_percent: float = 27.0
+    gate_table_size: int = 32768
 
     def __post_init__(self) -> None:
         if self.backend not in _WRITERS:
@@ -90,7 +95,7 @@ class HlsOptions:
 
 
 def write_project(
-    network: IntegerNetwork, options: HlsOptions, directory: Path, trace: bool = False
+    network: HardwareNetwork, options: HlsOptions, directory: Path, trace: bool = False
 ) -> HlsGraph:
     """Write the project into a new or empty directory.
 
@@ -108,19 +113,23 @@ def write_project(
 
     Returns
     -------
-    The unrolled graph.
+    The graph, unrolled unless its cell has gates.
 
     Raises
     ------
     HlsProjectError, HlsGraphError, AccumulatorError
         If `directory` is in use, or hls4ml changed a type.
     """
-    graph = build_graph(network)
+    if isinstance(network, GatedNetwork):
+        graph = build_gated_graph(network, options.gate_table_size, options.backend)
+    else:
+        graph = build_graph(network)
     if directory.exists() and any(directory.iterdir()):
         raise HlsProjectError(f"{directory}: not empty")
     try:
         model = _convert(graph, options, directory, trace)
         _write(model)
+        repair_templates(directory, graph.recurrent, options.backend)
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
         raise
@@ -151,7 +160,7 @@ def replacing_directory(path: Path) -> Iterator[Path]:
 
 def _convert(graph: HlsGraph, options: HlsOptions, directory: Path, trace: bool) -> Any:
     """hls4ml's ModelGraph with every precision set, and checked, explicitly."""
-    refuse_recurrent(graph.layers)
+    refuse_recurrent(graph.layers, graph.recurrent)
     with _quiet_import():
         from hls4ml.model import ModelGraph
         from hls4ml.utils.config import create_config
@@ -179,6 +188,8 @@ def _convert(graph: HlsGraph, options: HlsOptions, directory: Path, trace: bool)
             name: {
                 "Precision": {key: precision_string(of) for key, of in types.items()},
                 "Trace": trace,
+                # hls4ml looks for the type of a table here, not under Precision.
+                **({"TableT": precision_string(types["table"])} if "table" in types else {}),
             }
             for name, types in graph.precisions.items()
         },
@@ -194,7 +205,8 @@ def _convert(graph: HlsGraph, options: HlsOptions, directory: Path, trace: bool)
 def _check(model: Any, graph: HlsGraph) -> None:
     """Hls4ml's passes must have kept every layer and type, and added no recurrent one."""
     refuse_recurrent(
-        [{"class_name": layer.class_name, "name": layer.name} for layer in model.get_layers()]
+        [{"class_name": layer.class_name, "name": layer.name} for layer in model.get_layers()],
+        graph.recurrent,
     )
     found = {layer.name: layer for layer in model.get_layers()}
     if list(found) != [layer["name"] for layer in graph.layers]:
@@ -205,8 +217,8 @@ def _check(model: Any, graph: HlsGraph) -> None:
         for key, of in types.items():
             if key == "result":
                 precision = layer.get_output_variable().type.precision
-            elif key == "accum":
-                precision = layer.get_attr("accum_t").precision
+            elif key in ("accum", "table"):
+                precision = layer.get_attr(f"{key}_t").precision
             else:
                 precision = layer.get_weights(key).type.precision
             if precision != convert(precision_string(of)):

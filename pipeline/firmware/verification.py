@@ -16,6 +16,7 @@ from pipeline.firmware.compare import Comparison, compare, name_tensor, require_
 from pipeline.firmware.cpp_simulation import Progress
 from pipeline.firmware.fixed_point import F64
 from pipeline.firmware.hls_project import HlsOptions
+from pipeline.gated_network import HardwareNetwork
 from pipeline.integer_network import IntegerNetwork
 
 QKERAS = "qkeras"
@@ -28,7 +29,7 @@ class GeometryError(PipelineError):
     """A network that was made for other windows."""
 
 
-def scaled_samples(network: IntegerNetwork, split: Split) -> F32:
+def scaled_samples(network: HardwareNetwork, split: Split) -> F32:
     """Scale the samples of a split: float32 (n_bc,), E_T / ``et_scale_gev``.
 
     The division is done in float32, as in training.

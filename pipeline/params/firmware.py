@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pipeline.params.section import Section
 
@@ -33,6 +33,15 @@ class SynthesizeParams(Section):
     clock_uncertainty_percent: float = Field(ge=0, lt=100)
     project_name: str = Field(pattern=r"\A[A-Za-z_][A-Za-z0-9_]*\z")
     max_mismatch_mev: float = Field(ge=0)
+    gate_table_size: int = Field(ge=16, le=32768)
+    max_gated_rms_mev: float = Field(gt=0)
+
+    @field_validator("gate_table_size")
+    @classmethod
+    def _address(cls, value: int) -> int:
+        if value & (value - 1):
+            raise ValueError("must be a power of two")
+        return value
 
 
 class RtlParams(Section):

@@ -244,10 +244,15 @@ def float_network(cell: Cell, units: int, window_length: int) -> NetworkDescript
     """Describe the project's float network ``Input(L, 1) -> cell(units) -> Dense(1)``.
 
     The layers are named ``rnn`` and ``dense``; the GRU is the one with
-    ``reset_after=False``, as the float network is built.
+    ``reset_after=True``, as the float network is built.
     """
     rnn = RecurrentDescription(
-        name=RNN_LAYER, cell=cell, features=1, units=units, timesteps=window_length
+        name=RNN_LAYER,
+        cell=cell,
+        features=1,
+        units=units,
+        timesteps=window_length,
+        reset_after=cell == "GRU",
     )
     return NetworkDescription((rnn, DenseDescription(name=DENSE_LAYER, features=units, units=1)))
 

@@ -20,40 +20,58 @@ from pipeline.quantization.quantizers import (
     Quantizer,
     QuantizerError,
     activation_type,
+    gate_type,
     parse_quantizer,
     quantized_tensors,
 )
 from pipeline.quantization.search_space import Choice
 
 _MAX_FRACTION_BITS = 40
+_ACTIVATIONS = ("/activation", "/recurrent_activation", "/state")
 _HALF = 0.5  # the mantissa of a power of two
 
 
 def check_exportable(cell: str, quantizers: Mapping[str, Quantizer]) -> None:
-    """Check, before any training, that the network will be an integer network.
+    """Check, before any training, that the network will be one of integers.
 
     Raises
     ------
     QuantizerError
-        If the cell has no integer model, a tensor has no quantiser, the
-        quantiser of an activation is no fixed-point type, or the scale of a
-        weight's quantiser is no power of two.
+        If a tensor has no quantiser, the quantiser of an activation is no
+        fixed-point type, or the scale of a weight's quantiser is no power of two.
     """
-    if cell != "SimpleRNN":
-        raise QuantizerError(
-            f"train.cell: {cell}: expected SimpleRNN; no exact integer model of the gates' "
-            "sigmoid and tanh exists here, so this cell stops before fine-tuning"
-        )
     missing = [tensor for tensor in quantized_tensors(cell) if tensor not in quantizers]
     if missing:
         raise QuantizerError(
             f"not an integer network: no quantiser for {', '.join(missing)} "
             "(search.limit, search.layer_indexes)"
         )
-    for tensor in ("input", "rnn/activation", "rnn/state", "dense/activation"):
-        activation_type(quantizers[tensor], tensor)
     for tensor, quantizer in quantizers.items():
+        if tensor == "input" or tensor.endswith(_ACTIVATIONS):
+            stored_type(cell, tensor, quantizer, tensor)
         _check_scale(tensor, quantizer)
+
+
+def stored_type(cell: str, tensor: str, quantizer: Quantizer, key: str) -> FixedPointType:
+    """Return the type of the input, a state or an activation, by ``layer/tensor``.
+
+    Raises
+    ------
+    QuantizerError
+        If the quantiser has none in this place; `key` names it.
+    """
+    gated = cell != "SimpleRNN"
+    if gated and tensor == "rnn/activation":
+        return gate_type(quantizer, key, "tanh")
+    if gated and tensor == "rnn/recurrent_activation":
+        return gate_type(quantizer, key, "sigmoid")
+    found = activation_type(quantizer, key)
+    if gated and tensor == "rnn/state" and not found.signed:
+        raise QuantizerError(
+            f"{key}: {quantizer.text}: expected quantized_bits(bits,integer,0,alpha=1): the state "
+            f"of a cell of type {cell} has both signs"
+        )
+    return found
 
 
 def _check_scale(tensor: str, quantizer: Quantizer) -> None:
@@ -72,7 +90,7 @@ def _power_of_two(alpha: Any) -> bool:
 
 
 def check_space_exportable(cell: str, choices: Iterable[Choice], input_quantizer: str) -> None:
-    """Check that whatever a search chooses can become integers, where its cell can.
+    """Check that whatever a search chooses can become integers.
 
     Raises
     ------
@@ -80,16 +98,15 @@ def check_space_exportable(cell: str, choices: Iterable[Choice], input_quantizer
         If an activation in the search space is no fixed-point type, or the
         scale of a quantiser no power of two.
     """
-    if cell != "SimpleRNN":
-        return
     key = "search.input_quantizer"
     activation_type(parse_quantizer(input_quantizer, key), key)
     for choice in choices:
         for tensor in choice.tensors:
             for quantizer in choice.quantizers.values():
                 _check_scale(tensor, quantizer)
-                if tensor.endswith(("/activation", "/state")):
-                    activation_type(quantizer, f"search.quantization_config: {tensor}")
+                if tensor.endswith(_ACTIVATIONS):
+                    key = f"search.quantization_config: {tensor}"
+                    stored_type(cell, tensor, quantizer, key)
 
 
 def to_integer_network(
@@ -112,32 +129,42 @@ def to_integer_network(
         What E_T was divided by.
     """
 
-    def tensor(name: str) -> IntegerTensor:
-        return integer_tensor(weights[name], quantizers[name].text, name)
-
     def kind(name: str) -> FixedPointType:
         return activation_type(quantizers[name], name)
 
     rnn = SimpleRnnLayer(
         name="rnn",
-        kernel=tensor("rnn/kernel"),
-        recurrent_kernel=tensor("rnn/recurrent_kernel"),
-        bias=tensor("rnn/bias"),
+        **weight_tensors(weights, quantizers, "rnn"),
         state=kind("rnn/state"),
         activation=kind("rnn/activation"),
-    )
-    dense = DenseLayer(
-        name="dense",
-        kernel=tensor("dense/kernel"),
-        bias=tensor("dense/bias"),
-        activation=kind("dense/activation"),
     )
     return IntegerNetwork(
         window_length=window_length,
         et_scale_gev=et_scale_gev,
         input=kind("input"),
-        layers=[rnn, dense],
+        layers=[rnn, dense_layer(weights, quantizers)],
     )
+
+
+def dense_layer(
+    weights: Mapping[str, NDArray[Any]], quantizers: Mapping[str, Quantizer]
+) -> DenseLayer:
+    """Return the output layer; arguments as `to_integer_network`."""
+    activation = activation_type(quantizers["dense/activation"], "dense/activation")
+    return DenseLayer(
+        name="dense", **weight_tensors(weights, quantizers, "dense"), activation=activation
+    )
+
+
+def weight_tensors(
+    weights: Mapping[str, NDArray[Any]], quantizers: Mapping[str, Quantizer], layer: str
+) -> dict[str, Any]:
+    """Return the `IntegerTensor` of each weight of one layer; arguments as `to_integer_network`."""
+    return {
+        name.removeprefix(f"{layer}/"): integer_tensor(values, quantizers[name].text, name)
+        for name, values in weights.items()
+        if name.startswith(f"{layer}/")
+    }
 
 
 def integer_tensor(values: NDArray[Any], quantizer: str, name: str) -> IntegerTensor:

@@ -32,6 +32,7 @@ _QUANTIZER_OF = {
     "recurrent_kernel": "recurrent_quantizer",
     "bias": "bias_quantizer",
 }
+ROUNDED_STATE = "rounded_state"
 _WEIGHT_TENSORS = ("kernel", "recurrent_kernel", "bias")
 
 
@@ -44,6 +45,8 @@ def build_quantized_network(
     unroll: bool = True,
 ) -> tf.keras.Model:
     """Build ``Input -> QActivation -> Q<cell>(units) -> QDense(1)`` with QKeras layers.
+
+    Behind a gated cell stands one more QActivation with the state's quantiser.
 
     Parameters
     ----------
@@ -73,6 +76,8 @@ def build_quantized_network(
     if INPUT in quantizers:
         hidden = qkeras_compat.QActivation(make(INPUT), name="input_quantizer")(hidden)
     options: dict[str, Any] = {}
+    if cell == "GRU":
+        options["reset_after"] = True  # as the float network and hls4ml's template
     if cell != "SimpleRNN":
         options["recurrent_activation"] = make(f"{RNN_LAYER}/recurrent_activation", "sigmoid")
     recurrent = qkeras_compat.RECURRENT_LAYERS[cell](
@@ -94,6 +99,10 @@ def build_quantized_network(
     recurrent.build(hidden.shape)
     with _weights_quantized_once(recurrent):
         hidden = recurrent(hidden)
+    if cell != "SimpleRNN" and f"{RNN_LAYER}/state" in quantizers:
+        # QKeras rounds the state where it is read, a gated cell puts out an unrounded product:
+        # firmware rounds what it stores, and the Dense layer reads the last of it.
+        hidden = qkeras_compat.QActivation(make(f"{RNN_LAYER}/state"), name=ROUNDED_STATE)(hidden)
     outputs = qkeras_compat.QDense(
         1,
         activation=make(f"{DENSE_LAYER}/activation", "relu"),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.errors import PipelineError
 from pipeline.integer_network import FixedPointType
@@ -180,6 +180,36 @@ def activation_type(quantizer: Quantizer, key: str) -> FixedPointType:
         f"{key}: {quantizer.text} has no fixed-point type; expected quantized_relu(bits,integer) "
         "or quantized_bits(bits,integer,0,alpha=1)"
     )
+
+
+def gate_type(
+    quantizer: Quantizer, key: str, function: Literal["sigmoid", "tanh"]
+) -> FixedPointType:
+    """Return the fixed-point type that the quantiser of a gate rounds a function into.
+
+    ``quantized_tanh(bits,use_real_tanh=1)`` is signed with ``bits - 1`` fraction bits,
+    ``quantized_sigmoid(bits,use_real_sigmoid=1)`` unsigned with `bits`.
+
+    Raises
+    ------
+    QuantizerError
+        If it is not that class, or another function: without ``use_real_...`` QKeras takes a
+        piecewise linear one, for which hls4ml's recurrent templates have no table.
+    """
+    given = quantizer.arguments
+    real = quantizer.name == f"quantized_{function}" and given.get(f"use_real_{function}")
+    if not real or given.get("symmetric") or given.get("use_stochastic_rounding"):
+        raise QuantizerError(
+            f"{key}: {quantizer.text}: expected quantized_{function}(bits,use_real_{function}=1), "
+            "which is what hls4ml's recurrent templates have"
+        )
+    if quantizer.bits > _MAX_ACTIVATION_BITS:
+        raise QuantizerError(
+            f"{key}: {quantizer.text}: expected at most {_MAX_ACTIVATION_BITS} bits, "
+            "which is what float32 holds"
+        )
+    signed = function == "tanh"
+    return FixedPointType(signed=signed, bits=quantizer.bits, fraction_bits=quantizer.bits - signed)
 
 
 def _bind(call: ast.Call, name: str, text: str, key: str) -> dict[str, Any]:

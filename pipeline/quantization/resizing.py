@@ -85,18 +85,26 @@ def _step(
     weights: Mapping[str, F32], cell: str, given: F32, state: F32, memory: F32
 ) -> tuple[F32, F32]:
     kernel, recurrent = weights["rnn/kernel"], weights["rnn/recurrent_kernel"]
+    if cell == "GRU":
+        return _gru_step(weights, given, state), memory
     forward = given @ kernel + weights["rnn/bias"]
-    units = recurrent.shape[0]
     if cell == "SimpleRNN":
         return np.maximum(forward + state @ recurrent, 0), memory
-    if cell == "LSTM":
-        i, f, c, o = np.split(forward + state @ recurrent, 4, axis=1)
-        memory = _sigmoid(f) * memory + _sigmoid(i) * np.tanh(c)
-        return _sigmoid(o) * np.tanh(memory), memory
-    gates = forward[:, : 2 * units] + state @ recurrent[:, : 2 * units]
-    z, r = np.split(_sigmoid(gates), 2, axis=1)
-    candidate = np.tanh(forward[:, 2 * units :] + (r * state) @ recurrent[:, 2 * units :])
-    return z * state + (1 - z) * candidate, memory
+    i, f, c, o = np.split(forward + state @ recurrent, 4, axis=1)
+    memory = _sigmoid(f) * memory + _sigmoid(i) * np.tanh(c)
+    return _sigmoid(o) * np.tanh(memory), memory
+
+
+def _gru_step(weights: Mapping[str, F32], given: F32, state: F32) -> F32:
+    """Return the state after a step of a GRU whose reset gate scales ``state @ U + b_r``."""
+    forward = given @ weights["rnn/kernel"] + weights["rnn/bias"][0]
+    inner = state @ weights["rnn/recurrent_kernel"] + weights["rnn/bias"][1]
+    update, reset, candidate = np.split(forward, 3, axis=1)
+    inner_update, inner_reset, inner_candidate = np.split(inner, 3, axis=1)
+    z = _sigmoid(update + inner_update)
+    r = _sigmoid(reset + inner_reset)
+    following: F32 = z * state + (1 - z) * np.tanh(candidate + r * inner_candidate)
+    return following
 
 
 def _sigmoid(values: F32) -> F32:
@@ -113,13 +121,13 @@ def _without(
     mean = np.float32(np.mean(fed_back) if fed_back else 0)
     keep = np.delete(np.arange(units_of(weights) or 0), unit)
     columns = _columns(weights, cell, keep)
-    bias = weights["rnn/bias"]
-    if cell != "GRU":  # there the reset gate scales what the state gives
-        bias = bias + mean * weights["rnn/recurrent_kernel"][unit]
+    bias = weights["rnn/bias"].copy()
+    # A GRU's second row is the bias of the recurrent sum; other cells have one row for both.
+    np.atleast_2d(bias)[-1] += mean * weights["rnn/recurrent_kernel"][unit]
     fewer = {
         "rnn/kernel": weights["rnn/kernel"][:, columns],
         "rnn/recurrent_kernel": weights["rnn/recurrent_kernel"][np.ix_(keep, columns)],
-        "rnn/bias": bias[columns],
+        "rnn/bias": bias[..., columns],
         "dense/kernel": weights["dense/kernel"][keep],
         "dense/bias": weights["dense/bias"],
     }
@@ -158,7 +166,7 @@ def _doubled(weights: Weights, cell: str) -> Weights:
     return {
         "rnn/kernel": weights["rnn/kernel"][:, columns],
         "rnn/recurrent_kernel": shared(recurrent[:, columns]),
-        "rnn/bias": weights["rnn/bias"][columns],
+        "rnn/bias": weights["rnn/bias"][..., columns],
         "dense/kernel": shared(dense),
         "dense/bias": weights["dense/bias"],
     }
@@ -179,7 +187,7 @@ def network_shapes(cell: str, units: int) -> dict[str, tuple[int, ...]]:
     return {
         "rnn/kernel": (1, width),
         "rnn/recurrent_kernel": (units, width),
-        "rnn/bias": (width,),
+        "rnn/bias": (2, width) if cell == "GRU" else (width,),
         "dense/kernel": (units, 1),
         "dense/bias": (1,),
     }

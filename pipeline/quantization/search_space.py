@@ -21,7 +21,9 @@ from pipeline.quantization.quantizers import Quantizer, parse_quantizer
 # Order of the entries of one limit, as in AutoQKeras, with the state added.
 DENSE_LIMIT_ORDER = ("kernel", "bias", "activation")
 RECURRENT_LIMIT_ORDER = ("kernel", "bias", "recurrent_kernel", "activation", "state")
-CONFIG_KINDS = (*RECURRENT_LIMIT_ORDER, "recurrent_activation")
+GATES = "recurrent_activation"
+_GATE_NAMES = ("quantized_sigmoid", "quantized_tanh")
+CONFIG_KINDS = (*RECURRENT_LIMIT_ORDER, GATES)
 
 # Names of the other decisions, as in AutoQKeras.
 FILTERS = "network_filters"
@@ -45,6 +47,11 @@ class Layer:
     def recurrent(self) -> bool:
         """Whether the layer has a recurrent kernel and a state."""
         return self.class_name in ("SimpleRNN", "LSTM", "GRU")
+
+    @property
+    def gated(self) -> bool:
+        """Whether the layer has sigmoid and tanh inside."""
+        return self.class_name in ("LSTM", "GRU")
 
 
 @dataclass(frozen=True)
@@ -92,8 +99,7 @@ def build_search_space(params: SearchParams, layers: Sequence[Layer]) -> list[Ch
             continue
         pattern, limits = _limit_of(layer, params)
         for kind in _kinds(layer):
-            key = _limit_key(kind)
-            allowed = _allowed(config, kind, limits[key], f"search.limit.{pattern}")
+            allowed = _allowed(config, kind, limits[kind], f"search.limit.{pattern}", layer.gated)
             group = pattern if pattern != layer.class_name and pattern != "default" else layer.name
             name = f"{group}_{kind}_quantizer"
             tensor = f"{layer.name}/{kind}"
@@ -107,13 +113,8 @@ def build_search_space(params: SearchParams, layers: Sequence[Layer]) -> list[Ch
 def _kinds(layer: Layer) -> tuple[str, ...]:
     if not layer.recurrent:
         return DENSE_LIMIT_ORDER
-    gates = () if layer.class_name == "SimpleRNN" else ("recurrent_activation",)
+    gates = () if layer.class_name == "SimpleRNN" else (GATES,)
     return (*RECURRENT_LIMIT_ORDER, *gates)
-
-
-def _limit_key(kind: str) -> str:
-    """Return the limit of a kind; gates share the limit of the activation, as upstream."""
-    return "activation" if kind == "recurrent_activation" else kind
 
 
 def _parse_config(
@@ -166,9 +167,11 @@ def _limit_of(layer: Layer, params: SearchParams) -> tuple[str, dict[str, int | 
     """Return the pattern that bounds a layer and its limit by kind of tensor.
 
     As upstream: the first pattern that matches the layer's name, else its class,
-    else the default.
+    else the default. Gates share the limit of the activation, as upstream, unless a list
+    has an entry more for them.
     """
-    order = RECURRENT_LIMIT_ORDER if layer.recurrent else DENSE_LIMIT_ORDER
+    order = _kinds(layer)
+    required = tuple(kind for kind in order if kind != GATES)
     matching = [p for p in params.limit if p != "default" and re.match(p, layer.name)]
     by_class = [layer.class_name] if layer.class_name in params.limit else []
     by_default = ["default"] if "default" in params.limit else []
@@ -182,11 +185,12 @@ def _limit_of(layer: Layer, params: SearchParams) -> tuple[str, dict[str, int | 
     values = params.limit[pattern]
     if isinstance(values, int):
         return pattern, dict.fromkeys(order, values)
-    if len(values) == len(order):
-        return pattern, dict(zip(order, values, strict=True))
+    if len(values) in (len(required), len(order)):
+        limits = dict(zip(order, values, strict=False))
+        return pattern, {GATES: limits["activation"], **limits}
     raise SearchSpaceError(
-        f"search.limit.{pattern}: expected {len(order)} entries "
-        f"({', '.join(order)}) for {layer.name}, found {len(values)}"
+        f"search.limit.{pattern}: expected {len(required)} entries "
+        f"({', '.join(required)}) for {layer.name}, found {len(values)}"
     )
 
 
@@ -195,6 +199,7 @@ def _allowed(
     kind: str,
     limit: int | list[str],
     key: str,
+    gated: bool,
 ) -> dict[str, Quantizer]:
     entries = config.get(kind)
     if not entries:
@@ -208,7 +213,12 @@ def _allowed(
                 f"{key}: {kind}: {unknown[0]!r} is not in search.quantization_config.{kind}"
             )
         return {text: entries[text][0] for text in limit}
-    allowed = {text: quantizer for text, (quantizer, bits) in entries.items() if bits <= limit}
+    allowed = {
+        text: quantizer
+        for text, (quantizer, bits) in entries.items()
+        # A number means what the layer can have: sigmoid and tanh are of the gates.
+        if bits <= limit and (gated or quantizer.name not in _GATE_NAMES)
+    }
     if not allowed:
         raise SearchSpaceError(
             f"{key}: {kind}: no quantiser of search.quantization_config.{kind} "

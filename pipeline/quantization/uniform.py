@@ -43,7 +43,8 @@ def uniform_quantizers(params: SearchParams, cell: str, bits: int) -> dict[str, 
         elif kind == "state":
             texts[tensor] = state.format(bits=bits)
         else:
-            texts[tensor] = _widest(params.quantization_config, kind)
+            of_gates = cell != "SimpleRNN" and tensor == "rnn/activation"
+            texts[tensor] = _widest(params.quantization_config, kind, of_gates)
             most = params.quantization_config[kind][texts[tensor]]
             if (cell, tensor) == ("SimpleRNN", "rnn/activation") and most < bits:
                 texts[tensor] = state.format(bits=bits)
@@ -65,10 +66,12 @@ def run_uniform(runner: TrialRunner, cell: str) -> list[TrialRecord]:
     return records
 
 
-def _widest(config: Mapping[str, Mapping[str, int]], kind: str) -> str:
+def _widest(config: Mapping[str, Mapping[str, int]], kind: str, of_gates: bool) -> str:
+    """Return the quantiser with the most bits; of LSTM and GRU the activation is a tanh."""
     entries = config.get(kind)
     if not entries:
         raise SearchSpaceError(
             f"search.quantization_config.{kind}: missing or empty, but search.uniform_bits needs it"
         )
-    return max(entries, key=lambda text: entries[text])
+    fitting = [text for text in entries if text.startswith("quantized_tanh") == of_gates]
+    return max(fitting or entries, key=lambda text: entries[text])

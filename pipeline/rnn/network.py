@@ -12,12 +12,13 @@ from pipeline.artifacts import F32
 RNN_LAYER = "rnn"
 DENSE_LAYER = "dense"
 
-# LSTM and GRU keep Keras' usual activations. `reset_after=False` is the GRU of
-# the original paper and the only one whose weights fit QKeras' QGRU default.
+# LSTM and GRU keep Keras' usual activations. `reset_after=True` is the GRU that hls4ml's
+# templates compute, whatever they are told: the reset gate scales U h + b_r, not h. It is
+# Keras' default, too; its bias has two rows, of the kernel's and of the recurrent sum.
 _CELL_OPTIONS: dict[str, dict[str, Any]] = {
     "SimpleRNN": {"activation": "relu"},
     "LSTM": {},
-    "GRU": {"reset_after": False},
+    "GRU": {"reset_after": True},
 }
 
 

@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.integer_network import FixedPointType, IntegerNetwork
+from pipeline.firmware.fixed_point import dequantize, quantize
+from pipeline.gated_network import GATES, GatedNetwork
+from pipeline.integer_network import FixedPointType, IntegerNetwork, IntegerTensor
 
 
 def fixed(bits: int, integer_bits: int, signed: bool = True, **modes: Any) -> dict[str, Any]:
@@ -91,3 +93,82 @@ def random_windows(network: IntegerNetwork, n: int, seed: int = 1) -> np.ndarray
     ties = (rng.integers(of.minimum, of.maximum, windows[5::3].shape) + 0.5) * of.step
     windows[5::3] = ties
     return windows.astype(np.float32)
+
+
+def random_gated_network(
+    kind: str, seed: int = 0, units: int = 3, length: int = 4, state_bits: int = 14
+) -> GatedNetwork:
+    """An LSTM or GRU whose outputs are mostly neither 0 nor saturated."""
+    rng = np.random.default_rng(seed)
+    weight = fixed(8, 1)
+    width = GATES[kind] * units
+    dense = random_tensor(rng, (units, 1), weight, 0.5)
+    return GatedNetwork.model_validate(
+        {
+            "window_length": length,
+            "et_scale_gev": 16.0,
+            "input": fixed(12, 1),
+            "layers": [
+                {
+                    "kind": kind,
+                    "name": "rnn",
+                    "kernel": random_tensor(rng, (1, width), weight, 0.6),
+                    "recurrent_kernel": random_tensor(rng, (units, width), fixed(6, 1), 0.35),
+                    "bias": random_tensor(
+                        rng, (2, width) if kind == "gru" else (width,), fixed(10, 1), 0.2
+                    ),
+                    "state": fixed(state_bits, 2),
+                    "tanh": fixed(13, 1),
+                    "sigmoid": fixed(12, 0, signed=False),
+                },
+                {
+                    "kind": "dense",
+                    "name": "dense0",
+                    "kernel": dense,
+                    "bias": random_tensor(rng, (1,), weight, 0.1),
+                    "activation": fixed(14, 2),
+                },
+            ],
+        }
+    )
+
+
+def real(of: IntegerTensor) -> np.ndarray:
+    return np.ldexp(of.array.astype(np.float64), -of.type.fraction_bits)
+
+
+def rounded(values: np.ndarray, of: FixedPointType) -> np.ndarray:
+    return dequantize(quantize(values, of), of)
+
+
+def gated_reference(
+    network: GatedNetwork, windows: np.ndarray, round_memory_first: bool = True
+) -> np.ndarray:
+    """What the templates would give with tables of infinitely many entries, float64 (n,).
+
+    `round_memory_first`: as AMD's LSTM, tanh of the rounded c; else as QKeras and Intel's.
+    """
+    rnn, samples = network.rnn, rounded(windows, network.input)
+    kernel, recurrent, bias = (real(t) for t in (rnn.kernel, rnn.recurrent_kernel, rnn.bias))
+    h = c = np.zeros((len(windows), rnn.units))
+
+    def sigmoid(x: np.ndarray) -> np.ndarray:
+        return rounded(1 / (1 + np.exp(-x)), rnn.sigmoid)
+
+    for step in range(network.window_length):
+        forward, inner = samples[:, step : step + 1] @ kernel, h @ recurrent
+        if rnn.kind == "gru":
+            z, r, _ = np.split(forward + bias[0] + inner + bias[1], 3, axis=1)
+            last = slice(2 * rnn.units, None)
+            candidate = (forward + bias[0])[:, last] + sigmoid(r) * (inner + bias[1])[:, last]
+            h = sigmoid(z) * h + (1 - sigmoid(z)) * rounded(np.tanh(candidate), rnn.tanh)
+        else:
+            i, f, g, o = np.split(forward + inner + bias, 4, axis=1)
+            c = sigmoid(f) * c + sigmoid(i) * rounded(np.tanh(g), rnn.tanh)
+            active = rounded(c, rnn.state) if round_memory_first else c
+            h = sigmoid(o) * rounded(np.tanh(active), rnn.tanh)
+            c = rounded(c, rnn.state)
+        h = rounded(h, rnn.state)
+    for layer in network.dense:
+        h = rounded(h @ real(layer.kernel) + real(layer.bias), layer.activation)
+    return h[:, 0]

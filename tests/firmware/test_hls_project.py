@@ -102,6 +102,13 @@ def test_recurrent_layers_never_reach_hls4ml(kind, tmp_path):
         hls_project._convert(HlsGraph(layers, {}, {}, {}), OPTIONS, tmp_path / "p", False)
 
 
+def test_only_the_class_that_was_asked_for_passes():
+    layers = [{"class_name": kind, "name": "cell"} for kind in ("LSTM", "GRU")]
+    refuse_recurrent(layers[:1], "LSTM")
+    with pytest.raises(HlsGraphError, match="'cell' is a GRU"):
+        refuse_recurrent(layers, "LSTM")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -13,6 +13,13 @@ INPUT_TEXT = "quantized_bits(12,0,0,alpha=1)"
 _BIAS = "quantized_bits(10,0,0,alpha=1)"
 _FIXED = "quantized_bits({},0,0,alpha=1)"
 
+# What hls4ml's templates of an LSTM or a GRU can follow.
+GATED = {
+    "rnn/activation": "quantized_tanh(13,use_real_tanh=1)",
+    "rnn/recurrent_activation": "quantized_sigmoid(12,use_real_sigmoid=1)",
+    "rnn/state": "quantized_bits(14,1,0,alpha=1)",
+}
+
 # kernels, biases, activations, state
 SETS: dict[str, tuple[str, str, str, str]] = {
     "4 bits": (_FIXED.format(4), "quantized_bits(6,0,0,alpha=1)", "quantized_relu(6,0)",
@@ -37,10 +44,12 @@ def quantizer_set(name: str, cell: str = "SimpleRNN", **changed: str) -> dict[st
         "recurrent_kernel": kernel,
         "bias": bias,
         "activation": activation,
-        "recurrent_activation": "quantized_sigmoid(8)",
+        "recurrent_activation": GATED["rnn/recurrent_activation"],
         "state": state,
     }
     texts = {tensor: by_kind[tensor.split("/")[-1]] for tensor in quantized_tensors(cell)}
+    if cell != "SimpleRNN":
+        texts |= GATED
     for tensor in texts:
         texts[tensor] = changed.get(tensor.replace("/", "_"), texts[tensor])
     return {tensor: parse_quantizer(text, tensor) for tensor, text in texts.items()}

@@ -1,5 +1,6 @@
 """Models become descriptions; what the energy model does not know is an error."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -43,7 +44,12 @@ def test_quantized_network(cell: Any) -> None:
         texts["rnn/recurrent_activation"] = "quantized_sigmoid(bits=5)"
     quantizers = {key: parse_quantizer(text, key) for key, text in texts.items()}
     model = build_quantized_network(cell, 8, 5, quantizers)
-    assert describe_model(model) == float_network(cell, 8, 5).with_quantizers(texts)
+    described = describe_model(model)
+    # The rounding of a gated cell's output is no layer of its own to the search.
+    own = tuple(layer for layer in described.layers if layer.name != "rounded_state")
+    assert len(described.layers) - len(own) == (cell != "SimpleRNN")
+    expected = float_network(cell, 8, 5).with_quantizers(texts)
+    assert replace(described, layers=own) == expected
 
 
 def test_a_leading_activation_is_a_layer_when_the_input_has_a_quantiser() -> None:

@@ -135,12 +135,6 @@ def test_a_complete_fixed_point_network_can_be_exported():
         check_exportable("SimpleRNN", quantizer_set(name))
 
 
-@pytest.mark.parametrize("cell", ["LSTM", "GRU"])
-def test_gated_cells_stop_before_fine_tuning(cell):
-    with pytest.raises(QuantizerError, match=rf"train\.cell: {cell}: expected SimpleRNN"):
-        check_exportable(cell, quantizer_set("8 bits", cell))
-
-
 @pytest.mark.parametrize("tensor", quantized_tensors("SimpleRNN"))
 def test_a_tensor_without_quantiser_cannot_be_exported(tensor):
     quantizers = quantizer_set("8 bits")

@@ -46,7 +46,7 @@ def test_names_and_shapes_are_those_of_the_float_network(cell):
     assert quantized == {
         "rnn/kernel": (1, gates * UNITS),
         "rnn/recurrent_kernel": (UNITS, gates * UNITS),
-        "rnn/bias": (gates * UNITS,),
+        "rnn/bias": (2, gates * UNITS) if cell == "GRU" else (gates * UNITS,),
         "dense/kernel": (UNITS, 1),
         "dense/bias": (1,),
     }
@@ -76,7 +76,12 @@ def test_no_tensor_stays_float(cell):
         expected = quantizer.build()
         assert type(found[tensor]) is type(expected), tensor
         assert found[tensor].get_config() == expected.get_config(), tensor
-    assert [layer.name for layer in model.layers[1:]] == ["input_quantizer", "rnn", "dense"]
+    names = ["input_quantizer", "rnn", "dense"]
+    if cell != "SimpleRNN":
+        names.insert(2, "rounded_state")
+        rounded = model.get_layer("rounded_state").quantizer
+        assert rounded.get_config() == quantizers["rnn/state"].build().get_config()
+    assert [layer.name for layer in model.layers[1:]] == names
 
 
 @pytest.mark.parametrize("tensor", quantized_tensors("SimpleRNN"))

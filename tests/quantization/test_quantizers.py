@@ -17,6 +17,7 @@ from pipeline.quantization.quantizers import (
     Quantizer,
     QuantizerError,
     activation_type,
+    gate_type,
     parse_quantizer,
     quantized_tensors,
 )
@@ -272,3 +273,35 @@ def test_qkeras_saturates_wrongly_beyond_the_bits_that_are_allowed():
     found = exact_qkeras(parse_quantizer("quantized_relu(25,0)", KEY), np.float32([5.0]))
     assert found[0] == 1.0
     assert FixedPointType(signed=False, bits=25, fraction_bits=25).maximum * 2.0**-25 < 1.0
+
+
+def test_types_of_gates():
+    tanh = parse_quantizer("quantized_tanh(9,use_real_tanh=1)", KEY)
+    sigmoid = parse_quantizer("quantized_sigmoid(8,use_real_sigmoid=1)", KEY)
+    found = gate_type(tanh, KEY, "tanh"), gate_type(sigmoid, KEY, "sigmoid")
+    assert [(of.signed, of.bits, of.fraction_bits) for of in found] == [(True, 9, 8), (False, 8, 8)]
+
+
+@pytest.mark.parametrize(
+    ("text", "function"),
+    [
+        ("quantized_tanh(8)", "tanh"),  # piecewise linear
+        ("quantized_tanh(8,use_real_tanh=1,symmetric=1)", "tanh"),
+        ("quantized_tanh(8,use_real_tanh=1,use_stochastic_rounding=1)", "tanh"),
+        ("quantized_sigmoid(8,use_real_sigmoid=1)", "tanh"),
+        ("quantized_relu(8,0)", "tanh"),
+        ("quantized_sigmoid(8)", "sigmoid"),
+        ("quantized_bits(8,0,0,alpha=1)", "sigmoid"),
+    ],
+)
+def test_a_gate_that_hls4ml_has_no_table_for_is_refused(text, function):
+    with pytest.raises(
+        QuantizerError, match=rf"{KEY}: .* expected quantized_{function}\(bits,use_re"
+    ):
+        gate_type(parse_quantizer(text, KEY), KEY, function)
+
+
+def test_a_gate_that_float32_does_not_hold_is_refused():
+    wide = parse_quantizer("quantized_tanh(25,use_real_tanh=1)", KEY)
+    with pytest.raises(QuantizerError, match="at most 24 bits"):
+        gate_type(wide, KEY, "tanh")

@@ -12,6 +12,7 @@ import tensorflow as tf
 from pipeline.params import load_params
 from pipeline.params.network import SearchParams
 from pipeline.quantization import qkeras_compat  # noqa: F401  (before AutoQKeras is imported)
+from pipeline.quantization.export import check_space_exportable
 from pipeline.quantization.quantizers import QuantizerError, quantized_tensors
 from pipeline.quantization.search_space import (
     SearchSpaceError,
@@ -150,6 +151,31 @@ def test_gates_share_the_limit_of_the_activation():
     found = options("LSTM", limit=limit)
     assert found["rnn/recurrent_activation"] == ["quantized_sigmoid(6)"]
     assert found["rnn/activation"] == [R.format(6)]
+
+
+def test_a_sixth_entry_is_for_the_gates():
+    gates = next(iter(CONFIG["recurrent_activation"]))
+    limit = {"LSTM": [8, 10, 5, 6, 5, [gates]], "Dense": LIMIT["Dense"]}
+    found = options("LSTM", limit=limit)
+    assert found["rnn/recurrent_activation"] == [gates]
+    assert found["rnn/activation"] == [R.format(6)]
+    with pytest.raises(SearchSpaceError, match=r"limit\.GRU: expected 5 .* found 7"):
+        options("GRU", limit={"GRU": [8] * 7, "Dense": 8})
+    with pytest.raises(SearchSpaceError, match=r"limit\.SimpleRNN: expected 5 .* found 6"):
+        options(limit={"SimpleRNN": [8] * 6, "Dense": 8})
+
+
+@pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU"])
+def test_the_default_parameters_lead_to_firmware_for_every_cell(cell):
+    params = load_params().search
+    choices = build_search_space(params, network_layers(cell))
+    check_space_exportable(cell, choices, params.input_quantizer)
+    kinds = {"SimpleRNN": "quantized_relu", "LSTM": "quantized_tanh", "GRU": "quantized_tanh"}
+    activation = next(c for c in choices if "rnn/activation" in c.tensors).quantizers
+    assert {quantizer.name for quantizer in activation.values()} == {kinds[cell]}
+    state = next(c for c in choices if "rnn/state" in c.tensors).quantizers
+    kind = "quantized_relu" if cell == "SimpleRNN" else "quantized_bits"
+    assert {quantizer.name for quantizer in state.values()} == {kind}
 
 
 @pytest.mark.parametrize(("indexes", "layer"), [([1], "rnn"), ([2], "dense")])

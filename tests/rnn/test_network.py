@@ -27,7 +27,7 @@ def test_names_and_shapes(cell, gates):
     assert float_weight_shapes(cell, 8, 5) == {
         "rnn/kernel": (1, 8 * gates),
         "rnn/recurrent_kernel": (8, 8 * gates),
-        "rnn/bias": (8 * gates,),
+        "rnn/bias": (2, 8 * gates) if cell == "GRU" else (8 * gates,),
         "dense/kernel": (8, 1),
         "dense/bias": (1,),
     }
@@ -45,7 +45,7 @@ def test_the_default_network_has_89_parameters():
 @pytest.mark.parametrize("cell", CELLS)
 def test_unrolling_changes_nothing(cell):
     model = lively_network(cell)
-    options = {"SimpleRNN": {"activation": "relu"}, "GRU": {"reset_after": False}}.get(cell, {})
+    options = {"SimpleRNN": {"activation": "relu"}, "GRU": {"reset_after": True}}.get(cell, {})
     rolled = tf.keras.Sequential(
         [
             getattr(tf.keras.layers, cell)(4, unroll=False, **options),
