@@ -26,7 +26,8 @@ from pipeline.firmware.verilator import require_verilator
 from pipeline.gated_network import NO_RTL, GatedNetwork, read_network
 from pipeline.params import load_params
 
-RTL, HLS = Path("models/rtl"), Path("models/firmware")
+RTL = Path("models/rtl")
+HLS, ONEAPI = Path("models/firmware"), Path("models/firmware_oneapi")
 METRICS, REPORT = Path("metrics/implement.json"), Path("metrics/implement.md")
 PLOTS = Path("metrics/plots/implement")
 
@@ -69,6 +70,7 @@ def main() -> None:
             design,
             RTL,
             HLS,
+            ONEAPI,
             parts.part,
             params.intel_device,
             Path(temporary) / "vendor",

@@ -37,19 +37,20 @@ def run_vendor_tools(
     design: RtlDesign,
     rtl: Path,
     hls: Path,
+    oneapi: Path,
     amd_part: str,
     intel_part: str,
     work: Path,
     timeout_s: float,
 ) -> list[VendorRun]:
-    """Run Vitis HLS on the C++ and Vivado and Quartus on the streaming core.
+    """Run Vitis HLS and icpx on the C++, Vivado and Quartus on the streaming core.
 
     Parameters
     ----------
     design, rtl
         The RTL's description, and its directory.
-    hls
-        The HLS project for AMD.
+    hls, oneapi
+        The HLS projects for AMD and for oneAPI.
     amd_part, intel_part
         Devices, ``[A-Za-z0-9_.-]+``.
     work
@@ -76,6 +77,7 @@ def run_vendor_tools(
         _vitis(hls, work / "hls", timeout_s),
         _vivado(design, work, timeout_s),
         _quartus(design, work, timeout_s),
+        _oneapi(oneapi, work / "oneapi", timeout_s),
     ]
 
 
@@ -127,6 +129,18 @@ def _quartus(design: RtlDesign, work: Path, timeout_s: float) -> VendorRun:
             (work / f"{design.top}.sta.rpt").read_text(),
         ),
     )
+
+
+def _oneapi(project: Path, work: Path, timeout_s: float) -> VendorRun:
+    """Compile the emulation library; it is not loaded, since none could be tried."""
+    missing = [tool for tool in ("icpx", "cmake") if shutil.which(tool) is None]
+    if missing:
+        return VendorRun("oneAPI", {}, f"oneAPI: not on PATH ({', '.join(missing)})")
+    shutil.copytree(project, work)
+    for command in (["cmake", "-B", "build"], ["cmake", "--build", "build", "--target", "lib"]):
+        if problem := _run(command, work, timeout_s):
+            return VendorRun("oneAPI", {}, f"oneAPI: {problem}")
+    return VendorRun("oneAPI", {}, "oneAPI: compiled for emulation, not simulated")
 
 
 def _parsed(tool: str, parse: Callable[[], dict[str, float]]) -> VendorRun:

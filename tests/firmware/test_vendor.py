@@ -84,13 +84,22 @@ def project(tmp_path):
     design = write_rtl(network, RtlOptions("cell_rnn", 2, 2.5, 3), tmp_path / "rtl")
     (tmp_path / "hls").mkdir()
     (tmp_path / "hls" / "build_prj.tcl").touch()
+    (tmp_path / "oneapi").mkdir()
+    (tmp_path / "oneapi" / "CMakeLists.txt").touch()
     return design, tmp_path
 
 
 def run(project, part="xcvu9p-flga2577-2-e", timeout_s=20.0):
     design, path = project
     return run_vendor_tools(
-        design, path / "rtl", path / "hls", part, "1SG280HU2F50E2VG", path / "work", timeout_s
+        design,
+        path / "rtl",
+        path / "hls",
+        path / "oneapi",
+        part,
+        "1SG280HU2F50E2VG",
+        path / "work",
+        timeout_s,
     )
 
 
@@ -104,7 +113,7 @@ def put(path, name: str, script: str) -> None:
 def test_absent_tools_are_one_line_each(project, monkeypatch):
     monkeypatch.setenv("PATH", str(project[1] / "nowhere"))
     runs = run(project)
-    assert [run.figures for run in runs] == [{}, {}, {}]
+    assert [run.figures for run in runs] == [{}] * 4
     assert all("not on PATH" in run.line for run in runs)
 
 
@@ -116,7 +125,11 @@ def test_tools_are_run_and_their_reports_read(project, monkeypatch):
     put(path, "vivado", f"cp {path}/u utilization.rpt; cp {path}/t timing.rpt")
     put(path, "quartus_sh", f"cp {path}/f cell_rnn.fit.summary; cp {path}/s cell_rnn.sta.rpt")
     monkeypatch.setenv("PATH", f"{path}/bin:/usr/bin:/bin")
-    vitis, vivado, quartus = run(project)
+    put(path, "icpx", "exit 0")
+    put(path, "cmake", f"test -f CMakeLists.txt && echo $* >> {path}/cmake.log")
+    vitis, vivado, quartus, oneapi = run(project)
+    assert (path / "cmake.log").read_text() == "-B build\n--build build --target lib\n"
+    assert oneapi.line == "oneAPI: compiled for emulation, not simulated"
     assert vitis.figures["latency_cycles"] == 21
     assert vivado.figures["fmax_mhz"] == 500
     assert quartus.line == "Quartus: alm 3210, ff 6423, dsp 0, bram 0, fmax_mhz 412.5"
@@ -129,11 +142,14 @@ def test_tools_that_fail_or_hang_leave_a_line(project, monkeypatch):
     put(path, "vitis_hls", "echo 'ERROR: [HLS 1] no licence'; exit 3")
     put(path, "vivado", "sleep 20")
     put(path, "quartus_sh", "exit 0")
+    put(path, "icpx", "exit 0")
+    put(path, "cmake", "echo 'CMake Error: no generator'; exit 1")
     monkeypatch.setenv("PATH", f"{path}/bin:/usr/bin:/bin")
     lines = [run.line for run in run(project, timeout_s=4.0)]
     assert lines[0] == "Vitis HLS: vitis_hls failed with exit code 3: ERROR: [HLS 1] no licence"
     assert lines[1] == "Vivado: vivado took longer than 4 s"
     assert "its report cannot be used" in lines[2]
+    assert lines[3] == "oneAPI: cmake failed with exit code 1: CMake Error: no generator"
 
 
 def test_a_part_with_a_command_in_it_runs_nothing(project):
