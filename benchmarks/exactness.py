@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.exactness [--epochs N] [--stream-windows N]``, after ``dvc repro``.
 
-Each network goes through the stages finetune, synthesize and rtl in a directory of its own,
+Each network goes through the stages search, finetune, synthesize and rtl in a directory of its own,
 over the whole test split: weights and state of 4 bits, of 12 bits, 16 units, and weights that
 are powers of two. Training is cut short: what is compared is not how good they are. A
 mismatch fails a stage, which ends this script with its message.

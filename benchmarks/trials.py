@@ -28,6 +28,7 @@ from pipeline.quantization.energy import float_network, network_energy
 from pipeline.quantization.score import forgiving_delta, score
 
 BATCH = 64
+UNITS = 8
 
 
 def repair_autoqkeras() -> None:
@@ -63,7 +64,7 @@ def run_stock(trials: int, epochs: int, seed: int) -> None:
     length = prepared.train.window_length
     layers = tf.keras.layers
     inputs = tf.keras.Input((length, 1))
-    hidden = layers.SimpleRNN(8, "relu", name="rnn")(inputs)
+    hidden = layers.SimpleRNN(UNITS, "relu", name="rnn")(inputs)
     model = tf.keras.Model(inputs, layers.Dense(1, "relu", name="dense")(hidden))
     model.compile(tf.keras.optimizers.legacy.Adam(params.search.learning_rate), "mse")
 
@@ -135,7 +136,7 @@ def _report(seconds: float, trials: int, found: list[tuple[float, float]]) -> No
     """Report a search; `found` has RMSE in MeV and energy in pJ of its trials."""
     params, prepared = load_params(), read_prepared(Path("data/prepared.h5"))
     goal = params.search.goal
-    network = float_network("SimpleRNN", 8, prepared.train.window_length)
+    network = float_network("SimpleRNN", UNITS, prepared.train.window_length)
     reference_pj = network_energy(network, params.energy, "reference").total
     float_mev = float(read_json(Path("metrics/train.json"))["validation_rmse_mev"])
 
@@ -150,6 +151,8 @@ def _report(seconds: float, trials: int, found: list[tuple[float, float]]) -> No
         )
         return score(float_mev, trial_mev, delta)
 
+    if not found:
+        raise RuntimeError(f"none of {trials} trials completed")
     report(
         trial_s=seconds / trials,
         search_s=seconds,
@@ -206,6 +209,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seed", type=int, default=42)
     options = parser.parse_args()
+    train = load_params().train
+    if (train.cell, train.units) != ("SimpleRNN", UNITS):
+        parser.error(f"the stock side is a SimpleRNN of {UNITS} units: so must be train")
     stock = (options.trials, options.epochs)
     ours = (options.our_trials or options.trials, options.our_epochs or options.epochs)
     if options.contender:

@@ -1,9 +1,10 @@
 """Stage ``implement``: area, netlist simulation and clock of the streaming core.
 
-Reads models/integer.json, models/rtl/, models/firmware/, data/prepared.h5 (test split)
-and metrics/finetune.json; writes metrics/implement.json, metrics/implement.md and
-metrics/plots/implement/area.png. A netlist that is not the network fails the stage.
-An LSTM or a GRU has no RTL: the report says so, the metrics are ``available: 0``.
+Reads models/integer.json, models/rtl/, models/firmware/, models/firmware_oneapi/,
+data/prepared.h5 (test split) and metrics/finetune.json; writes metrics/implement.json,
+metrics/implement.md and metrics/plots/implement/area.png. A netlist that is not the network
+fails the stage. An LSTM or a GRU has no RTL: the report says so, the metrics are
+``available: 0``.
 """
 
 from __future__ import annotations

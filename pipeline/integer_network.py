@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pipeline.artifacts import ArtifactError, read_json, write_json
+from pipeline.artifacts import ArtifactError, read_json
 
 I64 = NDArray[np.int64]
 
@@ -197,11 +197,6 @@ def check_affine(kernel: IntegerTensor, bias: IntegerTensor) -> int:
 
 
 Network = TypeVar("Network", bound=BaseModel)
-
-
-def write_integer_network(path: Path, network: IntegerNetwork) -> None:
-    """Write ``models/integer.json``."""
-    write_json(path, network.model_dump())
 
 
 def read_integer_network(path: Path) -> IntegerNetwork:

@@ -90,7 +90,7 @@ def write_unavailable() -> None:
     """Write every output of the stage for a network without RTL."""
     write_json(METRICS, {"available": 0})
     write_text(REPORT, f"{NO_RTL}\n")
-    write_csv(PLOTS / "survey.csv", {"network": [], "rmse_mev": []})
+    write_csv(PLOTS / "survey.csv", {"network": [], "lut": [], "validation_rmse_mev": []})
     with replacing_directory(PLOTS / "survey"):
         print(NO_RTL)
 

@@ -12,7 +12,7 @@ from pipeline.artifacts import Prepared, Split, write_json, write_prepared
 from pipeline.errors import PipelineError
 from pipeline.firmware.compare import MismatchError
 from pipeline.firmware.rtl_project import RtlOptions, write_rtl
-from pipeline.integer_network import write_integer_network
+from pipeline.gated_network import write_network
 from tests.firmware.networks import fixed, random_network
 
 NETWORK = random_network(5, 2, 2, weight=fixed(4, 1), sample=fixed(6, 3))
@@ -32,7 +32,7 @@ def workplace(tmp_path, monkeypatch):
     params = yaml.safe_load(PARAMS.read_text())
     params["implement"].update({"families": ["xcup"], "route": False, "netlist_windows": 200})
     Path("params.yaml").write_text(yaml.safe_dump(params))
-    write_integer_network(Path("models/integer.json"), NETWORK)
+    write_network(Path("models/integer.json"), NETWORK)
     write_rtl(NETWORK, RtlOptions("cell_rnn", 2, 2.0, 3), Path("models/rtl"))
     write_json(Path("metrics/finetune.json"), {"energy_nj": 0.1, "validation_rmse_mev": 50.0})
     splits = [make_split("train", 50), make_split("validation", 51), make_split("test", 300)]
@@ -64,7 +64,7 @@ def test_a_netlist_that_differs_writes_nothing(workplace, monkeypatch):
 
 
 def test_rtl_of_another_network_is_refused(workplace):
-    write_integer_network(Path("models/integer.json"), random_network(5, 2, 3))
+    write_network(Path("models/integer.json"), random_network(5, 2, 3))
     with pytest.raises(PipelineError, match="the RTL has window_length 2, the network 3"):
         implement.main()
     assert nothing_written()

@@ -5,7 +5,8 @@ import copy
 import pytest
 
 from pipeline.artifacts import ArtifactError, write_json
-from pipeline.integer_network import FixedPointType, read_integer_network, write_integer_network
+from pipeline.gated_network import write_network
+from pipeline.integer_network import FixedPointType, read_integer_network
 from tests.firmware.networks import fixed, random_network
 
 NETWORK = random_network(units=2, length=3)
@@ -13,10 +14,10 @@ NETWORK = random_network(units=2, length=3)
 
 def test_round_trip_and_repeatable_bytes(tmp_path):
     path = tmp_path / "integer.json"
-    write_integer_network(path, NETWORK)
+    write_network(path, NETWORK)
     first = path.read_bytes()
     assert read_integer_network(path) == NETWORK
-    write_integer_network(path, read_integer_network(path))
+    write_network(path, read_integer_network(path))
     assert path.read_bytes() == first
 
 

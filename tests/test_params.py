@@ -297,6 +297,7 @@ def test_nothing_can_be_assigned(key):
         (b"label: \xff\xfe", "not UTF-8"),
         (b"x: !!python/object/apply:os.getcwd []", "not valid YAML: could not determine"),
         (b"train: {seed: 1, seed: 2}", "not valid YAML: repeated key seed .*line 1"),
+        (b"a: &a {b: 1}\nc: {<<: *a}", r"not valid YAML: merge keys \(<<\) are not read.*line 2"),
         (b"train: 1\ntrain: 2", "not valid YAML: repeated key train .*line 2"),
         (b"", r"\(top level\): .*found None"),
     ],

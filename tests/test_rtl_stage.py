@@ -10,7 +10,7 @@ import yaml
 from pipeline import rtl
 from pipeline.artifacts import Prepared, Split, write_prepared
 from pipeline.errors import PipelineError
-from pipeline.integer_network import write_integer_network
+from pipeline.gated_network import write_network
 from tests.firmware.networks import random_network
 
 NETWORK = random_network(0, 2, 3)
@@ -33,7 +33,7 @@ def set_params(**changes) -> None:
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     set_params()
-    write_integer_network(Path("models/integer.json"), NETWORK)
+    write_network(Path("models/integer.json"), NETWORK)
     splits = [make_split("train", 50), make_split("validation", 51), make_split("test", 1003)]
     write_prepared(Path("data/prepared.h5"), Prepared(*splits))
 

@@ -13,7 +13,7 @@ from pipeline.artifacts import Prepared, Split, save_weights, write_json, write_
 from pipeline.errors import PipelineError
 from pipeline.firmware.implementation import Implemented
 from pipeline.firmware.survey import SurveyError, golden_rmse_mev
-from pipeline.integer_network import write_integer_network
+from pipeline.gated_network import write_network
 from pipeline.quantization.export import to_integer_network
 from pipeline.quantization.network import frozen_weights
 from pipeline.quantization.quantizers import quantized_tensors
@@ -73,7 +73,7 @@ def set_params(**changes) -> None:
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     set_params()
-    write_integer_network(Path("models/integer.json"), NETWORK)
+    write_network(Path("models/integer.json"), NETWORK)
     write_json(Path("metrics/finetune.json"), FINETUNE)
     write_json(Path("models/search.json"), SEARCH)
     weights = {

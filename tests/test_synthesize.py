@@ -13,7 +13,7 @@ from pipeline.detector.windows import windows
 from pipeline.errors import PipelineError
 from pipeline.firmware import projects
 from pipeline.firmware.golden import evaluate
-from pipeline.integer_network import write_integer_network
+from pipeline.gated_network import write_network
 from pipeline.predictions import write_predictions
 from tests.firmware.networks import random_network
 
@@ -40,7 +40,7 @@ def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     params = yaml.safe_load(PARAMS.read_text())
     Path("params.yaml").write_text(yaml.safe_dump(params))
-    write_integer_network(Path("models/integer.json"), NETWORK)
+    write_network(Path("models/integer.json"), NETWORK)
     prepared = Prepared(
         make_split("train", 50), make_split("validation", 51), make_split("test", 603)
     )

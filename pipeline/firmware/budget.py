@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 BUDGET_CELLS = 384
 BUDGET_NS = 125.0
-BC_NS = 25.0
+OTHER_CELLS = "Cyclone V cells are counted against a Stratix 10: an estimate."
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class Device:
     resources: Mapping[str, int]
 
 
-# Resources of a whole device. XCVU9P: column "Available" of Vivado's utilization reports for
-# it; AMD's selection guide XMP103 rounds to thousands. 1SG280: ALMs and registers (four in each
-# ALM) from table 10 of Intel's Stratix 10 GX FPGA Development Kit User Guide (683674), DSP
-# blocks from Intel's product page of that kit (235250).
+# Resources of a whole device. XCVU9P: as published utilization reports of Vivado print them
+# (column "Available"); not seen in a document of AMD's. 1SG280: ALMs and registers (four in
+# each ALM) from table 10 of Intel's Stratix 10 GX FPGA Development Kit User Guide (683674),
+# DSP blocks from Intel's product page of that kit (235250).
 DEVICES = {
     "xcup": Device("AMD XCVU9P", {"lut": 1_182_240, "ff": 2_364_480, "dsp": 6_840}),
     "cyclonev": Device(

@@ -9,10 +9,10 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.firmware.budget import (
-    BC_NS,
     BUDGET_CELLS,
     BUDGET_NS,
     DEVICES,
+    OTHER_CELLS,
     cores_needed,
     share_percent,
 )
@@ -22,6 +22,7 @@ from pipeline.firmware.place_and_route import DEVICE, Routed, nextpnr, place_and
 from pipeline.firmware.rtl_project import RtlDesign, verilog_files
 from pipeline.firmware.rtl_simulation import check_stream, random_stream
 from pipeline.integer_network import I64, IntegerNetwork
+from pipeline.params.firmware import BC_NS
 
 
 class ImplementationError(PipelineError):
@@ -95,7 +96,7 @@ def implement(
     seed
         Of the stream and the placer.
     timeout_s
-        Seconds for each run of a tool.
+        Seconds for each run of Yosys and nextpnr.
     work
         A directory for the tools' files.
 
@@ -204,7 +205,7 @@ def markdown(
             shares = share_percent(one.name, one.resources, cores)
             cells = " | ".join(f"{share:.1f} %" for share in shares.values())
             lines.append(f"| {DEVICES[one.name].title} | {cells} |")
-    lines += ["", "The Intel row counts Cyclone V cells against a Stratix 10: an estimate.", ""]
+    lines += ["", OTHER_CELLS, ""]
     lines += _clock_lines(design, found)
     lines += ["", "## Next to published designs", "", *_PUBLISHED, ""]
     lines += [f"- {remark}" for remark in remarks]

@@ -84,7 +84,7 @@ class SurveyOptions:
     gap_probability, seed
         Of the random streams.
     timeout_s
-        Seconds for each run of a tool.
+        Seconds for Yosys.
     """
 
     rtl: RtlOptions

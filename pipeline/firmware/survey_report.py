@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.firmware.budget import BUDGET_CELLS, DEVICES, cores_needed, share_percent
+from pipeline.firmware.budget import (
+    BUDGET_CELLS,
+    BUDGET_NS,
+    DEVICES,
+    OTHER_CELLS,
+    cores_needed,
+    share_percent,
+)
 from pipeline.firmware.survey import Surveyed
+from pipeline.params.firmware import BC_NS
 
 Value = str | int | float
 
@@ -81,11 +89,15 @@ def markdown(found: Sequence[Surveyed]) -> str:
         f"state. Energy: one inference, QTools' model. Latency: {design.clock_period_ns:g} ns for "
         "each cycle, the stated clock, which was not measured. Synthesis only, before packing.",
         "",
+        f"Budget: {BUDGET_NS:g} ns, {BUDGET_CELLS} cells per FPGA, one sample each {BC_NS:g} ns, "
+        "at most 400 parameters and 500 multiply-accumulates.",
+        "",
         *_core_table(found),
         "",
         f"## {BUDGET_CELLS} cells: {cores} cores",
         "",
         *_fpga_table(found, cores),
+        *(["", OTHER_CELLS] if core.name == "cyclonev" else []),
         "",
         "## Checked",
         "",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -42,25 +44,35 @@ def run_tool(
     ------
     PipelineError
         Of class `failure`: naming the time, or the exit code and the program's first
-        line with an error, its last line where none has one.
+        line with an error, its last line where none has one; or that it is not there.
+        What it has started is stopped with it.
     """
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             list(command),
             cwd=work,
             env=environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
-            timeout=timeout_s,
-            check=False,
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired:
-        raise failure(f"{name} took longer than {timeout_s:g} s") from None
-    if done.returncode != 0:
-        said = first_error(done.stdout + done.stderr)
-        raise failure(f"{name} failed with exit code {done.returncode}: {said}")
-    return done.stdout
+    except OSError as error:
+        raise failure(f"{name} cannot be started: {error.strerror}: {command[0]}") from None
+    try:
+        output, errors = process.communicate(timeout=timeout_s)
+    except BaseException as problem:
+        # Vendors' commands are scripts: the tool itself is a child, or a child of one.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        if isinstance(problem, subprocess.TimeoutExpired):
+            raise failure(f"{name} took longer than {timeout_s:g} s") from None
+        raise
+    if process.returncode != 0:
+        said = first_error(output + errors)
+        raise failure(f"{name} failed with exit code {process.returncode}: {said}")
+    return output
 
 
 def first_error(text: str) -> str:

@@ -16,6 +16,7 @@ from typing import Literal
 from pipeline.params.network import EnergyParams
 from pipeline.quantization.energy_bits import LayerBits, NetworkBits, bits_of
 from pipeline.quantization.energy_description import (
+    PJ_PER_NJ,
     ActivationDescription,
     DenseDescription,
     EnergyError,
@@ -47,8 +48,6 @@ __all__ = [
 
 Which = Literal["reference", "trial"]
 
-_PJ_PER_NJ = 1000.0
-
 
 @dataclass(frozen=True)
 class NetworkEnergy:
@@ -64,7 +63,7 @@ class NetworkEnergy:
     @property
     def total_nj(self) -> float:
         """`total` in nJ."""
-        return self.total / _PJ_PER_NJ
+        return self.total / PJ_PER_NJ
 
     @property
     def macs(self) -> int:
@@ -79,7 +78,7 @@ class NetworkEnergy:
         """Every part and the counted total of each layer, in nJ, for a metrics file."""
         return {
             layer.name: {
-                part: picojoule / _PJ_PER_NJ
+                part: picojoule / PJ_PER_NJ
                 for part, picojoule in {**layer.parts, "total": layer.total}.items()
             }
             for layer in self.layers

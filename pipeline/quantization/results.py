@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.artifacts import F32
+from pipeline.quantization.energy_description import PJ_PER_NJ
 from pipeline.quantization.pareto import front_table, on_front
 from pipeline.quantization.quantizers import parse_quantizer
 from pipeline.quantization.runner import TrialRunner
 from pipeline.quantization.trial import TrialRecord
 from pipeline.quantization.tuner import QuantizationTuner, best_of
-
-_PJ_PER_NJ = 1000.0
 
 
 @dataclass(frozen=True)
@@ -192,7 +191,7 @@ def front_rows(outcome: Outcome) -> list[dict[str, str | float]]:
     return [
         {
             "trial": record.trial,
-            "energy_pj": record.energy_nj * _PJ_PER_NJ,
+            "energy_pj": record.energy_nj * PJ_PER_NJ,
             "validation_rmse_mev": record.validation_rmse_mev,
             "score": record.score,
             "units": record.units,

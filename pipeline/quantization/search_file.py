@@ -10,13 +10,13 @@ from typing import Any, Literal
 import numpy as np
 
 from pipeline.artifacts import F32, load_weights
+from pipeline.quantization.energy_description import PJ_PER_NJ
 from pipeline.quantization.export import check_exportable
 from pipeline.quantization.quantizers import Quantizer, QuantizerError, parse_quantizer
 from pipeline.quantization.resizing import network_shapes
 
 Kind = Literal["front", "trial", "uniform"]
 
-_PJ_PER_NJ = 1000.0
 # Only trials can be on the front: reference points have no such entry.
 _KINDS: dict[bool | None, Kind] = {True: "front", False: "trial", None: "uniform"}
 
@@ -182,7 +182,7 @@ def _spread(trials: Sequence[Mapping[str, Any]], points: int) -> list[str]:
 def _candidate(search: Mapping[str, Any], trial: ChosenTrial, origin: str) -> Candidate:
     row = _rows(search)[trial.name]
     try:
-        energy_pj, weight_bits = _PJ_PER_NJ * float(row["energy_nj"]), int(row["weight_bits"])
+        energy_pj, weight_bits = PJ_PER_NJ * float(row["energy_nj"]), int(row["weight_bits"])
     except (KeyError, TypeError, ValueError) as error:
         raise QuantizerError(f"{origin}: {trial.name}: no such figure: {error!r}") from None
     return Candidate(trial, _KINDS[row.get("on_front")], energy_pj, weight_bits)

@@ -16,7 +16,7 @@ from pipeline.quantization.trial import QatSettings, TrialRecord
 
 _WEIGHTS = "quantized_bits({bits},0,1,alpha='auto_po2')"
 _STATE = "quantized_relu({bits},0)"
-_SIGNED_STATE = "quantized_bits({bits},0,0,alpha=1)"
+_SIGNED_STATE = "quantized_bits({bits},1,0,alpha=1)"  # an LSTM's c goes beyond 1
 
 
 def uniform_quantizers(params: SearchParams, cell: str, bits: int) -> dict[str, Quantizer]:

@@ -2,6 +2,8 @@
 
 import os
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +39,28 @@ def test_a_tool_that_fails_is_quoted(tmp_path):
 def test_a_tool_that_hangs_is_stopped(tmp_path):
     with pytest.raises(ToolError, match=r"^the tool took longer than 0\.2 s$"):
         run("import time; time.sleep(30)", tmp_path, 0.2)
+
+
+def test_what_a_stopped_tool_has_started_ends_with_it(tmp_path):
+    code = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(30)'])\n"
+        "open('child', 'w').write(str(child.pid)); child.wait()"
+    )
+    with pytest.raises(ToolError, match="took longer"):
+        run(code, tmp_path, 3.0)
+    child = Path("/proc") / (tmp_path / "child").read_text() / "stat"
+    for _ in range(100):
+        if not child.exists() or child.read_text().split()[2] == "Z":
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("the child lives on")
+
+
+def test_a_tool_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ToolError, match=r"^yosys cannot be started: .*: no_such_tool$"):
+        run_tool("yosys", ["no_such_tool"], tmp_path, 1.0, ToolError)
 
 
 def test_output_that_is_no_text_does_no_harm(tmp_path):
