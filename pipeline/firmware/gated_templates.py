@@ -1,15 +1,17 @@
-"""Repairs of hls4ml 1.3.0's LSTM templates, which compile only where all types are one.
+"""Repairs of hls4ml 1.3.0's LSTM and GRU templates, in the project's own copies of the headers.
 
-AMD's needs state and accumulator of one type, Intel's input, state and accumulator: then no
-state would be rounded. What is repaired are types in the project's own copy of the header,
-no arithmetic:
+The LSTMs compile only where types are one: AMD's needs state and accumulator of one type,
+Intel's input, state and accumulator; then no state would be rounded. Types are repaired:
 
 - AMD's ``lstm`` hands arrays of ``accum_t`` on as ``res_T``. It is never called
   (``lstm_static``, which is, has the right types), but compiled with it;
 - Intel's ``lstm_cell`` hands the state on as ``data_T``, the input's type, and multiplies it
   with a gate as if both were ``accum_t``.
 
-The GRU's need no repair.
+Intel's tables of sigmoid and tanh, of LSTM and GRU alike, are read one past their end where an
+argument is exactly 8 or 4 in size: only what is larger gets the last entry. With 32768 entries
+tanh's index, 16 bits with a sign, becomes -32768 there. The two comparisons are repaired.
+AMD's clamp the index itself and need nothing, so AMD's GRU stays as it is.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from pathlib import Path
 from pipeline.errors import PipelineError
 
 HEADER = Path("firmware/nnet_utils/nnet_recurrent.h")
+TABLES = Path("firmware/nnet_utils/nnet_activation.h")
 
 
 class TemplateError(PipelineError):
@@ -28,11 +31,12 @@ class TemplateError(PipelineError):
 
 @dataclass(frozen=True)
 class _Repair:
-    """`wrong` is found `count` times and becomes `right`."""
+    """`wrong` is found `count` times in `header` and becomes `right`."""
 
     wrong: str
     right: str
     count: int = 1
+    header: Path = HEADER
 
 
 _DENSE = "nnet::dense<{}, {}, typename CONFIG_T::mult_config{}>"
@@ -55,35 +59,43 @@ _INTEL = (
         f"multiply_vectors<{_ACCUM}, {_ACCUM}, CONFIG_T::n_out>(gate_f, ",
     ),
 )
-_REPAIRS = {"Vitis": _AMD, "Vivado": _AMD, "Quartus": _INTEL}
+# softsign has tanh's comparison behind an index without the inner brackets; no template uses it.
+_TANH = "(temp * (CONFIG_T::table_size / MAX_VALUE)).to_int();\n        if (temp {} MAX_VALUE)"
+_INTEL_TABLES = (
+    _Repair("if (absoluteValue > MAX_VALUE)", "if (absoluteValue >= MAX_VALUE)", header=TABLES),
+    _Repair(_TANH.format(">"), _TANH.format(">="), header=TABLES),
+)
+_REPAIRS = {
+    ("LSTM", "Vitis"): _AMD,
+    ("LSTM", "Vivado"): _AMD,
+    ("LSTM", "Quartus"): (*_INTEL, *_INTEL_TABLES),
+    ("GRU", "Quartus"): _INTEL_TABLES,
+}
 
 
 def repair_templates(project: Path, recurrent: str | None, backend: str) -> None:
-    """Repair the header of a project that has been written.
+    """Repair the headers of a project that has been written.
 
     Parameters
     ----------
     project
         Its directory.
     recurrent
-        Class of the recurrent layer, None without one; only an LSTM's is touched.
+        Class of the recurrent layer, None without one; only an LSTM's and a GRU's are touched.
     backend
         As in `pipeline.firmware.hls_project.HlsOptions`.
 
     Raises
     ------
     TemplateError
-        If the header is not hls4ml 1.3.0's.
+        If a header is not hls4ml 1.3.0's.
     """
-    if recurrent != "LSTM" or backend not in _REPAIRS:
-        return
-    header = project / HEADER
-    code = header.read_text(encoding="utf-8")
-    for repair in _REPAIRS[backend]:
+    for repair in _REPAIRS.get((recurrent or "", backend), ()):
+        header = project / repair.header
+        code = header.read_text(encoding="utf-8")
         if (found := code.count(repair.wrong)) != repair.count:
             raise TemplateError(
-                f"{HEADER}: {repair.wrong!r}: expected {repair.count} in hls4ml 1.3.0's LSTM "
-                f"for {backend}, found {found}"
+                f"{repair.header}: {repair.wrong!r}: expected {repair.count} in hls4ml 1.3.0's "
+                f"{recurrent} for {backend}, found {found}"
             )
-        code = code.replace(repair.wrong, repair.right)
-    header.write_text(code, encoding="utf-8")
+        header.write_text(code.replace(repair.wrong, repair.right), encoding="utf-8")
