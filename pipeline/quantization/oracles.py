@@ -23,6 +23,7 @@ from pipeline.quantization.search_space import LEARNING_RATE, LEARNING_RATE_CHOI
 
 # keras-tuner's 20 draws in a row miss the last combinations of a small space.
 _MAX_COLLISIONS = 1000
+_TRIALS_BEFORE_A_MODEL = 3  # for each decision, as in keras-tuner
 
 
 def hyperparameters(
@@ -65,6 +66,10 @@ def make_oracle(params: SearchParams, space: Any) -> Any:
     else:
         oracles = {"random": _RandomOracle, "bayesian": _BayesianOracle}
         oracle = oracles[params.mode](max_trials=params.max_trials, **common)
+    if params.mode == "bayesian":
+        # keras-tuner counts decisions without a choice too: twenty trials would all be random.
+        open_decisions = sum(len(decision.values) > 1 for decision in space.space)
+        oracle.num_initial_points = _TRIALS_BEFORE_A_MODEL * max(open_decisions, 1)
     oracle.verbose = 0
     oracle._max_collisions = _MAX_COLLISIONS
     return oracle
@@ -96,7 +101,8 @@ class _BayesianOracle(_Durable, keras_tuner.oracles.BayesianOptimizationOracle):
     """keras-tuner's, resumable: its next trial follows from the trials alone.
 
     keras-tuner does not save its random generator, and reads trials back in the
-    order of the directory.
+    order of the directory. Where its choice, rounded to what there is, has been
+    tried before, it would train the same network again; here a random one is next.
     """
 
     trials: dict[str, Any]
@@ -104,7 +110,10 @@ class _BayesianOracle(_Durable, keras_tuner.oracles.BayesianOptimizationOracle):
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         self.trials = dict(sorted(self.trials.items()))
         self._random_state = np.random.RandomState(self.seed + int(trial_id))
-        response: dict[str, Any] = super().populate_space(trial_id)
+        oracle: Any = super()
+        response: dict[str, Any] = oracle.populate_space(trial_id)
+        if self._duplicate(response.get("values") or {}):
+            response = oracle._random_populate_space()
         return response
 
 

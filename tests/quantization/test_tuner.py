@@ -259,7 +259,7 @@ def test_a_killed_search_goes_on_with_the_trials_it_has(mode, interrupted):
 
 
 def test_a_killed_bayesian_search_goes_on_where_the_gaussian_process_chooses(monkeypatch):
-    """It does so once there are three trials for each of the choices, here at trial 9.
+    """It does so once there are three trials for each of the choices, here at trial 6.
 
     The descent from random starting points mostly ends in the same optimum, whatever
     the points are. Without the descent the best of the points themselves is chosen.
@@ -283,6 +283,20 @@ def test_a_killed_bayesian_search_goes_on_where_the_gaussian_process_chooses(mon
         quantization_config=config, limit={"Dense": 8},
     )  # fmt: skip
     assert_goes_on(params, 9)
+
+
+def test_bayesian_search_chooses_for_itself_within_the_default_trials():
+    """Only decisions with a choice count: 2 kernels, 2 activations, ... of nine in all."""
+    params = {"max_trials": 20, "tune_filters": "none"}
+    random, bayesian = (
+        [
+            record.quantizers
+            for record in search(search_params(mode=mode, **params), directory=path).records()
+        ]
+        for mode, path in (("random", Path("a/s")), ("bayesian", Path("b/s")))
+    )
+    assert bayesian[:12] == random[:12]  # three for each of four
+    assert bayesian[12:] != random[12:]
 
 
 def assert_goes_on(params: SearchParams, interrupted: int) -> None:
