@@ -22,7 +22,7 @@ from pipeline.quantization.search_space import (
     network_layers,
 )
 from pipeline.quantization.tuner import best_of
-from tests.quantization.test_tuner import search_params
+from tests.quantization.made_up_search import search_params
 from tests.quantization.test_widths import ResizingTrainer
 
 LAYERS = network_layers("SimpleRNN")

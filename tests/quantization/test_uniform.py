@@ -25,7 +25,7 @@ from pipeline.quantization.score import limit_score
 from pipeline.quantization.search_space import SearchSpaceError
 from pipeline.quantization.tuner import best_of
 from pipeline.quantization.uniform import run_uniform, uniform_quantizers
-from tests.quantization.test_tuner import WEIGHTS, MadeUpTrainer, search, search_params
+from tests.quantization.made_up_search import WEIGHTS, MadeUpTrainer, search, search_params
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 

@@ -16,7 +16,7 @@ from pipeline.quantization.runner import TrialRunner, float_reference
 from pipeline.quantization.search_space import build_search_space, network_layers
 from pipeline.quantization.tuner import QuantizationTuner
 from pipeline.quantization.widths import chosen_units, filter_names
-from tests.quantization.test_tuner import MadeUpTrainer, search_params
+from tests.quantization.made_up_search import MadeUpTrainer, search_params
 
 LAYERS = network_layers("SimpleRNN")
 

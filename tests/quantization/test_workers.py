@@ -14,7 +14,7 @@ from keras_tuner.src.engine.trial import TrialStatus
 
 from pipeline.quantization import workers
 from pipeline.quantization.runner import SearchError
-from tests.quantization.test_tuner import MadeUpTrainer, make_tuner, search_params
+from tests.quantization.made_up_search import MadeUpTrainer, make_tuner, search_params
 
 
 @pytest.fixture(autouse=True)
