@@ -4,7 +4,8 @@
 [--repeats N]``; each repeat has a seed of its own.
 
 Stock AutoQKeras runs here with the repairs that it needs on Keras 2.15, a positive metric
-that grows with quality, and without a state quantiser, which it cannot search. Its energy
+that grows with quality, from the trained float weights (`transfer_weights`) as this project
+does, and without a state quantiser, which it cannot search. Its energy
 goal does not count recurrent layers, so the best score of both sides is the same one, this
 project's: AutoQKeras' forgiving factor over an energy that does. A float input or state has
 the reference's bits in it.
@@ -22,9 +23,10 @@ from typing import Any
 
 from benchmarks.compare import HEADER, alternate, contender, machine, ratio_row, report
 from benchmarks.stock import materialise
-from pipeline.artifacts import read_json, read_prepared
+from pipeline.artifacts import load_weights, read_json, read_prepared
 from pipeline.params import load_params
 from pipeline.quantization.energy import float_network, network_energy
+from pipeline.quantization.resizing import network_shapes
 from pipeline.quantization.score import forgiving_delta, score
 
 BATCH = 64
@@ -57,6 +59,7 @@ def run_stock(trials: int, epochs: int, seed: int) -> None:
 
     from pipeline.quantization.energy_keras import describe_model
     from pipeline.rnn.fitting import rmse_mev
+    from pipeline.rnn.network import set_weights
 
     params = load_params()
     prepared = read_prepared(Path("data/prepared.h5"))
@@ -66,6 +69,8 @@ def run_stock(trials: int, epochs: int, seed: int) -> None:
     inputs = tf.keras.Input((length, 1))
     hidden = layers.SimpleRNN(UNITS, "relu", name="rnn")(inputs)
     model = tf.keras.Model(inputs, layers.Dense(1, "relu", name="dense")(hidden))
+    trained = load_weights(Path("models/float.weights.h5"), network_shapes("SimpleRNN", UNITS))
+    set_weights(model, trained)
     model.compile(tf.keras.optimizers.legacy.Adam(params.search.learning_rate), "mse")
 
     def closeness(truth: Any, reconstructed: Any) -> Any:
