@@ -173,7 +173,8 @@ def run_ours(trials: int, epochs: int, seed: int) -> None:
     from pipeline.quantization.search_run import make_runner, search_blocks
 
     params = load_params()
-    changed = {"max_trials": trials, "epochs": epochs, "seed": seed}
+    # Local workers would read params.yaml; one process is what stock has, too.
+    changed = {"max_trials": trials, "epochs": epochs, "seed": seed, "workers": 1}
     settings = params.search.model_copy(update=changed)
     prepared = read_prepared(Path("data/prepared.h5"))
     cell, units, length = params.train.cell, params.train.units, prepared.train.window_length

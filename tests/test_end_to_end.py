@@ -23,6 +23,7 @@ TINY = {
     ("search", "max_trials"): 2,
     ("search", "epochs"): 1,
     ("search", "uniform_bits"): [8],
+    ("search", "workers"): 1,
     ("finetune", "epochs"): 2,
     ("rtl", "stream_windows"): 2000,
     ("implement", "families"): ["ecp5"],

@@ -21,7 +21,8 @@ from pipeline.rnn.runtime import make_strategy, seed_everything
 from pipeline.rnn.training import DeadNetworkGuard, KeepBest, dead_loss
 
 # A network that lost or gained units: how it is trained as a float network, and how many
-# windows decide which units it can spare.
+# windows decide which units it can spare. More epochs make a better float network, whose larger
+# weights quantise worse (docs/search.md).
 RESIZED_EPOCHS = 8
 RESIZED_BATCH = 64
 RESIZED_RATE = 1e-3

@@ -120,7 +120,8 @@ def local_workers(count: int, command: Sequence[str]) -> Iterator[dict[str, Proc
     try:
         for number in range(count):
             name = f"worker{number}"
-            environment = os.environ | {_ID: name, _PARENT: str(os.getpid())}
+            own_line = {"TQDM_POSITION": str(number)}  # for its progress bar
+            environment = os.environ | own_line | {_ID: name, _PARENT: str(os.getpid())}
             processes[name] = subprocess.Popen(command, env=environment)
         yield processes
     finally:

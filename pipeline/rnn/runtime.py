@@ -35,6 +35,7 @@ def make_strategy(name: str) -> Any:
         If ``gpu`` or ``tpu`` is asked for and TensorFlow sees none, or the name
         is unknown.
     """
+    _share_gpus()
     gpus = tf.config.list_logical_devices("GPU")
     if name == "gpu" and not gpus:
         raise RuntimeSetupError("train.strategy: gpu: expected a GPU, TensorFlow sees none")
@@ -53,3 +54,12 @@ def make_strategy(name: str) -> Any:
             ) from error
         return tf.distribute.TPUStrategy(resolver)
     raise RuntimeSetupError(f"train.strategy: unknown strategy {name!r}")
+
+
+def _share_gpus() -> None:
+    """Take GPU memory as it is needed, not all at once: workers of a search share a GPU."""
+    for gpu in tf.config.list_physical_devices("GPU"):
+        try:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        except RuntimeError:  # in use already, so it is too late and not asked for here
+            return

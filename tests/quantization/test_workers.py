@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import grpc
@@ -145,13 +147,18 @@ def test_a_port_in_use_is_an_error(chief):
 
 
 def test_local_workers_are_told_where_and_who_they_are_and_ended():
-    import os
-
-    command = [sys.executable, "-c", "import time; time.sleep(60)"]
-    with workers.local_workers(2, command) as processes:
+    code = "import os, time; from pathlib import Path; name = os.environ['KERASTUNER_TUNER_ID'];"
+    code += "Path(name + '.new').write_text(os.environ['TQDM_POSITION']);"
+    code += "Path(name + '.new').rename(name); time.sleep(60)"
+    files = [Path("worker0"), Path("worker1")]
+    with workers.local_workers(2, [sys.executable, "-c", code]) as processes:
         assert sorted(processes) == ["worker0", "worker1"]
         assert workers.in_cluster()
         assert not workers.is_worker()
+        deadline = time.monotonic() + 30
+        while not all(file.exists() for file in files) and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert [file.read_text() for file in files] == ["0", "1"]
     assert all(process.poll() is not None for process in processes.values())
     assert not workers.in_cluster()
     assert "KERASTUNER_TUNER_ID" not in os.environ

@@ -39,6 +39,21 @@ def test_auto_takes_the_gpu_and_cpu_does_not(monkeypatch):
     assert placed == ["/gpu:0", "/gpu:0", "/cpu:0"]
 
 
+def test_gpu_memory_is_taken_as_needed_unless_the_gpu_is_in_use(monkeypatch):
+    asked = []
+
+    def grow(gpu, wanted):
+        asked.append((gpu, wanted))
+        if gpu == "in use":
+            raise RuntimeError("Physical devices cannot be modified after being initialized")
+
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", grow)
+    for gpus in (["first", "second"], ["in use", "third"]):
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind, gpus=gpus: gpus)
+        make_strategy("cpu")
+    assert asked == [("first", True), ("second", True), ("in use", True)]
+
+
 def test_an_absent_gpu_is_one_clear_line(monkeypatch):
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [])
     with pytest.raises(PipelineError, match=r"train\.strategy: gpu: expected a GPU"):
