@@ -52,8 +52,10 @@ def undisturbed(tmp_path_factory):
     return {name: (folder / name).read_bytes() for name in WRITTEN}
 
 
-def test_killed_in_the_middle_and_started_again(tmp_path, monkeypatch, undisturbed):
-    folder = workplace(tmp_path / "cell", monkeypatch)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_in_the_middle_and_started_again(tmp_path, monkeypatch, undisturbed, workers):
+    """With workers it is their chief that is killed."""
+    folder = workplace(tmp_path / "cell", monkeypatch, workers=workers)
     process = start(folder)
     deadline = time.monotonic() + PATIENCE_S
     while not list(folder.glob(".search/*/trials/record_1.json")):
@@ -61,7 +63,7 @@ def test_killed_in_the_middle_and_started_again(tmp_path, monkeypatch, undisturb
         assert time.monotonic() < deadline
         time.sleep(0.005)
     process.kill()
-    process.communicate()
+    process.communicate()  # until its workers are gone, too
     assert len(trained(folder)) < 4
     finish(start(folder))
     assert sorted(trained(folder)) == [f"trial {n}" for n in range(4)]
