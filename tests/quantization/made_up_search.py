@@ -62,7 +62,7 @@ class MadeUpTrainer:
 
 
 def search_params(**changed: Any) -> SearchParams:
-    changed = {"max_trials": 6, "epochs": 3, "tune_filters": "none", **changed}
+    changed = {"max_trials": 6, "epochs": 3, "tune_filters": "none", "workers": 1, **changed}
     tree = load_params(PARAMS).search.model_dump()
     tree["goal"]["max_rmse_ratio"] = None
     return SearchParams.model_validate({**tree, **changed})
