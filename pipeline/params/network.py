@@ -79,10 +79,12 @@ class GoalParams(Section):
 class SearchParams(Section):
     """The search for quantisers, in AutoQKeras' words."""
 
-    mode: Literal["random", "bayesian", "hyperband"]
+    mode: Literal["halving", "random", "bayesian", "hyperband"]
     seed: int = Field(ge=1, le=MAX_SEED)  # keras-tuner takes 0 for "no seed"
     max_trials: int = Field(ge=1)
     epochs: int = Field(ge=1)
+    first_epochs: int = Field(ge=1)
+    survivors: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
     learning_rate_optimizer: bool
@@ -104,6 +106,8 @@ class SearchParams(Section):
 
     @model_validator(mode="after")
     def _lists_make_sense(self) -> Self:
+        if self.mode == "halving" and self.first_epochs >= self.epochs:
+            raise ValueError("first_epochs must be less than epochs")
         if any(factor <= 0 for factor in self.filter_range):
             raise ValueError("filter_range must hold factors above 0")
         if len(set(self.filter_range)) < len(self.filter_range):

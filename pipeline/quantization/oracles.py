@@ -19,11 +19,17 @@ import numpy as np
 
 from pipeline.artifacts import write_text
 from pipeline.params.network import SearchParams
+from pipeline.quantization.pareto import nondominated_order
 from pipeline.quantization.search_space import LEARNING_RATE, LEARNING_RATE_CHOICES, Choice
 
 # keras-tuner's 20 draws in a row miss the last combinations of a small space.
 _MAX_COLLISIONS = 1000
 _TRIALS_BEFORE_A_MODEL = 3  # for each decision, as in keras-tuner
+
+# Values that keras-tuner's Hyperband adds to a trial that goes on with an earlier one, and what
+# else it is told of a trial.
+EARLIER, EPOCHS, _TUNER = "tuner/trial_id", "tuner/epochs", "tuner/"
+COST, RMSE, DEAD = "cost", "validation_rmse_mev", "dead"
 
 
 def hyperparameters(
@@ -63,6 +69,8 @@ def make_oracle(params: SearchParams, space: Any) -> Any:
     }
     if params.mode == "hyperband":
         oracle: Any = _HyperbandOracle(max_epochs=params.epochs, **common)
+    elif params.mode == "halving":
+        oracle = _HalvingOracle(params, **common)
     else:
         oracles = {"random": _RandomOracle, "bayesian": _BayesianOracle}
         oracle = oracles[params.mode](max_trials=params.max_trials, **common)
@@ -117,8 +125,58 @@ class _BayesianOracle(_Durable, keras_tuner.oracles.BayesianOptimizationOracle):
         return response
 
 
-def hyperband_trials(oracle: Any) -> int:
-    """Return the trials of all rounds of all brackets."""
+class _HalvingOracle(_RandomOracle):
+    """Random trials, of which some are chosen to train on: successive halving with one cut.
+
+    Chosen are the trials that few others beat in cost and RMSE at once (the ranking of
+    NSGA-II: Deb et al., IEEE Trans. Evol. Comput. 6 (2002) 182; for successive halving:
+    Schmucker et al., arXiv:2106.12639). A score would not do: after few epochs cheap networks
+    are far behind what they become, and whoever is dear would be chosen.
+    """
+
+    def __init__(self, params: SearchParams, **common: Any) -> None:
+        self.first, self.first_epochs = params.max_trials, params.first_epochs
+        self.survivors, self.epochs = min(params.survivors, self.first), params.epochs
+        super().__init__(max_trials=self.first + self.survivors, **common)
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Return a random trial, then the survivors, one after the other."""
+        number = int(trial_id)
+        if number < self.first:
+            response: dict[str, Any] = super().populate_space(trial_id)
+            if response["values"] is not None:
+                response["values"][EPOCHS] = self.first_epochs
+            return response
+        trials: dict[str, Any] = self.trials
+        first = [trials[name] for name in sorted(trials)[: self.first]]
+        if any(trial in self.ongoing_trials.values() for trial in first):
+            return {"status": "IDLE"}
+        alive = [t for t in first if t.status == "COMPLETED" and not _told(t, DEAD)]
+        if any(trial.status != "COMPLETED" for trial in first) or number - self.first >= len(alive):
+            return {"status": "STOPPED"}
+        ranks = nondominated_order(
+            [_told(trial, COST) for trial in alive], [_told(trial, RMSE) for trial in alive]
+        )
+        chosen = alive[ranks[number - self.first]]
+        values = dict(chosen.hyperparameters.values)
+        return {
+            "status": "RUNNING",
+            "values": values | {EARLIER: chosen.trial_id, EPOCHS: self.epochs},
+        }
+
+    def _compute_values_hash(self, values: dict[str, Any]) -> Any:
+        own = {name: value for name, value in values.items() if not name.startswith(_TUNER)}
+        return super()._compute_values_hash(own)
+
+
+def _told(trial: Any, metric: str) -> float:
+    return float(trial.metrics.get_best_value(metric))
+
+
+def trials_of(oracle: Any) -> int:
+    """Return the trials that an oracle asks for; of Hyperband, all rounds of all brackets."""
+    if not isinstance(oracle, _HyperbandOracle):
+        return int(oracle.max_trials)
     return sum(
         oracle._get_size(bracket, number)
         for bracket in range(oracle._get_num_brackets())

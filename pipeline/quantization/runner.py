@@ -10,6 +10,7 @@ from pipeline.artifacts import F32, load_weights, read_json, save_weights, write
 from pipeline.errors import PipelineError
 from pipeline.params.network import GoalParams, SearchParams
 from pipeline.quantization.cost import CostModel
+from pipeline.quantization.progress import load_progress, save_progress
 from pipeline.quantization.quantizers import INPUT, Quantizer, parse_quantizer
 from pipeline.quantization.resizing import network_shapes, units_of
 from pipeline.quantization.score import forgiving_delta, limit_score, quality, score
@@ -87,16 +88,33 @@ class TrialRunner:
         settings: QatSettings,
         initial: Mapping[str, F32] | None,
         label: str,
+        continues: str | None = None,
     ) -> TrialRecord:
-        """Train and score a network, or return what is on disk of the very same one."""
+        """Train and score a network, or return what is on disk of the very same one.
+
+        Parameters
+        ----------
+        name
+            What it is recorded under.
+        quantizers, settings, initial
+            See `QatTrainer.fit`.
+        label
+            Of the progress bar.
+        continues
+            Name of a recorded trial whose training goes on; `initial` is then not used.
+        """
         units = settings.units or self.costs.units
         texts = {tensor: quantizer.text for tensor, quantizer in quantizers.items()}
-        done = self._done(name, texts, replace(settings, units=units))
+        done = self._done(name, texts, replace(settings, units=units), continues)
         if done is not None:
             return done
         # Priced first: what cannot be priced should not be trained.
         cost = self.costs.trial(quantizers, units)
-        result = self.trainer.fit(quantizers, initial, settings, label)
+        progress = None
+        if continues is not None:
+            initial = self.weights(continues)
+            progress = load_progress(self._progress_file(continues), self._shapes(units))
+        result = self.trainer.fit(quantizers, initial, settings, label, progress)
         trial_mev = rmse_mev(result.validation_loss, self.et_scale_gev)
         points, delta = score_of(
             self.params.goal, self.reference_mev, trial_mev, self.reference.cost, cost.cost
@@ -105,7 +123,7 @@ class TrialRunner:
             trial=name,
             quantizers=texts,
             seed=settings.seed,
-            epochs=result.fit.epochs,
+            epochs=settings.first_epoch + result.fit.epochs,
             score=points,
             quality=quality(self.reference_mev, trial_mev),
             delta=delta,
@@ -115,8 +133,11 @@ class TrialRunner:
             validation_rmse_mev=trial_mev,
             units=units,
             learning_rate=settings.learning_rate,
-            dead=result.dead,
+            dead=result.dead or (continues is not None and self.record(continues).dead),
+            continues=continues,
         )
+        if result.progress is not None:
+            save_progress(self._progress_file(name), result.progress)
         save_weights(self._weights_file(name), result.weights)
         write_json(self._record_file(name), record.to_json())
         return record
@@ -171,21 +192,27 @@ class TrialRunner:
             )
 
     def _done(
-        self, name: str, texts: Mapping[str, str], settings: QatSettings
+        self, name: str, texts: Mapping[str, str], settings: QatSettings, continues: str | None
     ) -> TrialRecord | None:
         """Return a record of the same training: a kill can come between it and the oracle."""
         if not (self._record_file(name).exists() and self._weights_file(name).exists()):
             return None
         record = self.record(name)
-        same = (record.quantizers, record.seed, record.units, record.learning_rate) == (
-            dict(texts), settings.seed, settings.units, settings.learning_rate,
+        known = (
+            record.quantizers, record.seed, record.units, record.learning_rate, record.continues,
         )  # fmt: skip
-        return record if same else None
+        wanted = (
+            dict(texts), settings.seed, settings.units, settings.learning_rate, continues,
+        )  # fmt: skip
+        return record if known == wanted else None
 
     def _shapes(self, units: int) -> dict[str, tuple[int, ...]]:
         if units != self._start_units:
             return network_shapes(self.trainer.cell, units)
         return {name: weight.shape for name, weight in self.float_weights.items()}
+
+    def _progress_file(self, name: str) -> Path:
+        return self.directory / f"progress_{name}.h5"
 
     def _weights_file(self, name: str) -> Path:
         return self.directory / f"weights_{name}.h5"

@@ -14,7 +14,7 @@ from pipeline.artifacts import F32, Prepared, load_weights, read_json, write_jso
 from pipeline.params.network import SearchParams
 from pipeline.quantization.blocks import Block
 from pipeline.quantization.cost import CostModel
-from pipeline.quantization.oracles import hyperband_trials, hyperparameters, make_oracle
+from pipeline.quantization.oracles import hyperparameters, make_oracle, trials_of
 from pipeline.quantization.quantizers import INPUT, Quantizer, parse_quantizer
 from pipeline.quantization.resizing import network_shapes
 from pipeline.quantization.runner import (
@@ -72,12 +72,14 @@ class _Decided:
 
 def planned_trials(params: SearchParams, blocks: Sequence[Block]) -> list[int]:
     """Return how many trials each block will ask for."""
-    if params.mode != "hyperband":
-        return [block.max_trials for block in blocks]
-    return [
-        hyperband_trials(make_oracle(params, hyperparameters(block.choices, params, block.filters)))
+    oracles = [
+        make_oracle(
+            params.model_copy(update={"max_trials": block.max_trials}),
+            hyperparameters(block.choices, params, block.filters),
+        )
         for block in blocks
     ]
+    return [trials_of(oracle) for oracle in oracles]
 
 
 def search_blocks(

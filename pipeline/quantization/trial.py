@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,8 +14,9 @@ import tensorflow as tf
 
 from pipeline.artifacts import F32
 from pipeline.quantization.network import build_quantized_network, forward
+from pipeline.quantization.progress import KeepProgress, Progress
 from pipeline.quantization.quantizers import Quantizer
-from pipeline.quantization.resizing import resize, units_of
+from pipeline.quantization.resizing import resize, units_of, within_one
 from pipeline.rnn.fitting import FitResult, WindowData, WindowFitter
 from pipeline.rnn.network import get_weights, set_weights
 from pipeline.rnn.runtime import make_strategy, seed_everything
@@ -34,7 +36,16 @@ PROBE_WINDOWS = 16384
 class QatSettings:
     """How a quantized network is trained: Adam, the rate falling to 0 along a cosine.
 
-    `units` is the width of the recurrent layer; None is that of the float network.
+    Attributes
+    ----------
+    epochs
+        Of the whole training, over which the rate falls.
+    batch_size, learning_rate, seed
+        Windows in a step, the rate at the start, and what batches are drawn with.
+    units
+        Width of the recurrent layer; None is that of the float network.
+    first_epoch, last_epoch
+        The part of the training that is made now; None goes to the end.
     """
 
     epochs: int
@@ -42,16 +53,38 @@ class QatSettings:
     learning_rate: float
     seed: int
     units: int | None = None
+    first_epoch: int = 0
+    last_epoch: int | None = None
+
+    @property
+    def reached(self) -> int:
+        """Epochs made when this part of the training is over."""
+        return self.epochs if self.last_epoch is None else self.last_epoch
 
 
 @dataclass(frozen=True)
 class QatResult:
-    """A trained quantized network: best weights by ``layer/tensor`` and the loss curve."""
+    """A trained quantized network.
+
+    Attributes
+    ----------
+    weights
+        Of the best epoch, by ``layer/tensor``.
+    validation_loss
+        Theirs: mean squared error in scaled units.
+    fit
+        The loss curve.
+    dead
+        Whether the output was constant after the first epoch.
+    progress
+        Where to go on from, if the training is not over.
+    """
 
     weights: dict[str, F32]
     validation_loss: float
     fit: FitResult
     dead: bool
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +105,7 @@ class TrialRecord:
     units: int
     learning_rate: float
     dead: bool  # its output was constant after the first epoch
+    continues: str | None = None  # the shorter trial whose training this one goes on with
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -127,25 +161,52 @@ class QatTrainer:
         initial_weights: Mapping[str, F32] | None,
         settings: QatSettings,
         description: str,
+        progress: Progress | None = None,
     ) -> QatResult:
         """Train a network with these quantisers.
+
+        Quantising can kill a network at once: units of the float network that go beyond 1 are
+        cut off, and the steps of the first epoch do the rest. A SimpleRNN that is dead after
+        it starts again from the same function with all hidden units below 1. (Started so in
+        the first place, networks end up to 1 MeV worse: docs/search.md.)
 
         Parameters
         ----------
         quantizers
             By tensor, see `quantized_tensors`.
         initial_weights
-            Where to start from; None starts from new random weights.
+            Where to start from; None starts from new random weights. Where a training goes
+            on, the best weights so far.
         settings
             Epochs, batch, rate and seed.
         description
             Label of the progress bar.
+        progress
+            Where a training goes on that was made up to ``settings.first_epoch``.
 
         Raises
         ------
         FloatingPointError
             If the loss stops being finite.
         """
+        result = self._fit(quantizers, initial_weights, settings, description, progress)
+        if not result.dead or initial_weights is None or self.cell != "SimpleRNN":
+            return result
+        print(
+            f"{description}: dead after one epoch; starts again with hidden units below 1",
+            file=sys.stderr,
+        )
+        tame = within_one(initial_weights, self._probe()[0])
+        return self._fit(quantizers, tame, settings, description, progress)
+
+    def _fit(
+        self,
+        quantizers: Mapping[str, Quantizer],
+        initial_weights: Mapping[str, F32] | None,
+        settings: QatSettings,
+        description: str,
+        progress: Progress | None,
+    ) -> QatResult:
         # Keras keeps every graph it has built: without this, memory grows by the trial.
         tf.keras.backend.clear_session()
         gc.collect()
@@ -156,21 +217,28 @@ class QatTrainer:
         with self.strategy.scope():
             optimizer = tf.keras.optimizers.Adam(settings.learning_rate)
         fitter = WindowFitter(model, optimizer, self.strategy, forward)
-        guard = DeadNetworkGuard(dead_loss(self.validation))
+        guard, stand = DeadNetworkGuard(dead_loss(self.validation)), KeepProgress()
+        best = KeepBest()
+        if progress is not None:
+            best = KeepBest(fitter.mean_squared_error(self.validation), initial_weights)
+            steps_of_epoch = math.ceil(self.train.n_windows / settings.batch_size)
+            progress.restore(model, optimizer, settings.first_epoch * steps_of_epoch)
         fit = fitter.fit(
             self.train,
             self.validation,
-            epochs=settings.epochs,
+            epochs=settings.reached,
             batch_size=settings.batch_size,
             seed=settings.seed,
-            callbacks=[guard, cosine_decay(settings), KeepBest()],
+            callbacks=[guard, cosine_decay(settings), stand, best],
             description=description,
+            first_epoch=settings.first_epoch,
         )
         return QatResult(
             weights=get_weights(model),
             validation_loss=fitter.mean_squared_error(self.validation),
             fit=fit,
             dead=guard.dead,
+            progress=stand.progress if settings.reached < settings.epochs else None,
         )
 
     def validation_loss(

@@ -22,10 +22,15 @@ from keras_tuner.src.engine.trial import TrialStatus
 
 from pipeline.artifacts import F32, write_text
 from pipeline.quantization.oracles import (
+    COST,
+    DEAD,
+    EARLIER,
+    EPOCHS,
+    RMSE,
     drop_half_told_trials,
-    hyperband_trials,
     hyperparameters,
     make_oracle,
+    trials_of,
 )
 from pipeline.quantization.quantizers import Quantizer
 from pipeline.quantization.runner import SearchError, TrialRunner
@@ -108,9 +113,7 @@ class QuantizationTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignor
     @property
     def trials_asked(self) -> int:
         """Trials that must complete; Hyperband's brackets follow from the epochs alone."""
-        if self.params.mode == "hyperband":
-            return hyperband_trials(self.oracle)
-        return self.params.max_trials
+        return trials_of(self.oracle)
 
     @property
     def state(self) -> Path:
@@ -122,18 +125,25 @@ class QuantizationTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignor
         values = trial.hyperparameters.values
         quantizers = self.quantizers_of(values)
         units = chosen_units(values, self.units)
+        name, before = f"{self.prefix}{trial.trial_id}", values.get(EARLIER)
+        continues = None if before is None else f"{self.prefix}{before}"
         settings = QatSettings(
-            epochs=int(values.get("tuner/epochs", self.params.epochs)),
+            epochs=self.params.epochs,
             batch_size=self.params.batch_size,
             learning_rate=self.learning_rate_of(values, quantizers, units),
-            # From the trial's number: the same whether or not the search was interrupted.
-            seed=self.params.seed + int(trial.trial_id),
+            seed=self._seed_of(trial.trial_id, continues),
             units=units,
+            first_epoch=0 if continues is None else self.runner.record(continues).epochs,
+            last_epoch=values.get(EPOCHS),
         )
-        name = f"{self.prefix}{trial.trial_id}"
-        start = self._initial_weights(values, units)
-        record = self.runner.run(name, quantizers, settings, start, f"trial {name}")
-        return {"score": record.score}
+        start = self._initial_weights(units) if continues is None else None
+        record = self.runner.run(name, quantizers, settings, start, f"trial {name}", continues)
+        return {
+            "score": record.score,
+            COST: record.cost,
+            RMSE: record.validation_rmse_mev,
+            DEAD: float(record.dead),
+        }
 
     def quantizers_of(self, values: Mapping[str, Any]) -> dict[str, Quantizer]:
         """Return the quantiser of every tensor for one set of choices."""
@@ -184,9 +194,13 @@ class QuantizationTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignor
         """Return a trial's best weights."""
         return self.runner.weights(trial)
 
-    def _initial_weights(self, values: Mapping[str, Any], units: int) -> Mapping[str, F32] | None:
-        if "tuner/trial_id" in values:  # Hyperband goes on with an earlier, shorter trial
-            return self.weights(f"{self.prefix}{values['tuner/trial_id']}")
+    def _seed_of(self, trial_id: str, continues: str | None) -> int:
+        """Return a trial's seed: from its number, so that no interruption changes it."""
+        if continues is not None:
+            return self.runner.record(continues).seed
+        return self.params.seed + int(trial_id)
+
+    def _initial_weights(self, units: int) -> Mapping[str, F32] | None:
         if not self.params.transfer_weights:
             return None
         return self.runner.start(units, f"_{self.tuner_id}" if self._is_worker() else "")

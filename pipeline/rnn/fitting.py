@@ -163,8 +163,13 @@ class WindowFitter:
         seed: int,
         callbacks: Iterable[Any] = (),
         description: str = "fit",
+        first_epoch: int = 0,
     ) -> FitResult:
         """Fit with Keras callbacks and a progress bar (quiet when not a terminal).
+
+        With `first_epoch`, that many epochs were made before, by a fit with the same
+        seed: their orders of windows are drawn and left out, so that a model and an
+        optimiser that stand where that fit ended go on as if it had not.
 
         Raises
         ------
@@ -172,12 +177,16 @@ class WindowFitter:
             If a loss stops being finite.
         """
         generator = np.random.default_rng(seed)
+        for _ in range(first_epoch):
+            generator.permutation(train.n_windows)
         handlers = tf.keras.callbacks.CallbackList(list(callbacks), model=self.model)
         self.model.stop_training = False
         result = FitResult()
         handlers.on_train_begin()
-        with tqdm(total=epochs, desc=description, unit="epoch", disable=None) as bar:
-            for epoch in range(epochs):
+        with tqdm(
+            total=epochs, initial=first_epoch, desc=description, unit="epoch", disable=None
+        ) as bar:
+            for epoch in range(first_epoch, epochs):
                 handlers.on_epoch_begin(epoch)
                 result.learning_rate.append(float(self.optimizer.learning_rate.numpy()))
                 loss = self.run_epoch(train, batch_size, generator)

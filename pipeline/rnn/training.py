@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,12 +122,15 @@ class DeadNetworkGuard(tf.keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class KeepBest(tf.keras.callbacks.Callback):  # type: ignore[misc]
-    """Restore, at the end, the weights of the epoch with the lowest validation loss."""
+    """Restore, at the end, the weights of the epoch with the lowest validation loss.
 
-    def __init__(self) -> None:
+    `best` is the loss of `weights` that are known already, of a fit that goes on.
+    """
+
+    def __init__(self, best: float = float("inf"), weights: Mapping[str, F32] | None = None):
         super().__init__()
-        self._best = float("inf")
-        self._weights: dict[str, F32] = {}
+        self._best = best
+        self._weights = dict(weights or {})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Remember the weights when they are the best so far."""

@@ -11,6 +11,7 @@ from pipeline.params import load_params
 from pipeline.params.network import SearchParams
 from pipeline.quantization.cost import CostModel
 from pipeline.quantization.energy import float_network
+from pipeline.quantization.progress import Progress
 from pipeline.quantization.runner import TrialRunner, float_reference
 from pipeline.quantization.search_space import build_search_space, network_layers
 from pipeline.quantization.trial import QatResult, QatSettings
@@ -36,9 +37,11 @@ class MadeUpTrainer:
         self.trained: list[str] = []
         self.settings: list[QatSettings] = []
         self.started_from: list[Any] = []
+        self.went_on_from: list[Any] = []
+        self.dead_seeds: set[int] = set()
         self.calls = 0
 
-    def fit(self, quantizers, initial_weights, settings, description):
+    def fit(self, quantizers, initial_weights, settings, description, progress=None):
         call, self.calls = self.calls, self.calls + 1
         if call == self.interrupt:
             raise KeyboardInterrupt
@@ -49,20 +52,26 @@ class MadeUpTrainer:
         self.started_from.append(initial_weights)
         loss = np.float32(1e-5 * (1 + self.penalty(quantizers, settings)))
         weights = {**WEIGHTS, "dense/bias": np.array([loss])}
-        fit = FitResult(loss=[float(loss)] * settings.epochs)
-        return QatResult(weights, float(loss), fit, dead=False)
+        self.went_on_from.append(progress)
+        fit = FitResult(loss=[float(loss)] * (settings.reached - settings.first_epoch))
+        stand = Progress(weights, WEIGHTS, WEIGHTS) if settings.reached < settings.epochs else None
+        return QatResult(weights, float(loss), fit, self.dead(settings), stand)
+
+    def dead(self, settings):
+        return settings.seed in self.dead_seeds
 
     @staticmethod
     def penalty(quantizers, settings):
         bits = sum(2.0**-quantizer.bits for quantizer in quantizers.values())
-        return bits + (settings.seed * 2654435761 % 1000) / 1e4 + 0.1 / settings.epochs
+        return bits + (settings.seed * 2654435761 % 1000) / 1e4 + 0.1 / settings.reached
 
     def validation_loss(self, quantizers, weights):
         return float(weights["dense/bias"][0]) if quantizers else REFERENCE_LOSS
 
 
 def search_params(**changed: Any) -> SearchParams:
-    changed = {"max_trials": 6, "epochs": 3, "tune_filters": "none", "workers": 1, **changed}
+    small = {"mode": "random", "max_trials": 6, "epochs": 3, "first_epochs": 1, "survivors": 2}
+    changed = {**small, "tune_filters": "none", "workers": 1, **changed}
     tree = load_params(PARAMS).search.model_dump()
     tree["goal"]["max_rmse_ratio"] = None
     return SearchParams.model_validate({**tree, **changed})

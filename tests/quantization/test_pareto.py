@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.quantization.pareto import front_table, on_front
+from pipeline.quantization.pareto import front_table, nondominated_order, on_front
 
 POINT = st.tuples(st.integers(0, 6), st.integers(0, 6))
 
@@ -57,3 +57,25 @@ def test_the_table_is_markdown():
         "| 1 | 2.00 | 4 |",
     ]
     assert front_table([]) == ""
+
+
+def test_the_order_goes_front_by_front_and_the_ends_come_first():
+    cost = [1, 2, 3, 4, 2, 3, 5]
+    error = [9, 5, 4, 1, 9, 5, 9]
+    order = nondominated_order(cost, error)
+    assert set(order[:4]) == {0, 1, 2, 3}
+    assert set(order[:2]) == {0, 3}
+    assert order[2:4] == [1, 2]  # more room around the second
+    assert order[4:] == [4, 5, 6]
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=30))
+def test_the_order_holds_everything_once_and_nobody_behind_whom_he_beats(points):
+    cost, error = [p[0] for p in points], [p[1] for p in points]
+    order = nondominated_order(cost, error)
+    assert sorted(order) == list(range(len(points)))
+    place = {index: rank for rank, index in enumerate(order)}
+    for a, one in enumerate(points):
+        for b, other in enumerate(points):
+            if one != other and one[0] <= other[0] and one[1] <= other[1]:
+                assert place[a] < place[b]

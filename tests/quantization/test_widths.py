@@ -30,8 +30,8 @@ class ResizingTrainer(MadeUpTrainer):
         super().__init__()
         self.widths: list[int] = []
 
-    def fit(self, quantizers, initial_weights, settings, description):
-        result = super().fit(quantizers, initial_weights, settings, description)
+    def fit(self, quantizers, initial_weights, settings, description, progress=None):
+        result = super().fit(quantizers, initial_weights, settings, description, progress)
         shapes = network_shapes("SimpleRNN", settings.units)
         weights = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
         weights["dense/bias"][:] = result.validation_loss
