@@ -41,8 +41,8 @@ def make_split(name: str, n_bc: int) -> Split:
 def make_workplace(cell: str = "SimpleRNN", **changed: Any) -> None:
     params = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
     params["train"] |= {"cell": cell, "units": 2}
-    small = {"max_trials": 2, "epochs": 1, "batch_size": 64, "uniform_bits": [8], "workers": 1}
-    params["search"] |= small | {"tune_filters": "none", **changed}
+    small = {"mode": "random", "max_trials": 2, "epochs": 1, "batch_size": 64, "workers": 1}
+    params["search"] |= small | {"uniform_bits": [8]} | {"tune_filters": "none", **changed}
     params["finetune"] |= {"epochs": 2, "batch_size": 64}
     if cell != "SimpleRNN":
         params["search"]["uniform_bits"] = []
