@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.compare import alternate, contender, machine, report, spread
+from benchmarks.compare import Figures, alternate, contender, machine, report, spread
 from benchmarks.stock import materialise
 from pipeline.artifacts import read_prepared
 
@@ -84,7 +84,7 @@ def run_loop(n_windows: int, deterministic: bool, batch: int) -> None:
     report(epoch_s=seconds[1], first_epoch_s=seconds[0])
 
 
-def _run_variant(index: int, n_windows: int, _repeat: int) -> dict[str, float]:
+def _run_variant(index: int, n_windows: int, _repeat: int) -> Figures:
     arguments = ("--variant", str(index), "--windows", str(n_windows))
     return contender("benchmarks.ablation", *arguments)
 

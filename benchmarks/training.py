@@ -1,205 +1,192 @@
 """Training: Keras' `fit` as in the notebook against the compiled loop over steps.
 
-Both sides start from the same weights, with the same batch and learning rate; each repeat
-has a seed of its own. Some seeds give a dead float network on both sides: 2 and 3 do not, 4
-died on the stock side.
+``python -m benchmarks.training [--kind float|quantized] [--epochs N] [--our-epochs N]
+[--targets MEV ...] [--schedule constant|plateau|cosine] [--repeats N]``
 
-``python -m benchmarks.training [--kind float|quantized] [--epochs N] [--repeats N] [--target MEV]``
+Both sides train the same network from the same weights with the same batch, rate and
+schedule; each repeat has a seed of its own. Every training runs all its epochs: the time to
+a target ends with the first epoch whose validation RMSE is as low. A pair in which one side
+did not get there is no ratio. Some seeds give a dead float network on either side.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from benchmarks.compare import HEADER, alternate, contender, machine, ratio_row, report
+from benchmarks.compare import (
+    HEADER,
+    NOT_REACHED,
+    Figures,
+    alternate,
+    contender,
+    machine,
+    ratio_row,
+    report,
+)
+from benchmarks.networks import (
+    BATCH,
+    LEARNING_RATE,
+    SCHEDULES,
+    UNITS,
+    first_weights,
+    quantizers,
+    schedule,
+)
 from benchmarks.stock import materialise
-from pipeline.artifacts import load_weights, read_prepared
-from pipeline.quantization.quantizers import parse_quantizer, quantized_tensors
+from pipeline.artifacts import F32, read_prepared
 
-BATCH = 64
-LEARNING_RATE = 0.001
-UNITS = 8
-_WEIGHT = "quantized_bits(6,0,1,alpha='auto_po2')"
-_BY_KIND = {
-    "input": "quantized_bits(12,0,0,alpha=1)",
-    "kernel": _WEIGHT,
-    "recurrent_kernel": _WEIGHT,
-    "bias": "quantized_bits(12,0,0,alpha=1)",
-    "activation": "quantized_relu(8,0)",
-    "state": "quantized_relu(8,0)",
+PREPARED = Path("data/prepared.h5")
+KINDS = ("float", "quantized")
+ROWS = {
+    "later_epoch_s": "seconds of an epoch",
+    "first_epoch_s": "seconds of the first epoch, with compilation",
+    "total_s": "seconds of all epochs, data and compilation included",
+    "epochs": "epochs",
+    "final_rmse_mev": "validation RMSE after the last epoch, MeV",
+    "best_rmse_mev": "best validation RMSE, MeV",
+    "peak_mb": "peak memory, MB",
 }
 
 
-def quantizers() -> dict[str, Any]:
-    """Return the same quantisers for both sides: 6-bit weights, 8-bit state."""
-    texts = {t: _BY_KIND[t.rpartition("/")[2]] for t in quantized_tensors("SimpleRNN")}
-    texts["dense/activation"] = "quantized_relu(12,0)"
-    return {tensor: parse_quantizer(text, tensor) for tensor, text in texts.items()}
-
-
-def initial_weights(kind: str) -> dict[str, Any] | None:
-    """Quantized training starts from the float weights on both sides."""
-    if kind == "float":
-        return None
-    from pipeline.rnn.network import float_weight_shapes
-
-    length = read_prepared(Path("data/prepared.h5")).train.window_length
-    shapes = float_weight_shapes("SimpleRNN", UNITS, length)
-    return load_weights(Path("models/float.weights.h5"), shapes)
-
-
-def run_stock(kind: str, epochs: int, target_mev: float, seed: int) -> None:
-    """Train as the notebook did; report seconds of each epoch and until the target."""
+def run_stock(options: argparse.Namespace) -> None:
+    """Train as the notebook did: windows in memory, Keras' `fit`, no unrolling."""
     import tensorflow as tf
 
+    from benchmarks.clock import EpochClock
     from pipeline.quantization.network import build_quantized_network
-    from pipeline.rnn.network import build_float_network, set_weights
+    from pipeline.rnn.network import set_weights
 
-    start = time.perf_counter()
-    tf.keras.utils.set_random_seed(seed)
-    prepared = read_prepared(Path("data/prepared.h5"))
-    data = [materialise(split) for split in (prepared.train, prepared.validation)]
+    prepared = read_prepared(PREPARED)
     length = prepared.train.window_length
-    layers = tf.keras.layers
-    if kind == "float":
-        shared = build_float_network("SimpleRNN", UNITS, length).get_weights()  # drawn first
-        model = tf.keras.Sequential(
-            [layers.SimpleRNN(UNITS, "relu", input_shape=(length, 1)), layers.Dense(1, "relu")]
-        )
-        model.set_weights(shared)
+    start_weights = first_weights(options.kind, length, options.seed)
+    clock = EpochClock(prepared.train.et_scale_gev, time.perf_counter())
+    tf.keras.utils.set_random_seed(options.seed)
+    data = [materialise(split) for split in (prepared.train, prepared.validation)]
+    if options.kind == "float":
+        recurrent = tf.keras.layers.SimpleRNN(UNITS, "relu", input_shape=(length, 1), name="rnn")
+        dense = tf.keras.layers.Dense(1, "relu", name="dense")
+        model = tf.keras.Sequential([recurrent, dense])
     else:
         model = build_quantized_network("SimpleRNN", UNITS, length, quantizers(), unroll=False)
-        set_weights(model, initial_weights(kind))
+    set_weights(model, start_weights)
     model.compile(tf.keras.optimizers.Adam(LEARNING_RATE), "mse")
-    clock = EpochClock(prepared.train.et_scale_gev, target_mev, start)
-
-    class Callback(tf.keras.callbacks.Callback):  # type: ignore[misc]
-        def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-            assert logs is not None
-            self.model.stop_training = clock.epoch_done(logs["val_loss"])
-
-    clock.begin()
     model.fit(
         *data[0],
         batch_size=BATCH,
-        epochs=epochs,
+        epochs=options.epochs,
         validation_data=data[1],
-        callbacks=[Callback()],
+        callbacks=[*schedule(options.schedule, options.epochs), clock],
         verbose=0,
     )
-    clock.report()
+    report(**clock.figures(options.targets), weights_sum=_sum(start_weights))
 
 
-def run_ours(kind: str, epochs: int, target_mev: float, seed: int) -> None:
-    """Train with `WindowFitter`, same batch, rate and initial weights."""
+def run_ours(options: argparse.Namespace) -> None:
+    """Train as the stages do: the sequence on the device, `WindowFitter`."""
     import tensorflow as tf
 
-    from pipeline.quantization.network import build_quantized_network
+    from benchmarks.clock import EpochClock
+    from pipeline.quantization.network import build_quantized_network, forward
     from pipeline.rnn.fitting import WindowData, WindowFitter
     from pipeline.rnn.network import build_float_network, set_weights
     from pipeline.rnn.runtime import make_strategy, seed_everything
 
-    start = time.perf_counter()
-    seed_everything(seed)
-    prepared = read_prepared(Path("data/prepared.h5"))
-    train, validation = (
-        WindowData.from_split(split) for split in (prepared.train, prepared.validation)
-    )
-    length = prepared.train.window_length
     strategy = make_strategy("auto")
+    prepared = read_prepared(PREPARED)
+    length = prepared.train.window_length
+    start_weights = first_weights(options.kind, length, options.seed)
+    clock = EpochClock(prepared.train.et_scale_gev, time.perf_counter())
+    seed_everything(options.seed)
+    train, validation = map(WindowData.from_split, (prepared.train, prepared.validation))
+    quantized = options.kind == "quantized"
     with strategy.scope():
-        if kind == "float":
-            model = build_float_network("SimpleRNN", UNITS, length)
-        else:
+        if quantized:
             model = build_quantized_network("SimpleRNN", UNITS, length, quantizers())
-            set_weights(model, initial_weights(kind))
+        else:
+            model = build_float_network("SimpleRNN", UNITS, length)
         optimizer = tf.keras.optimizers.Adam(LEARNING_RATE)
-    fitter = WindowFitter(model, optimizer, strategy)
-    clock = EpochClock(prepared.train.et_scale_gev, target_mev, start)
-    generator = np.random.default_rng(seed)
-    clock.begin()
-    for _ in range(epochs):
-        fitter.run_epoch(train, BATCH, generator)
-        if clock.epoch_done(fitter.mean_squared_error(validation)):
-            break
-    clock.report()
+    set_weights(model, start_weights)
+    fitter = WindowFitter(model, optimizer, strategy, forward if quantized else None)
+    fitter.fit(
+        train,
+        validation,
+        epochs=options.epochs,
+        batch_size=BATCH,
+        seed=options.seed,
+        callbacks=[*schedule(options.schedule, options.epochs), clock],
+    )
+    report(**clock.figures(options.targets), weights_sum=_sum(start_weights))
 
 
-class EpochClock:
-    """Seconds of each epoch, validation included, and until a validation RMSE is reached."""
+def _sum(weights: dict[str, F32]) -> float:
+    """Return a figure by which two sets of first weights can be told apart."""
+    return float(sum(np.sum(np.abs(value), dtype=np.float64) for value in weights.values()))
 
-    def __init__(self, et_scale_gev: float, target_mev: float, start: float) -> None:
-        self._scale_mev = et_scale_gev * 1000
-        self._target_mev = target_mev
-        self._start = start
-        self._marks: list[float] = []
-        self._rmse_mev: list[float] = []
 
-    def begin(self) -> None:
-        """Start the first epoch."""
-        self._marks.append(time.perf_counter())
+def compare(kind: str, options: argparse.Namespace) -> dict[str, list[Figures]]:
+    """Run both sides in turn.
 
-    def epoch_done(self, validation_loss: float) -> bool:
-        """Note the end of an epoch; return whether the target is reached."""
-        self._marks.append(time.perf_counter())
-        self._rmse_mev.append(float(np.sqrt(validation_loss)) * self._scale_mev)
-        return self._rmse_mev[-1] <= self._target_mev
+    Raises
+    ------
+    RuntimeError
+        If the two sides of a pair did not start from the same weights.
+    """
+    epochs = {"stock": options.epochs, "ours": options.our_epochs or options.epochs}
 
-    def report(self) -> None:
-        """Print the figures; the first epoch holds tracing and compilation."""
-        seconds = np.diff(self._marks)
-        later = seconds[1:] if len(seconds) > 1 else seconds
-        report(
-            first_epoch_s=float(seconds[0]),
-            later_epoch_s=float(np.median(later)),
-            total_s=self._marks[-1] - self._start,
-            epochs=float(len(seconds)),
-            best_rmse_mev=min(self._rmse_mev),
-            reached=float(self._rmse_mev[-1] <= self._target_mev),
+    def side(name: str, repeat: int) -> Figures:
+        return contender(
+            "benchmarks.training",
+            *("--contender", name, "--kind", kind, "--epochs", str(epochs[name])),
+            *("--schedule", options.schedule, "--seed", str(options.seed + repeat)),
+            *("--targets", *map(str, options.targets)),
         )
 
+    found = alternate({name: partial(side, name) for name in epochs}, options.repeats)
+    for stock, ours in zip(found["stock"], found["ours"], strict=True):
+        if stock["weights_sum"] != ours["weights_sum"]:
+            raise RuntimeError(
+                "benchmarks.training: expected the same first weights on both sides, found sums of "
+                f"{stock['weights_sum']} and {ours['weights_sum']}"
+            )
+    return found
 
-def main() -> None:
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run one contender, or all of them in turn."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--contender", choices=["stock", "ours"])
-    parser.add_argument("--kind", choices=["float", "quantized"], help="both by default")
+    parser.add_argument("--kind", choices=KINDS, help="both unless said")
     parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--our-epochs", type=int, help="as --epochs unless said")
+    parser.add_argument("--targets", type=float, nargs="*", default=[53.0, 52.0, 51.0, 50.0])
+    parser.add_argument("--schedule", choices=SCHEDULES, default="constant")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--target", type=float, default=0.0, help="stop at this RMSE, MeV")
     parser.add_argument("--seed", type=int, default=2)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.contender:
-        run = run_stock if options.contender == "stock" else run_ours
-        run(options.kind, options.epochs, options.target, options.seed)
+        (run_stock if options.contender == "stock" else run_ours)(options)
         return
-    print(f"{machine()}; batch {BATCH}, {options.epochs} epochs, {options.repeats} repeats\n")
-    print(HEADER)
-    for kind in [options.kind] if options.kind else ["float", "quantized"]:
-        arguments = ["--kind", kind, "--epochs", str(options.epochs)]
-        arguments += ["--target", str(options.target)]
+    from benchmarks.clock import target_key
 
-        def side(name: str, arguments: list[str], repeat: int) -> dict[str, float]:
-            seed = ("--seed", str(options.seed + repeat))
-            return contender("benchmarks.training", "--contender", name, *arguments, *seed)
-
-        sides = {name: partial(side, name, arguments) for name in ("stock", "ours")}
-        found = alternate(sides, options.repeats)
-        for key, title in (
-            ("later_epoch_s", "seconds of an epoch"),
-            ("first_epoch_s", "seconds of the first epoch, with compilation"),
-            ("total_s", "seconds in all, data included"),
-            ("best_rmse_mev", "best validation RMSE, MeV"),
-            ("epochs", "epochs"),
-            ("peak_mb", "peak memory, MB"),
-        ):
-            print(ratio_row(f"{kind}: {title}", key, found, "stock", "ours"), flush=True)
+    print(machine())
+    print(
+        f"batch {BATCH}, learning rate {LEARNING_RATE} ({options.schedule}); stock: "
+        f"{options.epochs} epochs, ours: {options.our_epochs or options.epochs}; "
+        f"{options.repeats} pairs, seeds from {options.seed} on\n\n{HEADER}"
+    )
+    for kind in [options.kind] if options.kind else KINDS:
+        found = compare(kind, options)
+        for key, title in ROWS.items():
+            print(ratio_row(f"{kind}: {title}", key, found), flush=True)
+        for target in options.targets:
+            title = f"{kind}: seconds to {target:g} MeV, data and compilation included"
+            print(ratio_row(title, target_key(target), found, NOT_REACHED), flush=True)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.compare import HEADER, alternate, contender, machine, ratio_row, report
+from benchmarks.compare import HEADER, Figures, alternate, contender, machine, ratio_row, report
 from benchmarks.stock import materialise
 from pipeline.artifacts import load_weights, read_json, read_prepared
 from pipeline.params import load_params
@@ -195,7 +195,7 @@ def run_ours(trials: int, epochs: int, seed: int) -> None:
     _report(seconds, trials, [(r.validation_rmse_mev, 1000 * r.energy_nj) for r in records])
 
 
-def _run_side(side: str, size: tuple[int, int], first_seed: int, repeat: int) -> dict[str, float]:
+def _run_side(side: str, size: tuple[int, int], first_seed: int, repeat: int) -> Figures:
     trials, epochs = map(str, size)
     seed = str(first_seed + repeat)
     return contender(
@@ -240,7 +240,7 @@ def main() -> None:
         ("best_rmse_mev", "best validation RMSE, MeV"),
         ("peak_mb", "peak memory, MB"),
     ):
-        print(ratio_row(title, key, found, "stock", "ours"))
+        print(ratio_row(title, key, found))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,65 @@
+"""What both sides of a comparison train: network, quantisers, first weights, schedule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipeline.artifacts import F32, load_weights
+from pipeline.params import load_params
+from pipeline.quantization.quantizers import Quantizer, parse_quantizer, quantized_tensors
+
+BATCH = 64
+LEARNING_RATE = 0.001
+UNITS = 8
+FLOAT_WEIGHTS = Path("models/float.weights.h5")
+SCHEDULES = ("constant", "plateau", "cosine")
+_WEIGHT = "quantized_bits(6,0,1,alpha='auto_po2')"
+_BY_KIND = {
+    "input": "quantized_bits(12,0,0,alpha=1)",
+    "kernel": _WEIGHT,
+    "recurrent_kernel": _WEIGHT,
+    "bias": "quantized_bits(12,0,0,alpha=1)",
+    "activation": "quantized_relu(8,0)",
+    "state": "quantized_relu(8,0)",
+}
+
+
+def quantizers() -> dict[str, Quantizer]:
+    """Return weights of 6 bits and a state of 8, by tensor."""
+    texts = {t: _BY_KIND[t.rpartition("/")[2]] for t in quantized_tensors("SimpleRNN")}
+    texts["dense/activation"] = "quantized_relu(12,0)"
+    return {tensor: parse_quantizer(text, tensor) for tensor, text in texts.items()}
+
+
+def first_weights(kind: str, window_length: int, seed: int) -> dict[str, F32]:
+    """Return what both sides start from, by ``layer/tensor``.
+
+    A float network starts from new weights of the seed, a quantized one from the trained
+    float weights, as the stages do.
+    """
+    import tensorflow as tf
+
+    from pipeline.rnn.network import build_float_network, float_weight_shapes, get_weights
+
+    if kind == "quantized":
+        return load_weights(FLOAT_WEIGHTS, float_weight_shapes("SimpleRNN", UNITS, window_length))
+    tf.keras.utils.set_random_seed(seed)
+    return get_weights(build_float_network("SimpleRNN", UNITS, window_length))
+
+
+def schedule(name: str, epochs: int) -> list[Any]:
+    """Return the Keras callbacks that lower the learning rate.
+
+    ``plateau`` is what the stage `train` does (and the original recipe), ``cosine`` what
+    `search` and `finetune` do, over all epochs of the side that asks.
+    """
+    if name == "plateau":
+        from pipeline.rnn.training import plateau_callbacks
+
+        return plateau_callbacks(load_params().train)[:1]  # without stopping early
+    if name == "cosine":
+        from pipeline.quantization.trial import QatSettings, cosine_decay
+
+        return [cosine_decay(QatSettings(epochs, BATCH, LEARNING_RATE, seed=0))]
+    return []
