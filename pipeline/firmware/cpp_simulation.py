@@ -19,10 +19,10 @@ import numpy as np
 
 from pipeline.errors import PipelineError
 from pipeline.firmware.fixed_point import F64, Real
-from pipeline.firmware.hls_project import INTEL, HlsOptions, write_project
+from pipeline.firmware.hls_graph import INPUT
+from pipeline.firmware.hls_project import INTEL, HlsOptions
 from pipeline.firmware.tools import run_tool
 from pipeline.gated_network import HardwareNetwork
-from pipeline.integer_network import IntegerNetwork
 
 COMPILER = "g++"
 FLAGS = ("-std=c++14", "-O1", "-fPIC", "-shared", "-fno-gnu-unique")
@@ -67,6 +67,7 @@ extern "C" void evaluate_windows(const double *windows, double *outputs, long n)
         result_t output[1];
         for (int j = 0; j < {length}; j++)
             window[j] = input_t(windows[i * {length} + j]);
+        nnet::save_layer_output(window, "{window}", {length});
         {call}
         outputs[i] = output[0].to_double();
     }}
@@ -133,36 +134,14 @@ class CppSimulation:
     def trace(self, window: Real, sizes: Mapping[str, int]) -> dict[str, F64]:
         """Evaluate one window (1, length); return the layers' outputs, float64 (1, size).
 
-        The project must have been written with ``trace=True``. `sizes` gives the
-        outputs of each layer; every traced layer must be in it.
+        `sizes` gives the number of outputs of each layer that the project saves, and of
+        the input, which always is; see `pipeline.firmware.cpp_trace`.
         """
         buffers = {name: np.empty(size) for name, size in sizes.items()}
         for name, values in buffers.items():
             self._trace_layer(name.encode(), values)
         self.evaluate(window)
         return {name: values.copy()[None, :] for name, values in buffers.items()}
-
-
-def trace(network: IntegerNetwork, options: HlsOptions, window: Real) -> dict[str, F64]:
-    """Simulate one window (1, length) with every layer's output saved.
-
-    Writes and compiles a project of its own, in a temporary directory.
-
-    Returns
-    -------
-    float64 (1, units) by the names of `pipeline.firmware.golden.trace`.
-    """
-    require_compiler()
-    with tempfile.TemporaryDirectory(prefix="cpp-trace-") as temporary:
-        project = Path(temporary) / "traced"
-        graph = write_project(network, options, project, trace=True)
-        with simulation(project, network, options) as simulated:
-            found = simulated.trace(window, graph.sizes)
-    return {
-        golden_name: found[name]
-        for name, golden_name in graph.golden_names.items()
-        if name in found
-    }
 
 
 def require_compiler() -> str:
@@ -207,7 +186,7 @@ def compile_project(directory: Path, length: int, options: HlsOptions) -> Path:
     if options.backend == "oneAPI":
         raise CppSimulationError("a oneAPI project needs icpx: it is written, not simulated")
     call = _CALLS["intel" if options.backend in INTEL else "amd"]
-    names = {"project": project_name, "length": length}
+    names = {"project": project_name, "length": length, "window": INPUT}
     loop.write_text(_LOOP.format(call=call.format(**names), **names))
     library = directory / f"{project_name}.so"
     weights = f'-DWEIGHTS_DIR="{directory}/firmware/weights"'

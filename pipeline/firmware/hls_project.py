@@ -108,8 +108,8 @@ def write_project(
     directory
         Where to; must not hold files. Half a project is removed on failure.
     trace
-        Also save every layer's output during C++ simulation (for
-        `pipeline.firmware.cpp_simulation.trace`).
+        Also write calls that save every layer's output; `pipeline.firmware.cpp_trace`
+        reads there which array belongs to which layer.
 
     Returns
     -------

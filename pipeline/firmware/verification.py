@@ -13,7 +13,8 @@ from pipeline.errors import PipelineError
 from pipeline.firmware import cpp_simulation, golden
 from pipeline.firmware.accumulators import Accumulator
 from pipeline.firmware.compare import Comparison, compare, name_tensor, require_agreement
-from pipeline.firmware.cpp_simulation import Progress
+from pipeline.firmware.cpp_simulation import CppSimulationError, Progress
+from pipeline.firmware.cpp_trace import trace
 from pipeline.firmware.fixed_point import F64
 from pipeline.firmware.hls_project import HlsOptions
 from pipeline.gated_network import HardwareNetwork
@@ -115,8 +116,10 @@ def check_simulation(
     Raises
     ------
     MismatchError
-        Naming window and tensor. The tensor comes from a second simulation,
-        of a traced project of the same network.
+        Naming the first window and the first tensor that differ. The tensor comes from a
+        second simulation of the same project, which saves its layers' outputs.
+    CppSimulationError
+        If g++ is missing or refuses the project.
     """
     with cpp_simulation.simulation(project, network, options) as simulated:
         outputs = simulated.evaluate(windows, progress)
@@ -124,8 +127,7 @@ def check_simulation(
     where = ""
     if comparison.first_window is not None:
         first = windows[comparison.first_window : comparison.first_window + 1]
-        traced = cpp_simulation.trace(network, options, first)
-        where = name_tensor(golden.trace(network, first), comparison.found, traced)
+        where = _first_tensor(project, network, options, first)
     require_agreement(comparison, 0.0, where)
     return outputs, comparison
 
@@ -147,6 +149,15 @@ def vendor_tools() -> str:
     if found:
         return f"HLS compilers on PATH: {', '.join(found)} (not run by this stage)"
     return f"no HLS compiler on PATH ({', '.join(VENDOR_TOOLS)}): no synthesis report"
+
+
+def _first_tensor(project: Path, network: IntegerNetwork, options: HlsOptions, window: F32) -> str:
+    """Say where a project leaves the golden model; that it cannot be said hides no mismatch."""
+    try:
+        found = trace(project, network, options, window)
+    except CppSimulationError as error:
+        return f"its tensors cannot be saved: {error}"
+    return name_tensor(golden.trace(network, window), options.backend.lower(), found)
 
 
 def _float32_hint(network: IntegerNetwork) -> str:

@@ -69,22 +69,6 @@ def test_equals_the_golden_model(name, intel, tmp_path):
     assert not list((tmp_path / "project").rglob("*.so"))
 
 
-@pytest.mark.parametrize("options", [VITIS, QUARTUS])
-def test_trace_equals_the_golden_trace(options):
-    network = random_network(5, 2, 2, state=fixed(5, 2, signed=False))
-    window = random_windows(network, 5)[3:4]
-    found = cpp_simulation.trace(network, options, window)
-    expected = golden.trace(network, window)
-    assert set(found) == {
-        "rnn.step0.activation",
-        "rnn.step0.state",
-        "rnn.step1.activation",
-        "dense0.activation",
-    }
-    for name, values in found.items():
-        assert np.array_equal(values, expected[name].real), name
-
-
 def test_windows_are_checked_and_progress_is_reported(tmp_path, monkeypatch):
     network = random_network(units=1, length=2)
     write_project(network, VITIS, tmp_path / "p")
