@@ -22,6 +22,7 @@ from pipeline.errors import PipelineError
 from pipeline.firmware.gated_graph import build_gated_graph
 from pipeline.firmware.gated_templates import repair_templates
 from pipeline.firmware.hls_graph import HlsGraph, build_graph, precision_string, refuse_recurrent
+from pipeline.firmware.hls_weights import WeightFiles, check_weights
 from pipeline.gated_network import GatedNetwork, HardwareNetwork
 
 Backend = Literal["Vitis", "Vivado", "Quartus", "oneAPI"]
@@ -119,6 +120,8 @@ def write_project(
     ------
     HlsProjectError, HlsGraphError, AccumulatorError
         If `directory` is in use, or hls4ml changed a type.
+    HlsWeightsError
+        If a weight that hls4ml wrote is not the network's.
     """
     if isinstance(network, GatedNetwork):
         graph = build_gated_graph(network, options.gate_table_size, options.backend)
@@ -129,6 +132,8 @@ def write_project(
     try:
         model = _convert(graph, options, directory, trace)
         _write(model)
+        weights = directory / ("src" if options.backend == "oneAPI" else "") / "firmware/weights"
+        check_weights(weights, graph.layers, _weight_files(model), options.backend in INTEL)
         repair_templates(directory, graph.recurrent, options.backend)
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
@@ -235,6 +240,14 @@ def _write(model: Any) -> None:
     writer = getattr(import_module(f"hls4ml.writer.{module}"), name)()
     writer.write_yml = lambda model: None
     writer.write_hls(model)
+
+
+def _weight_files(model: Any) -> WeightFiles:
+    """Name each layer's weight files, without suffix, by tensor."""
+    return {
+        layer.name: {tensor: weight.name for tensor, weight in layer.weights.items()}
+        for layer in model.get_layers()
+    }
 
 
 @contextmanager

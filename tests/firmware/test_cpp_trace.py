@@ -50,10 +50,6 @@ def flip_output(tree) -> None:
     tree["layers"][1]["kernel"]["integers"][3][0] ^= 1
 
 
-def flip_output_bias(tree) -> None:
-    tree["layers"][1]["bias"]["integers"][0] ^= 1
-
-
 def truncate_input(tree) -> None:
     tree["input"]["rounding"] = "TRN"
 
@@ -117,8 +113,6 @@ def plant(backend: str, project: Path, fault) -> None:
         weight("w5", 0, "recurrent_kernel", (1, 2), 3 * 4 + 2 if backend == "vitis" else 2 * 6 + 3)
     elif fault is flip_output:
         weight("w6", 1, "kernel", (3, 0), 3)
-    elif fault is flip_output_bias:
-        weight("b6", 1, "bias", (0,), 0)
     elif fault is truncate_input:
         set_rounding(backend, project, "input_t", "RND_CONV", "TRN")
     elif fault is truncate_state:
@@ -154,7 +148,6 @@ def expected_place(fault, backend: str) -> str:
     [
         (flip_recurrent, "rnn.step1.activation, unit 2"),
         (flip_output, "dense0.activation, unit 0"),
-        (flip_output_bias, "dense0.activation, unit 0"),
         (truncate_input, "input, unit"),
         (truncate_state, "rnn.step0.state, unit"),
         (round_output_half_up, "dense0.activation, unit 0"),
@@ -196,10 +189,10 @@ def test_a_project_that_cannot_be_traced_is_still_a_mismatch(written, tmp_path):
     plant(backend, project, flip_output)
     source = project / "firmware" / "cell.cpp"
     source.write_text(source.read_text().replace("layer5_out", "renamed"))
-    with pytest.raises(CppSimulationError, match="layer5_out"):
-        trace(project, NETWORK, options, ONE)
     expected = golden.evaluate(NETWORK, WINDOWS)
-    with pytest.raises(MismatchError, match=r"in window \d+: .*; its tensors cannot be saved: g"):
+    with pytest.raises(
+        MismatchError, match=r"in window \d+: .*; its tensors cannot be saved: g.*layer5_out"
+    ):
         check_simulation(NETWORK, WINDOWS, expected, project, options)
 
 
