@@ -36,18 +36,17 @@ def main() -> None:
 
     # TensorFlow takes seconds to load: only once parameters and data are known good.
     from pipeline.quantization import results
-    from pipeline.quantization.search_run import make_runner, search_blocks
-    from pipeline.quantization.uniform import run_uniform
+    from pipeline.quantization.search_run import make_runner, run_search
 
     inputs, network = [PREPARED, FLOAT_WEIGHTS], [cell, units, length, strategy]
     state = search_state.open_state(inputs, params.search, params.energy, network)
     runner = make_runner(
         params.search, prepared, FLOAT_WEIGHTS, costs, cell=cell, strategy=strategy, directory=state
     )
-    tuners = search_blocks(runner, blocks)
-    if not tuners:
+    searched = run_search(runner, blocks)
+    if searched is None:
         return  # a worker: its chief writes
-    outcome = results.outcome_of(tuners, run_uniform(runner, cell), runner)
+    outcome = results.outcome_of(searched.tuners, searched.points)
 
     table = results.pareto_table(outcome, ofmax_rmse_mev(prepared.validation))
     write_csv(PLOTS / "pareto.csv", table)

@@ -19,12 +19,12 @@ ME = os.environ.get("KERASTUNER_TUNER_ID", "alone")
 original = QatTrainer.fit
 
 
-def fit(self, quantizers, initial_weights, settings, description):
+def fit(self, quantizers, initial_weights, settings, description, progress=None):
     order = Path("die.txt")
     if order.exists() and order.read_text() == ME:
         order.unlink()
         os._exit(9)
-    result = original(self, quantizers, initial_weights, settings, description)
+    result = original(self, quantizers, initial_weights, settings, description, progress)
     with Path("trained.log").open("a") as log:
         log.write(f"{ME} {description}\n")
     return result

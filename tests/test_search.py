@@ -107,11 +107,11 @@ def test_a_run_and_one_that_was_killed_in_between_write_the_same(workplace, monk
     original = QatTrainer.fit
     trained = []
 
-    def fit(self, quantizers, initial_weights, settings, description):
+    def fit(self, quantizers, initial_weights, settings, description, progress):
         trained.append(description)
         if len(trained) == 2:
             raise KeyboardInterrupt
-        return original(self, quantizers, initial_weights, settings, description)
+        return original(self, quantizers, initial_weights, settings, description, progress)
 
     monkeypatch.setattr(QatTrainer, "fit", fit)
     with pytest.raises(KeyboardInterrupt):

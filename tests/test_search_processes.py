@@ -16,6 +16,7 @@ from tests.test_search import WRITTEN, make_workplace
 
 DRIVER = ROOT / "tests" / "search_driver.py"
 PATIENCE_S = 300.0
+TRAINED = [*(f"trial {n}" for n in range(4)), "uniform_6", "uniform_9"]
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
@@ -34,13 +35,14 @@ def finish(process: subprocess.Popen[bytes]) -> None:
 def workplace(folder: Path, monkeypatch, **changed) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
-    make_workplace(**{"max_trials": 4, "uniform_bits": [], "tune_filters": "layer", **changed})
+    make_workplace(**{"max_trials": 4, "uniform_bits": [6, 9], "tune_filters": "layer", **changed})
     return folder
 
 
 def trained(folder: Path) -> list[str]:
     lines = (folder / "trained.log").read_text().splitlines()
-    return [line.split(" ", 1)[1] for line in lines if " trial " in line]
+    labels = [line.split(" ", 1)[1] for line in lines]
+    return [label for label in labels if label.startswith(("trial ", "uniform_"))]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,7 @@ def undisturbed(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         folder = workplace(tmp_path_factory.mktemp("alone") / "cell", patch)
         finish(start(folder))
-    assert trained(folder) == [f"trial {n}" for n in range(4)]
+    assert trained(folder) == TRAINED
     return {name: (folder / name).read_bytes() for name in WRITTEN}
 
 
@@ -64,9 +66,9 @@ def test_killed_in_the_middle_and_started_again(tmp_path, monkeypatch, undisturb
         time.sleep(0.005)
     process.kill()
     process.communicate()  # until its workers are gone, too
-    assert len(trained(folder)) < 4
+    assert len(trained(folder)) < len(TRAINED)
     finish(start(folder))
-    assert sorted(trained(folder)) == [f"trial {n}" for n in range(4)]
+    assert sorted(trained(folder)) == TRAINED
     assert {name: (folder / name).read_bytes() for name in WRITTEN} == undisturbed
     assert not list(folder.glob(".search/*"))
 
@@ -78,7 +80,7 @@ def test_two_workers_share_a_search_and_one_may_die(tmp_path, monkeypatch, undis
     process = start(folder)
     _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, errors.decode()
-    assert sorted(trained(folder)) == [f"trial {n}" for n in range(4)]
+    assert sorted(trained(folder)) == TRAINED
     names = {line.split()[0] for line in (folder / "trained.log").read_text().splitlines()}
     assert "worker0" in names
     if not (folder / "die.txt").exists():  # it got as far as a trial of its own

@@ -16,6 +16,7 @@ from typing import Any
 
 import keras_tuner
 import numpy as np
+from keras_tuner.src.engine.trial import TrialStatus
 
 from pipeline.artifacts import write_text
 from pipeline.params.network import SearchParams
@@ -58,15 +59,7 @@ def hyperparameters(
 
 def make_oracle(params: SearchParams, space: Any) -> Any:
     """Return keras-tuner's oracle for ``search.mode``."""
-    common: dict[str, Any] = {
-        "objective": keras_tuner.Objective("score", "max"),
-        "hyperparameters": space,
-        "seed": params.seed,
-        "allow_new_entries": False,
-        "tune_new_entries": False,
-        # Failures in a row end a search in a RuntimeError; `check_complete` counts them instead.
-        "max_consecutive_failed_trials": sys.maxsize,
-    }
+    common = _common(params, space)
     if params.mode == "hyperband":
         oracle: Any = _HyperbandOracle(max_epochs=params.epochs, **common)
     elif params.mode == "halving":
@@ -81,6 +74,27 @@ def make_oracle(params: SearchParams, space: Any) -> Any:
     oracle.verbose = 0
     oracle._max_collisions = _MAX_COLLISIONS
     return oracle
+
+
+def make_list_oracle(params: SearchParams, name: str, values: Sequence[int]) -> Any:
+    """Return an oracle that asks for each value of one decision, in order."""
+    space = keras_tuner.HyperParameters()
+    space.Choice(name, list(values))
+    oracle = _ListOracle(max_trials=len(values), **_common(params, space))
+    oracle.verbose = 0
+    return oracle
+
+
+def _common(params: SearchParams, space: Any) -> dict[str, Any]:
+    return {
+        "objective": keras_tuner.Objective("score", "max"),
+        "hyperparameters": space,
+        "seed": params.seed,
+        "allow_new_entries": False,
+        "tune_new_entries": False,
+        # Failures in a row end a search in a RuntimeError; `check_complete` counts them instead.
+        "max_consecutive_failed_trials": sys.maxsize,
+    }
 
 
 class _Durable:
@@ -99,6 +113,17 @@ class _Durable:
 
 class _RandomOracle(_Durable, keras_tuner.oracles.RandomSearchOracle):  # type: ignore[misc]
     """keras-tuner's."""
+
+
+class _ListOracle(_RandomOracle):
+    """Every value of its one decision, in order."""
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        (decision,) = self.get_space().space
+        return {
+            "status": TrialStatus.RUNNING,
+            "values": {decision.name: decision.values[int(trial_id)]},
+        }
 
 
 class _HyperbandOracle(_Durable, keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc]

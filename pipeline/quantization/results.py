@@ -13,7 +13,7 @@ from pipeline.quantization.pareto import front_table, on_front
 from pipeline.quantization.quantizers import parse_quantizer
 from pipeline.quantization.runner import TrialRunner
 from pipeline.quantization.trial import TrialRecord
-from pipeline.quantization.tuner import QuantizationTuner, best_of
+from pipeline.quantization.tuner import NetworkTuner, QuantizationTuner, best_of
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,7 @@ class Outcome:
 
 def outcome_of(
     tuners: Sequence[QuantizationTuner],
-    uniform: Sequence[TrialRecord] = (),
-    runner: TrialRunner | None = None,
+    points: NetworkTuner | None = None,
 ) -> Outcome:
     """Collect what the tuners of all blocks found; the winner is scored again first.
 
@@ -90,8 +89,8 @@ def outcome_of(
     ----------
     tuners
         In the order of the blocks.
-    uniform, runner
-        Reference points and who trained them.
+    points
+        Of the reference points.
 
     Raises
     ------
@@ -102,11 +101,12 @@ def outcome_of(
     best = best_of(last.records())
     last.verify(best)
     runners = {record.trial: tuner.runner for tuner in tuners for record in tuner.records()}
-    if runner is not None:
-        runners |= {record.trial: runner for record in uniform}
+    uniform = [] if points is None else points.records()
+    if points is not None:
+        runners |= {record.trial: points.runner for record in uniform}
     found = Outcome(
         records=[record for tuner in tuners for record in tuner.records()],
-        uniform=list(uniform),
+        uniform=uniform,
         best=best,
         failures={name: text for tuner in tuners for name, text in tuner.failures().items()},
         asked=sum(tuner.trials_asked for tuner in tuners),

@@ -1,4 +1,4 @@
-"""Run a planned search: block after block, alone or with workers."""
+"""Run a planned search: block after block, then reference points, alone or with workers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,13 @@ from pipeline.quantization.runner import (
     float_reference,
 )
 from pipeline.quantization.trial import QatTrainer, TrialRecord
-from pipeline.quantization.tuner import QuantizationTuner, best_of, check_complete
+from pipeline.quantization.tuner import (
+    NetworkTuner,
+    QuantizationTuner,
+    best_of,
+    check_complete,
+)
+from pipeline.quantization.uniform import ReferenceTuner
 from pipeline.rnn.fitting import WindowData
 
 WORKER_COMMAND = (sys.executable, "-m", "pipeline.search")
@@ -82,10 +88,26 @@ def planned_trials(params: SearchParams, blocks: Sequence[Block]) -> list[int]:
     return [trials_of(oracle) for oracle in oracles]
 
 
-def search_blocks(
+@dataclass(frozen=True)
+class Searched:
+    """A search that is over.
+
+    Attributes
+    ----------
+    tuners
+        One for each block, in order.
+    points
+        The reference points, if any were asked for.
+    """
+
+    tuners: list[QuantizationTuner]
+    points: ReferenceTuner | None
+
+
+def run_search(
     runner: TrialRunner, blocks: Sequence[Block], command: Sequence[str] | None = None
-) -> list[QuantizationTuner]:
-    """Search every block and return its tuner, in order; a worker returns none.
+) -> Searched | None:
+    """Search every block, then train the reference points; a worker returns None.
 
     Raises
     ------
@@ -102,24 +124,39 @@ def search_blocks(
         else nullcontext({})
     )
     tuners: list[QuantizationTuner] = []
+    points = None
     decided = _Decided({}, runner.costs.units, runner.float_weights)
     if workers.is_worker():
         workers.prepare_worker(params.worker_timeout_s)
     with crowd as processes:
         for number, block in enumerate(blocks):
             tuner = _tuner(runner, block, number, decided, alone=len(blocks) == 1)
+            _complete(tuner, processes)
             if workers.is_worker():
-                tuner.search()
                 best = _await_best(tuner, params.worker_timeout_s)
-            elif workers.in_cluster():
-                workers.serve(tuner, processes, params.worker_timeout_s)
-                best = _publish_best(tuner)
             else:
-                tuner.search()
                 best = _publish_best(tuner)
             tuners.append(tuner)
             decided = _decide(runner, decided, tuner, best)
-    return [] if workers.is_worker() else tuners
+        if params.uniform_bits:
+            own = replace(runner, directory=runner.directory / "uniform")
+            points = ReferenceTuner(own, stage=len(blocks))
+            _complete(points, processes)
+    if workers.is_worker():
+        return None
+    if points is not None:
+        check_complete(points)
+    return Searched(tuners, points)
+
+
+def _complete(tuner: NetworkTuner, processes: Any) -> None:
+    """Train what a tuner asks for: here, in the workers that call, or as one of them."""
+    from pipeline.quantization import workers
+
+    if workers.in_cluster() and not workers.is_worker():
+        workers.serve(tuner, processes, tuner.params.worker_timeout_s)
+    else:
+        tuner.search()
 
 
 def _tuner(
@@ -138,6 +175,7 @@ def _tuner(
         fixed=decided.quantizers,
         units=decided.units,
         prefix="" if alone else f"block{number + 1}_",
+        stage=number,
     )
 
 

@@ -39,60 +39,68 @@ from pipeline.quantization.trial import QatSettings, TrialRecord
 from pipeline.quantization.widths import chosen_units
 
 __all__ = [
+    "NetworkTuner",
     "QuantizationTuner",
     "best_of",
     "check_complete",
+    "metrics_of",
+    "name_and_stage",
+    "worker_id",
 ]
 
 # AutoQKeras' range of learning rates ends here, as a multiple of the rate given.
 _HIGHEST_RATE = 1.1
 _ASK_AGAIN_S = 0.2
+_STAGE = "@"
 
 
-class QuantizationTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[misc]
-    """A keras-tuner whose trials are quantized networks; see `run_trial`.
+def worker_id(name: str, stage: int) -> str:
+    """Return what a worker calls itself when it asks for a trial of some stage."""
+    return f"{name}{_STAGE}{stage}"
+
+
+def name_and_stage(tuner_id: str) -> tuple[str, int]:
+    """Return a worker's own name and the stage whose trials it asks for."""
+    name, _, stage = tuner_id.rpartition(_STAGE)
+    return name, int(stage)
+
+
+class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[misc]
+    """A keras-tuner whose trials are networks that a `TrialRunner` trains.
 
     Parameters
     ----------
     runner
         Trains and remembers trials; its directory holds the state.
-    choices
-        What is searched.
-    filters
-        Decisions on widths, see `pipeline.quantization.widths`.
-    fixed
-        Quantisers that are decided already, by tensor.
-    units
-        Width that is decided already; None is that of the float network.
-    prefix
-        Goes before keras-tuner's number in the name of a trial.
+    oracle
+        Says which networks.
+    stage
+        Where one search follows on another: its number, by which chief and workers know that
+        they speak of the same one.
     """
 
-    def __init__(
-        self,
-        runner: TrialRunner,
-        choices: Sequence[Choice],
-        filters: Sequence[str] = (),
-        fixed: Mapping[str, Quantizer] | None = None,
-        units: int | None = None,
-        prefix: str = "",
-    ) -> None:
-        self.runner, self.params = runner, runner.params
-        self.choices = choices
-        self.fixed = dict(fixed or {})
-        self.units = units or runner.costs.units
-        self.prefix = prefix
+    def __init__(self, runner: TrialRunner, oracle: Any, stage: int = 0) -> None:
+        self.runner, self.params, self.stage = runner, runner.params, stage
         directory = runner.directory
-        oracle = make_oracle(self.params, hyperparameters(choices, self.params, filters))
         drop_half_told_trials(directory)
         super().__init__(oracle, directory=str(directory.parent), project_name=directory.name)
         if self._is_worker():
+            self.tuner_id: str = worker_id(str(self.tuner_id), stage)
             return  # the chief's oracle knows what there is to do
         # What failed when the search last ran (a full disk, say) gets another chance.
         waiting = oracle._retry_queue
         failed = [i for i, trial in sorted(oracle.trials.items()) if _has_failed(trial)]
         waiting.extend(trial for trial in failed if trial not in waiting)
         waiting.sort(reverse=True)  # the oracle takes the last one first
+
+    @property
+    def asked_by(self) -> str:
+        """The parameter that says how many trials there are."""
+        raise NotImplementedError
+
+    def name_of(self, trial: Any) -> str:
+        """Return what a trial is recorded under."""
+        raise NotImplementedError
 
     def save(self) -> None:
         """Write the state: the oracle's, and keras-tuner's mark that there is one."""
@@ -120,12 +128,84 @@ class QuantizationTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignor
         """Directory of this search's state: oracle, trials, weights."""
         return Path(self.project_dir)
 
+    def records(self) -> list[TrialRecord]:
+        """Return the completed trials in the order of their numbers."""
+        return [
+            self.runner.record(self.name_of(trial))
+            for _, trial in sorted(self.oracle.trials.items())
+            if trial.status == TrialStatus.COMPLETED
+        ]
+
+    def failures(self) -> dict[str, str]:
+        """Return the last line of what went wrong, by trial, for trials that failed."""
+        return {
+            self.name_of(trial): (trial.message or "no message").strip().splitlines()[-1]
+            for _, trial in sorted(self.oracle.trials.items())
+            if _has_failed(trial)
+        }
+
+    def verify(self, record: TrialRecord) -> None:
+        """Score a trial again from its stored weights; see `TrialRunner.verify`."""
+        self.runner.verify(record)
+
+    def weights(self, trial: str) -> dict[str, F32]:
+        """Return a trial's best weights."""
+        return self.runner.weights(trial)
+
+
+class QuantizationTuner(NetworkTuner):
+    """Tries quantisers and widths; see `run_trial`.
+
+    Parameters
+    ----------
+    runner
+        Trains and remembers trials; its directory holds the state.
+    choices
+        What is searched.
+    filters
+        Decisions on widths, see `pipeline.quantization.widths`.
+    fixed
+        Quantisers that are decided already, by tensor.
+    units
+        Width that is decided already; None is that of the float network.
+    prefix
+        Goes before keras-tuner's number in the name of a trial.
+    stage
+        See `NetworkTuner`.
+    """
+
+    def __init__(
+        self,
+        runner: TrialRunner,
+        choices: Sequence[Choice],
+        filters: Sequence[str] = (),
+        fixed: Mapping[str, Quantizer] | None = None,
+        units: int | None = None,
+        prefix: str = "",
+        stage: int = 0,
+    ) -> None:
+        space = hyperparameters(choices, runner.params, filters)
+        super().__init__(runner, make_oracle(runner.params, space), stage)
+        self.choices = choices
+        self.fixed = dict(fixed or {})
+        self.units = units or runner.costs.units
+        self.prefix = prefix
+
+    @property
+    def asked_by(self) -> str:
+        """The parameter that says how many trials there are."""
+        return "search.epochs" if self.params.mode == "hyperband" else "search.max_trials"
+
+    def name_of(self, trial: Any) -> str:
+        """Return what a trial is recorded under."""
+        return f"{self.prefix}{trial.trial_id}"
+
     def run_trial(self, trial: Any, *_: Any, **__: Any) -> dict[str, float]:
         """Train, score and record the network that the trial's choices describe."""
         values = trial.hyperparameters.values
         quantizers = self.quantizers_of(values)
         units = chosen_units(values, self.units)
-        name, before = f"{self.prefix}{trial.trial_id}", values.get(EARLIER)
+        name, before = self.name_of(trial), values.get(EARLIER)
         continues = None if before is None else f"{self.prefix}{before}"
         settings = QatSettings(
             epochs=self.params.epochs,
@@ -137,13 +217,9 @@ class QuantizationTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignor
             last_epoch=values.get(EPOCHS),
         )
         start = self._initial_weights(units) if continues is None else None
-        record = self.runner.run(name, quantizers, settings, start, f"trial {name}", continues)
-        return {
-            "score": record.score,
-            COST: record.cost,
-            RMSE: record.validation_rmse_mev,
-            DEAD: float(record.dead),
-        }
+        return metrics_of(
+            self.runner.run(name, quantizers, settings, start, f"trial {name}", continues)
+        )
 
     def quantizers_of(self, values: Mapping[str, Any]) -> dict[str, Quantizer]:
         """Return the quantiser of every tensor for one set of choices."""
@@ -170,30 +246,6 @@ class QuantizationTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignor
         factors = np.linspace(lowest, _HIGHEST_RATE, LEARNING_RATE_CHOICES)
         return float(rate * factors[int(values[LEARNING_RATE])])
 
-    def records(self) -> list[TrialRecord]:
-        """Return the completed trials in the order of their numbers."""
-        return [
-            self.runner.record(f"{self.prefix}{identity}")
-            for identity, trial in sorted(self.oracle.trials.items())
-            if trial.status == TrialStatus.COMPLETED
-        ]
-
-    def failures(self) -> dict[str, str]:
-        """Return the last line of what went wrong, by trial, for trials that failed."""
-        return {
-            f"{self.prefix}{identity}": (trial.message or "no message").strip().splitlines()[-1]
-            for identity, trial in sorted(self.oracle.trials.items())
-            if _has_failed(trial)
-        }
-
-    def verify(self, record: TrialRecord) -> None:
-        """Score a trial again from its stored weights; see `TrialRunner.verify`."""
-        self.runner.verify(record)
-
-    def weights(self, trial: str) -> dict[str, F32]:
-        """Return a trial's best weights."""
-        return self.runner.weights(trial)
-
     def _seed_of(self, trial_id: str, continues: str | None) -> int:
         """Return a trial's seed: from its number, so that no interruption changes it."""
         if continues is not None:
@@ -206,6 +258,16 @@ class QuantizationTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignor
         return self.runner.start(units, f"_{self.tuner_id}" if self._is_worker() else "")
 
 
+def metrics_of(record: TrialRecord) -> dict[str, float]:
+    """Return what an oracle is told of a trial."""
+    return {
+        "score": record.score,
+        COST: record.cost,
+        RMSE: record.validation_rmse_mev,
+        DEAD: float(record.dead),
+    }
+
+
 def _has_failed(trial: Any) -> bool:
     return trial.status in (TrialStatus.FAILED, TrialStatus.INVALID)
 
@@ -215,7 +277,7 @@ def best_of(records: Sequence[TrialRecord]) -> TrialRecord:
     return max(records, key=lambda record: (record.score, [-ord(c) for c in record.trial]))
 
 
-def check_complete(tuner: QuantizationTuner) -> None:
+def check_complete(tuner: NetworkTuner) -> None:
     """Check that every trial that was asked for completed.
 
     Raises
@@ -231,7 +293,7 @@ def check_complete(tuner: QuantizationTuner) -> None:
     asked = tuner.trials_asked
     if completed < asked:
         first = next(iter(failures.values()), "no combination was found that is not tried yet")
-        key = "search.epochs" if tuner.params.mode == "hyperband" else "search.max_trials"
         raise SearchError(
-            f"{key}: {asked} trials asked, {completed} completed, {len(failures)} failed ({first})"
+            f"{tuner.asked_by}: {asked} trials asked, {completed} completed, "
+            f"{len(failures)} failed ({first})"
         )

@@ -6,14 +6,18 @@ The search has to beat them: its front must lie on or below them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from pipeline.params.network import SearchParams
+from pipeline.quantization.oracles import make_list_oracle
 from pipeline.quantization.quantizers import INPUT, Quantizer, parse_quantizer, quantized_tensors
 from pipeline.quantization.runner import TrialRunner
 from pipeline.quantization.search_file import uniform_name
 from pipeline.quantization.search_space import SearchSpaceError
-from pipeline.quantization.trial import QatSettings, TrialRecord
+from pipeline.quantization.trial import QatSettings
+from pipeline.quantization.tuner import NetworkTuner, metrics_of
 
+_BITS = "bits"
 _WEIGHTS = "quantized_bits({bits},0,1,alpha='auto_po2')"
 _STATE = "quantized_relu({bits},0)"
 _SIGNED_STATE = "quantized_bits({bits},1,0,alpha=1)"  # an LSTM's c goes beyond 1
@@ -51,19 +55,39 @@ def uniform_quantizers(params: SearchParams, cell: str, bits: int) -> dict[str, 
     return {tensor: parse_quantizer(text, f"search: {tensor}") for tensor, text in texts.items()}
 
 
-def run_uniform(runner: TrialRunner, cell: str) -> list[TrialRecord]:
-    """Train the points of ``search.uniform_bits`` as trials are trained."""
-    params = runner.params
-    records = []
-    for bits in params.uniform_bits:
+class ReferenceTuner(NetworkTuner):
+    """Trains the points of ``search.uniform_bits`` as trials are trained.
+
+    Parameters
+    ----------
+    runner
+        Trains and remembers them; its directory holds the state.
+    stage
+        See `NetworkTuner`.
+    """
+
+    def __init__(self, runner: TrialRunner, stage: int = 0) -> None:
+        oracle = make_list_oracle(runner.params, _BITS, runner.params.uniform_bits)
+        super().__init__(runner, oracle, stage)
+
+    asked_by = "search.uniform_bits"
+
+    def name_of(self, trial: Any) -> str:
+        """Return what a point is recorded under."""
+        return uniform_name(trial.hyperparameters.values[_BITS])
+
+    def run_trial(self, trial: Any, *_: Any, **__: Any) -> dict[str, float]:
+        """Train, score and record one point."""
+        params, runner = self.params, self.runner
+        quantizers = uniform_quantizers(
+            params, runner.trainer.cell, trial.hyperparameters.values[_BITS]
+        )
         settings = QatSettings(
             params.epochs, params.batch_size, params.learning_rate, params.seed, runner.costs.units
         )
-        quantizers = uniform_quantizers(params, cell, bits)
         start = runner.float_weights if params.transfer_weights else None
-        name = uniform_name(bits)
-        records.append(runner.run(name, quantizers, settings, start, name))
-    return records
+        name = self.name_of(trial)
+        return metrics_of(runner.run(name, quantizers, settings, start, name))
 
 
 def _widest(config: Mapping[str, Mapping[str, int]], kind: str, of_gates: bool) -> str:

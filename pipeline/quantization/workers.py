@@ -22,9 +22,10 @@ from typing import Any
 import grpc
 from keras_tuner.src import protos
 from keras_tuner.src.distribute import oracle_chief, oracle_client
-from keras_tuner.src.engine.trial import TrialStatus
+from keras_tuner.src.engine.trial import Trial, TrialStatus
 
 from pipeline.quantization.runner import SearchError
+from pipeline.quantization.tuner import name_and_stage, worker_id
 
 Process = subprocess.Popen[bytes]
 
@@ -50,10 +51,15 @@ def is_worker() -> bool:
 
 
 class Service(oracle_chief.OracleServicer):  # type: ignore[misc]
-    """keras-tuner's service, which also knows who works on what, and since when."""
+    """keras-tuner's service, which also knows who works on what, and since when.
 
-    def __init__(self, oracle: Any) -> None:
+    A worker that asks for another stage than this one came late, and is sent on to the
+    next, or came early, and waits.
+    """
+
+    def __init__(self, oracle: Any, stage: int) -> None:
         super().__init__(oracle)
+        self.stage = stage
         self.lock = threading.RLock()
         self.last_call = time.monotonic()
         self._since: dict[str, tuple[str, float]] = {}
@@ -62,6 +68,11 @@ class Service(oracle_chief.OracleServicer):  # type: ignore[misc]
         """Hand out a trial; while any still runs, nobody is sent away."""
         with self.lock:
             self.last_call = time.monotonic()
+            _, asked = name_and_stage(request.tuner_id)
+            if asked != self.stage:
+                status = TrialStatus.STOPPED if asked < self.stage else TrialStatus.IDLE
+                trial = Trial(self.oracle.get_space(), status=status)
+                return protos.get_service().CreateTrialResponse(trial=trial.to_proto())
             trial = self.oracle.create_trial(request.tuner_id)
             if trial.status == TrialStatus.STOPPED and self.oracle.ongoing_trials:
                 trial.status = TrialStatus.IDLE  # stay: a trial whose worker dies needs another
@@ -91,8 +102,11 @@ class Service(oracle_chief.OracleServicer):  # type: ignore[misc]
             trial = self.oracle.ongoing_trials.pop(tuner_id, None)
             if trial is not None:
                 self.oracle._retry_queue.append(trial.trial_id)
-                print(f"warning: worker {tuner_id} is gone; trial {trial.trial_id} goes to another",
-                      file=sys.stderr)  # fmt: skip
+                name, _ = name_and_stage(tuner_id)
+                print(
+                    f"warning: worker {name} is gone; trial {trial.trial_id} goes to another",
+                    file=sys.stderr,
+                )
 
     def overdue(self, timeout_s: float) -> list[str]:
         """Return workers that have had one trial for longer than `timeout_s`."""
@@ -154,7 +168,7 @@ def serve(tuner: Any, processes: dict[str, Process], timeout_s: float) -> None:
         If no worker is left, or none has called for `timeout_s`.
     """
     tuner.save()
-    service = Service(tuner.oracle)
+    service = Service(tuner.oracle, tuner.stage)
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))
     protos.get_service_grpc().add_OracleServicer_to_server(service, server)
     address = f"{os.environ[_IP]}:{os.environ[_PORT]}"
@@ -176,7 +190,7 @@ def _look_after(service: Service, processes: dict[str, Process], timeout_s: floa
     """Take trials from workers that are gone or too slow; give up when all are."""
     gone = [name for name, process in processes.items() if process.poll() is not None]
     for name in gone:
-        service.release(name)
+        service.release(worker_id(name, service.stage))
     if processes and len(gone) == len(processes) and not service.finished():
         codes = sorted({str(process.returncode) for process in processes.values()})
         raise SearchError(

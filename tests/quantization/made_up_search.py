@@ -31,6 +31,8 @@ class MadeUpTrainer:
     `fail` and `interrupt` hold numbers of calls of `fit`, from 0.
     """
 
+    cell = "SimpleRNN"
+
     def __init__(self, fail: tuple[int, ...] = (), interrupt: int | None = None) -> None:
         self.fail = fail
         self.interrupt = interrupt
@@ -71,7 +73,8 @@ class MadeUpTrainer:
 
 def search_params(**changed: Any) -> SearchParams:
     small = {"mode": "random", "max_trials": 6, "epochs": 3, "first_epochs": 1, "survivors": 2}
-    changed = {**small, "tune_filters": "none", "workers": 1, **changed}
+    alone = {"tune_filters": "none", "workers": 1, "uniform_bits": []}
+    changed = {**small, **alone, **changed}
     tree = load_params(PARAMS).search.model_dump()
     tree["goal"]["max_rmse_ratio"] = None
     return SearchParams.model_validate({**tree, **changed})

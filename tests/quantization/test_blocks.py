@@ -15,7 +15,7 @@ from pipeline.quantization.quantizers import quantized_tensors
 from pipeline.quantization.resizing import network_shapes
 from pipeline.quantization.results import outcome_of, search_result
 from pipeline.quantization.runner import TrialRunner, float_reference
-from pipeline.quantization.search_run import planned_trials, search_blocks
+from pipeline.quantization.search_run import planned_trials, run_search
 from pipeline.quantization.search_space import (
     SearchSpaceError,
     build_search_space,
@@ -42,7 +42,7 @@ def run(**changed):
     weights = {n: np.zeros(s, np.float32) for n, s in network_shapes("SimpleRNN", 8).items()}
     reference = float_reference(trainer, weights, costs)
     runner = TrialRunner(params, trainer, costs, reference, weights, 16.0, Path("state"))
-    return search_blocks(runner, blocks), trainer
+    return run_search(runner, blocks).tuners, trainer
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,11 @@ from pipeline.quantization.results import (
     search_metrics,
     search_result,
 )
+from pipeline.quantization.runner import SearchError
 from pipeline.quantization.score import limit_score
 from pipeline.quantization.search_space import SearchSpaceError
-from pipeline.quantization.tuner import best_of
-from pipeline.quantization.uniform import run_uniform, uniform_quantizers
+from pipeline.quantization.tuner import best_of, check_complete
+from pipeline.quantization.uniform import ReferenceTuner, uniform_quantizers
 from tests.quantization.made_up_search import WEIGHTS, MadeUpTrainer, search, search_params
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -78,27 +80,47 @@ def test_a_missing_list_is_named():
         uniform_quantizers(search_params(quantization_config={}), "SimpleRNN", 6)
 
 
+def reference_points(tuner):
+    """Train the points beside a search, as its trials were trained."""
+    points = ReferenceTuner(replace(tuner.runner, directory=Path("state/uniform")))
+    points.search()
+    return points
+
+
 def test_they_are_trained_as_trials_are_and_only_once():
     trainer = MadeUpTrainer()
-    params = search_params(max_trials=2, uniform_bits=[4, 8], seed=7)
+    params = search_params(max_trials=2, uniform_bits=[8, 4], seed=7)
     tuner = search(params, trainer)
-    records = run_uniform(tuner.runner, "SimpleRNN")
-    assert [record.trial for record in records] == ["uniform_4", "uniform_8"]
-    assert records[0].energy_nj < records[1].energy_nj
-    assert trainer.settings[-1].epochs == trainer.settings[0].epochs
-    assert trainer.settings[-1].batch_size == trainer.settings[0].batch_size
-    assert trainer.settings[-1].seed == 7
+    points = reference_points(tuner)
+    records = points.records()
+    assert [record.trial for record in records] == ["uniform_8", "uniform_4"]
+    assert records[0].energy_nj > records[1].energy_nj
+    for settings in trainer.settings[-2:]:
+        assert settings.epochs == settings.reached == trainer.settings[0].epochs
+        assert settings.batch_size == trainer.settings[0].batch_size
+        assert settings.seed == 7
     assert trainer.started_from[-1] == WEIGHTS
-    assert run_uniform(tuner.runner, "SimpleRNN") == records
+    assert reference_points(tuner).records() == records
     assert len(trainer.trained) == 4
-    result = search_result(outcome_of([tuner], records, tuner.runner))
-    assert [row["trial"] for row in result["uniform"]] == ["uniform_4", "uniform_8"]
+    result = search_result(outcome_of([tuner], points))
+    assert [row["trial"] for row in result["uniform"]] == ["uniform_8", "uniform_4"]
+
+
+def test_a_point_that_fails_is_named_and_tried_again():
+    tuner = search(search_params(max_trials=2, uniform_bits=[4, 8, 6]), MadeUpTrainer(fail=(3,)))
+    points = reference_points(tuner)
+    assert [record.trial for record in points.records()] == ["uniform_4", "uniform_6"]
+    assert list(points.failures()) == ["uniform_8"]
+    with pytest.raises(SearchError, match=r"search\.uniform_bits: 3 trials asked, 2 completed, 1"):
+        check_complete(points)
+    again = reference_points(tuner)
+    check_complete(again)
+    assert [record.trial for record in again.records()] == ["uniform_4", "uniform_8", "uniform_6"]
 
 
 def test_the_front_is_that_of_the_trials():
     tuner = search(search_params(max_trials=12, uniform_bits=[8]))
-    uniform = run_uniform(tuner.runner, "SimpleRNN")
-    outcome = outcome_of([tuner], uniform, tuner.runner)
+    outcome = outcome_of([tuner], reference_points(tuner))
     records = outcome.records
     expected = on_front([r.energy_nj for r in records], [r.validation_rmse_mev for r in records])
     rows = search_result(outcome)["trials"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from pipeline.params import ParamsError, load_params, parse_params
 from pipeline.quantization.cost import CostModel
 from pipeline.quantization.energy import float_network
+from pipeline.quantization.progress import Progress
 from pipeline.quantization.quantizers import parse_quantizer
 from pipeline.quantization.resizing import network_shapes
 from pipeline.quantization.runner import TrialRunner, float_reference
@@ -24,8 +26,6 @@ LAYERS = network_layers("SimpleRNN")
 class ResizingTrainer(MadeUpTrainer):
     """Makes weights of the right shapes; counts how often a width is started."""
 
-    cell = "SimpleRNN"
-
     def __init__(self) -> None:
         super().__init__()
         self.widths: list[int] = []
@@ -35,9 +35,8 @@ class ResizingTrainer(MadeUpTrainer):
         shapes = network_shapes("SimpleRNN", settings.units)
         weights = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
         weights["dense/bias"][:] = result.validation_loss
-        result.weights.clear()
-        result.weights.update(weights)
-        return result
+        stand = None if result.progress is None else Progress(weights, weights, weights)
+        return replace(result, weights=weights, progress=stand)
 
     def float_start(self, weights, units):
         self.widths.append(units)

@@ -16,6 +16,7 @@ from keras_tuner.src.engine.trial import TrialStatus
 
 from pipeline.quantization import workers
 from pipeline.quantization.runner import SearchError
+from pipeline.quantization.tuner import worker_id
 from tests.quantization.made_up_search import MadeUpTrainer, make_tuner, search_params
 
 
@@ -37,8 +38,8 @@ class Request:
         self.trial = trial
 
 
-def ask(service, name):
-    return service.CreateTrial(Request(name), None).trial
+def ask(service, name, stage=1):
+    return service.CreateTrial(Request(worker_id(name, stage)), None).trial
 
 
 def report(service, trial):
@@ -53,7 +54,7 @@ def status(trial) -> str:
 
 def make_service(**changed):
     tuner = make_tuner(search_params(max_trials=2, **changed), MadeUpTrainer())
-    return workers.Service(tuner.oracle)
+    return workers.Service(tuner.oracle, stage=1)
 
 
 def test_nobody_is_sent_away_while_a_trial_runs():
@@ -69,15 +70,23 @@ def test_nobody_is_sent_away_while_a_trial_runs():
     assert service.finished()
 
 
+def test_a_late_worker_is_sent_on_to_the_next_stage_and_an_early_one_waits():
+    service = make_service()
+    assert status(ask(service, "late", stage=0)) == "STOPPED"
+    assert status(ask(service, "early", stage=2)) == "IDLE"
+    assert not service.oracle.trials
+    assert ask(service, "a").trial_id == "0"
+
+
 def test_the_trial_of_a_worker_that_is_gone_goes_to_another(capsys):
     service = make_service()
     first, _ = ask(service, "a"), ask(service, "b")
-    service.release("a")
+    service.release(worker_id("a", 1))
     assert "warning: worker a is gone; trial 0" in capsys.readouterr().err
     again = ask(service, "c")
     assert again.trial_id == first.trial_id
     assert again.hyperparameters == first.hyperparameters
-    service.release("nobody")
+    service.release(worker_id("nobody", 1))
     assert capsys.readouterr().err == ""
 
 
@@ -85,7 +94,7 @@ def test_a_worker_that_takes_too_long_is_overdue():
     service = make_service()
     ask(service, "a")
     assert service.overdue(60) == []
-    assert service.overdue(-1) == ["a"]
+    assert service.overdue(-1) == [worker_id("a", 1)]
 
 
 def test_it_ends_when_all_local_workers_did(chief):
