@@ -1,59 +1,69 @@
 """Search: stock AutoQKeras against this project's, on the full training set.
 
-``python -m benchmarks.trials [--trials N] [--epochs N] [--our-trials N] [--our-epochs N]
-[--repeats N]``; each repeat has a seed of its own.
+``python -m benchmarks.trials [--trials N] [--epochs N] [--settings equal|stock]
+[--our-trials N] [--our-epochs N] [--mode halving|random] [--first-epochs N] [--survivors N]
+[--extrapolate TRIALS EPOCHS] [--repeats N]``; each repeat has a seed of its own.
 
-Stock AutoQKeras runs here with the repairs that it needs on Keras 2.15, a positive metric
-that grows with quality, from the trained float weights (`transfer_weights`) as this project
-does, and without a state quantiser, which it cannot search. Its energy
-goal does not count recurrent layers, so the best score of both sides is the same one, this
-project's: AutoQKeras' forgiving factor over an energy that does. A float input or state has
-the reference's bits in it.
+Stock AutoQKeras searches at random, with the repairs that it needs on Keras 2.15, a
+positive metric that grows with quality, and from the trained float weights
+(`transfer_weights`), as this project does. `benchmarks.autoqkeras` says what its settings
+are. Its energy goal does not count recurrent layers, so the score of both sides is the same
+one, this project's: AutoQKeras' forgiving factor over an energy that does. A float input or
+state has the reference's bits in it.
+
+A trial's seconds are split into those of its epochs and the rest (building, tracing,
+compiling), for which a trial must have two epochs. Both sides have one process.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-from benchmarks.compare import HEADER, Figures, alternate, contender, machine, ratio_row, report
+from benchmarks.autoqkeras import GOAL, SETTINGS, repair, settings_of
+from benchmarks.compare import (
+    HEADER,
+    NOT_REACHED,
+    Figures,
+    alternate,
+    contender,
+    machine,
+    ratio_row,
+    report,
+)
+from benchmarks.networks import BATCH, FLOAT_WEIGHTS, UNITS
 from benchmarks.stock import materialise
+from benchmarks.trial_clock import TrialClock, extrapolated
 from pipeline.artifacts import load_weights, read_json, read_prepared
 from pipeline.params import load_params
+from pipeline.params.network import SearchParams
 from pipeline.quantization.energy import float_network, network_energy
 from pipeline.quantization.resizing import network_shapes
 from pipeline.quantization.score import forgiving_delta, score
 
-BATCH = 64
-UNITS = 8
+PREPARED = Path("data/prepared.h5")
+ROWS = {
+    "epoch_s": "seconds of an epoch",
+    "fixed_s": "seconds of a trial besides its epochs",
+    "search_s": "seconds of the search as run",
+    "completed": "trials completed",
+    "best_score": "best score (forgiving factor)",
+    "best_rmse_mev": "best validation RMSE, MeV",
+    "peak_mb": "peak memory, MB",
+}
+Trials = list[tuple[float, float]]
+"""Validation RMSE in MeV and energy in pJ of completed trials."""
 
 
-def repair_autoqkeras() -> None:
-    """Let stock AutoQKeras rebuild models from Keras 2.15's JSON."""
-    import qkeras.utils
-
-    import pipeline.quantization.qkeras_compat  # noqa: F401
-
-    original = qkeras.utils.quantized_model_from_json
-
-    def from_json(text: str, custom_objects: Any = None) -> Any:
-        tree = json.loads(text)
-        for layer in tree["config"]["layers"]:
-            for key in ("module", "registered_name", "build_config"):
-                layer.pop(key, None)
-        return original(json.dumps(tree), custom_objects)
-
-    qkeras.utils.quantized_model_from_json = from_json
-
-
-def run_stock(trials: int, epochs: int, seed: int) -> None:
-    """Search with stock AutoQKeras; report seconds of a trial and the best score."""
-    repair_autoqkeras()
+def run_stock(options: argparse.Namespace) -> None:
+    """Search with stock AutoQKeras."""
+    repair()
     import tensorflow as tf
     from qkeras.autoqkeras import AutoQKeras
 
@@ -62,185 +72,219 @@ def run_stock(trials: int, epochs: int, seed: int) -> None:
     from pipeline.rnn.network import set_weights
 
     params = load_params()
-    prepared = read_prepared(Path("data/prepared.h5"))
+    prepared = read_prepared(PREPARED)
     data = [materialise(split) for split in (prepared.train, prepared.validation)]
-    length = prepared.train.window_length
     layers = tf.keras.layers
-    inputs = tf.keras.Input((length, 1))
+    inputs = tf.keras.Input((prepared.train.window_length, 1))
     hidden = layers.SimpleRNN(UNITS, "relu", name="rnn")(inputs)
     model = tf.keras.Model(inputs, layers.Dense(1, "relu", name="dense")(hidden))
-    trained = load_weights(Path("models/float.weights.h5"), network_shapes("SimpleRNN", UNITS))
-    set_weights(model, trained)
+    set_weights(model, load_weights(FLOAT_WEIGHTS, network_shapes("SimpleRNN", UNITS)))
     model.compile(tf.keras.optimizers.legacy.Adam(params.search.learning_rate), "mse")
 
     def closeness(truth: Any, reconstructed: Any) -> Any:
         return 1 / (1 + 1000 * tf.square(truth - reconstructed))
 
-    config = {
-        kind: dict(entries)
-        for kind, entries in params.search.quantization_config.items()
-        if kind != "state"
-    }
-    goal = {
-        "type": "energy",
-        "params": {
-            "delta_p": 8.0,
-            "delta_n": 8.0,
-            "rate": 2.0,
-            "stress": 1.0,
-            "process": "horowitz",
-            "parameters_on_memory": ["sram", "sram"],
-            "activations_on_memory": ["sram", "sram"],
-            "rd_wr_on_io": [False, False],
-            "min_sram_size": [0, 0],
-            "source_quantizers": None,
-            "reference_internal": "int8",
-            "reference_accumulator": "int32",
-        },
-    }
+    clock = TrialClock()
     with tempfile.TemporaryDirectory() as directory:
+        start = time.perf_counter()
         search = AutoQKeras(
             model,
             metrics=[closeness],
-            goal=goal,
+            goal=GOAL,
             output_dir=directory,
             mode="random",
-            seed=seed,
+            seed=options.seed,
             transfer_weights=True,
-            limit={"SimpleRNN": [8, 14, 8, 12], "Dense": [8, 14, 12]},
             tune_filters="none",
             tune_filters_exceptions="",
-            quantization_config=config,
-            max_trials=trials,
+            max_trials=options.trials,
+            **settings_of(options.settings, params.search),
         )
-        start = time.perf_counter()
+        search.tuner.run_trial = clock.around(search.tuner.run_trial)
         search.fit(
             *data[0],
             validation_data=data[1],
             batch_size=BATCH,
-            epochs=epochs,
+            epochs=options.epochs,
             verbose=0,
-            callbacks=[tf.keras.callbacks.EarlyStopping("val_loss", patience=epochs)],
+            callbacks=[
+                tf.keras.callbacks.EarlyStopping("val_loss", patience=options.epochs),
+                # Copied deeply for each trial: a method would take its own clock with it.
+                tf.keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: clock.epoch_ended()),
+            ],
         )
         seconds = time.perf_counter() - start
-        done = [t for t in search.tuner.oracle.trials.values() if t.status == "COMPLETED"]
         found = []
-        for trial in done:
-            network = describe_model(search.tuner.hypermodel.build(trial.hyperparameters))
-            loss = trial.metrics.get_best_value("val_loss")
-            found.append(
-                (
-                    rmse_mev(loss, prepared.train.et_scale_gev),
-                    network_energy(network, params.energy).total,
-                )
-            )
-    _report(seconds, trials, found)
+        for trial in search.tuner.oracle.trials.values():
+            if trial.status == "COMPLETED":
+                network = describe_model(search.tuner.hypermodel.build(trial.hyperparameters))
+                loss = trial.metrics.get_best_value("val_loss")
+                energy_pj = network_energy(network, params.energy).total
+                found.append((rmse_mev(loss, prepared.train.et_scale_gev), energy_pj))
+    _report(seconds, clock, found)
 
 
-def _report(seconds: float, trials: int, found: list[tuple[float, float]]) -> None:
-    """Report a search; `found` has RMSE in MeV and energy in pJ of its trials."""
-    params, prepared = load_params(), read_prepared(Path("data/prepared.h5"))
-    goal = params.search.goal
-    network = float_network("SimpleRNN", UNITS, prepared.train.window_length)
-    reference_pj = network_energy(network, params.energy, "reference").total
-    float_mev = float(read_json(Path("metrics/train.json"))["validation_rmse_mev"])
-
-    def points(trial_mev: float, energy_pj: float) -> float:
-        delta = forgiving_delta(
-            reference_pj,
-            energy_pj,
-            delta_p=goal.delta_p,
-            delta_n=goal.delta_n,
-            rate=goal.rate,
-            stress=goal.stress,
-        )
-        return score(float_mev, trial_mev, delta)
-
-    if not found:
-        raise RuntimeError(f"none of {trials} trials completed")
-    report(
-        trial_s=seconds / trials,
-        search_s=seconds,
-        completed=float(len(found)),
-        best_score=max(points(*trial) for trial in found),
-        best_rmse_mev=min(rmse for rmse, _ in found),
-    )
-
-
-def run_ours(trials: int, epochs: int, seed: int) -> None:
-    """Search as the stage does; report seconds of a trial and the best score."""
+def run_ours(options: argparse.Namespace) -> None:
+    """Search as the stage does."""
     from pipeline.quantization.blocks import plan_search
-    from pipeline.quantization.search_run import make_runner, search_blocks
+    from pipeline.quantization.runner import TrialRunner
+    from pipeline.quantization.search_run import make_runner, run_search
+    from pipeline.rnn.fitting import WindowFitter
 
     params = load_params()
-    # Local workers would read params.yaml; one process is what stock has, too.
-    changed = {"max_trials": trials, "epochs": epochs, "seed": seed, "workers": 1}
-    settings = params.search.model_copy(update=changed)
-    prepared = read_prepared(Path("data/prepared.h5"))
+    settings = our_settings(params.search, options)
+    prepared = read_prepared(PREPARED)
     cell, units, length = params.train.cell, params.train.units, prepared.train.window_length
-    with tempfile.TemporaryDirectory() as directory:
+    clock = TrialClock()
+    fit = WindowFitter.fit
+
+    def timed_fit(*arguments: Any, callbacks: Any = (), **named: Any) -> Any:
+        import tensorflow as tf
+
+        marker = tf.keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: clock.epoch_ended())
+        return fit(*arguments, callbacks=[*callbacks, marker], **named)
+
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        mock.patch.object(TrialRunner, "run", clock.around(TrialRunner.run)),
+        mock.patch.object(WindowFitter, "fit", timed_fit),
+    ):
         start = time.perf_counter()
         blocks, costs = plan_search(settings, params.energy, cell, units, length)
         runner = make_runner(
             settings,
             prepared,
-            Path("models/float.weights.h5"),
+            FLOAT_WEIGHTS,
             costs,
             cell=cell,
             strategy="auto",
             directory=Path(directory) / "state",
         )
-        records = [r for tuner in search_blocks(runner, blocks) for r in tuner.records()]
+        searched = run_search(runner, blocks)
+        assert searched is not None  # this is no worker
         seconds = time.perf_counter() - start
-    _report(seconds, trials, [(r.validation_rmse_mev, 1000 * r.energy_nj) for r in records])
+        records = [record for tuner in searched.tuners for record in tuner.records()]
+    _report(seconds, clock, [(r.validation_rmse_mev, 1000 * r.energy_nj) for r in records])
 
 
-def _run_side(side: str, size: tuple[int, int], first_seed: int, repeat: int) -> Figures:
-    trials, epochs = map(str, size)
-    seed = str(first_seed + repeat)
-    return contender(
-        "benchmarks.trials",
-        *("--contender", side, "--trials", trials, "--epochs", epochs, "--seed", seed),
-    )
+def our_settings(search: SearchParams, options: argparse.Namespace) -> SearchParams:
+    """Return the ``search`` section of this project's side, checked."""
+    first = options.first_epochs or min(search.first_epochs, max(options.epochs // 4, 1))
+    changed = {
+        "mode": options.mode or search.mode,
+        "max_trials": options.trials,
+        "epochs": options.epochs,
+        "first_epochs": first,
+        "survivors": options.survivors or min(search.survivors, options.trials),
+        "seed": options.seed,
+        "uniform_bits": [],
+        # Local workers would read params.yaml; one process is what stock has, too.
+        "workers": 1,
+    }
+    return SearchParams.model_validate(search.model_dump() | changed)
 
 
-def main() -> None:
+def _report(seconds: float, clock: TrialClock, found: Trials) -> None:
+    if not found:
+        raise RuntimeError("no trial completed")
+    report(search_s=seconds, completed=float(len(found)), **clock.figures(), **quality_of(found))
+
+
+def quality_of(found: Trials) -> Figures:
+    """Return the best score and RMSE, and the energy of the cheapest trial within the limit.
+
+    The limit is ``search.goal.max_rmse_ratio`` times the float network's RMSE.
+    """
+    params, prepared = load_params(), read_prepared(PREPARED)
+    goal = params.search.goal
+    network = float_network("SimpleRNN", UNITS, prepared.train.window_length)
+    reference_pj = network_energy(network, params.energy, "reference").total
+    float_mev = float(read_json(Path("metrics/train.json"))["validation_rmse_mev"])
+    weights = goal.model_dump(include={"delta_p", "delta_n", "rate", "stress"})
+    scores = [
+        score(float_mev, mev, forgiving_delta(reference_pj, pj, **weights)) for mev, pj in found
+    ]
+    limit = float_mev * (goal.max_rmse_ratio or 1.0)
+    return {
+        "best_score": max(scores),
+        "best_rmse_mev": min(mev for mev, _ in found),
+        "cheapest_pj": min((pj for mev, pj in found if mev <= limit), default=None),
+    }
+
+
+def extrapolation_rows(found: dict[str, list[Figures]], options: argparse.Namespace) -> list[str]:
+    """Return rows of searches that were not run, from seconds of an epoch and of a trial."""
+    trials, epochs = options.extrapolate
+    search = load_params().search
+    first, survivors = min(search.first_epochs, epochs), min(search.survivors, trials)
+    whole = [(trials, epochs)]
+    rows = {
+        f"EXTRAPOLATED: {trials} trials of {epochs} epochs, s": whole,
+        f"EXTRAPOLATED: the same; ours halving, {trials} of {first} and {survivors} of "
+        f"{epochs - first} more, s": [(trials, first), (survivors, epochs - first)],
+    }
+    lines = []
+    for title, plan in rows.items():
+        seconds = {
+            side: [{"s": extrapolated(run, plan if side == "ours" else whole)} for run in runs]
+            for side, runs in found.items()
+        }
+        lines.append(ratio_row(title, "s", seconds))
+    return lines
+
+
+def _run_side(side: str, options: argparse.Namespace, repeat: int) -> Figures:
+    ours = side == "ours"
+    named = {
+        "--trials": (ours and options.our_trials) or options.trials,
+        "--epochs": (ours and options.our_epochs) or options.epochs,
+        "--seed": options.seed + repeat,
+        "--settings": options.settings,
+        "--mode": options.mode,
+        "--first-epochs": options.first_epochs,
+        "--survivors": options.survivors,
+    }
+    given = [text for name, value in named.items() if value for text in (name, str(value))]
+    return contender("benchmarks.trials", "--contender", side, *given)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run one contender, or both in turn."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--contender", choices=["stock", "ours"])
     parser.add_argument("--trials", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--settings", choices=SETTINGS, default="equal", help="of stock")
     parser.add_argument("--our-trials", type=int, help="as --trials unless said")
     parser.add_argument("--our-epochs", type=int, help="as --epochs unless said")
+    parser.add_argument("--mode", choices=["halving", "random"], help="as params.yaml unless said")
+    parser.add_argument("--first-epochs", type=int, help="ours, halving")
+    parser.add_argument("--survivors", type=int, help="ours, halving")
+    parser.add_argument("--extrapolate", type=int, nargs=2, metavar=("TRIALS", "EPOCHS"))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seed", type=int, default=42)
-    options = parser.parse_args()
-    train = load_params().train
-    if (train.cell, train.units) != ("SimpleRNN", UNITS):
+    options = parser.parse_args(arguments)
+    params = load_params()
+    if (params.train.cell, params.train.units) != ("SimpleRNN", UNITS):
         parser.error(f"the stock side is a SimpleRNN of {UNITS} units: so must be train")
-    stock = (options.trials, options.epochs)
-    ours = (options.our_trials or options.trials, options.our_epochs or options.epochs)
     if options.contender:
-        run = run_stock if options.contender == "stock" else run_ours
-        run(options.trials, options.epochs, options.seed)
+        (run_stock if options.contender == "stock" else run_ours)(options)
         return
-    sides = {
-        "stock": partial(_run_side, "stock", stock, options.seed),
-        "ours": partial(_run_side, "ours", ours, options.seed),
-    }
+    sides = {side: partial(_run_side, side, options) for side in ("stock", "ours")}
     print(f"{machine()}; batch {BATCH}")
-    print(f"stock: {stock[0]} trials of {stock[1]} epochs; ours: {ours[0]} of {ours[1]}\n")
-    print(HEADER)
+    print(
+        f"stock ({options.settings} settings): {options.trials} trials of {options.epochs} epochs; "
+        f"ours ({options.mode or params.search.mode}): {options.our_trials or options.trials} of "
+        f"{options.our_epochs or options.epochs}\n\n{HEADER}"
+    )
     found = alternate(sides, options.repeats)
-    for key, title in (
-        ("trial_s", "seconds of a trial"),
-        ("search_s", "seconds of the search"),
-        ("completed", "trials completed"),
-        ("best_score", "best score (forgiving factor)"),
-        ("best_rmse_mev", "best validation RMSE, MeV"),
-        ("peak_mb", "peak memory, MB"),
-    ):
+    for key, title in ROWS.items():
         print(ratio_row(title, key, found))
+    limit = params.search.goal.max_rmse_ratio or 1.0
+    title = f"cheapest trial within {limit:g} times the float RMSE, pJ"
+    print(ratio_row(title, "cheapest_pj", found, NOT_REACHED))
+    if options.extrapolate:
+        print("\n".join(extrapolation_rows(found, options)))
 
 
 if __name__ == "__main__":

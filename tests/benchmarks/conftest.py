@@ -7,13 +7,16 @@ import importlib
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 import pipeline.rnn  # noqa: F401  (before TensorFlow: it sets how much that prints)
 from benchmarks import compare
+from benchmarks.networks import FLOAT_WEIGHTS, UNITS
 from pipeline import prepare, simulate
 from pipeline.artifacts import save_weights, write_json
+from pipeline.quantization.resizing import network_shapes
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 N_BC = 3000
@@ -22,21 +25,30 @@ N_BC = 3000
 @pytest.fixture(scope="session")
 def cell(tmp_path_factory):
     """A folder with parameters, data, float weights and metrics, as after the stage `train`."""
-    from pipeline.rnn.network import build_float_network, get_weights
-    from pipeline.rnn.runtime import seed_everything
-
     folder = tmp_path_factory.mktemp("cell")
     params = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
     params["simulate"]["n_bc"] = N_BC
+    params["prepare"] |= {"window_length": 3, "target_lag": 3}  # short loops compile faster
+    params["search"]["tune_filters"] = "none"
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     with contextlib.chdir(folder):
         simulate.main()
         prepare.main()
-        seed_everything(2)
-        weights = get_weights(build_float_network("SimpleRNN", 8, 5))
-        save_weights(Path("models/float.weights.h5"), weights)
+        save_weights(FLOAT_WEIGHTS, live_weights())
         write_json(Path("metrics/train.json"), {"validation_rmse_mev": 100.0})
     return folder
+
+
+def live_weights() -> dict[str, np.ndarray]:
+    """A network that puts out the samples that it reads, more or less."""
+    weights = {
+        name: np.zeros(shape, np.float32)
+        for name, shape in network_shapes("SimpleRNN", UNITS).items()
+    }
+    weights["rnn/kernel"] += 0.75
+    weights["rnn/recurrent_kernel"] += np.diag(np.full(UNITS, 0.25, np.float32))
+    weights["dense/kernel"] += 1 / UNITS
+    return weights
 
 
 @pytest.fixture
@@ -52,7 +64,7 @@ def workplace(cell, monkeypatch):
         assert figures is not None, output.getvalue()
         return figures
 
-    for name in ("training",):
+    for name in ("training", "trials"):
         benchmark = importlib.import_module(f"benchmarks.{name}")
         monkeypatch.setattr(benchmark, "contender", run_here)
     return cell

@@ -81,11 +81,12 @@ def test_the_same_network_is_trained_on_both_sides(workplace):
     from pipeline.rnn.network import set_weights
 
     split = read_prepared(training.PREPARED).validation
+    length = split.window_length
     x, _ = materialise(split)
     outputs = []
     for unroll in (False, True):
-        model = build_quantized_network("SimpleRNN", UNITS, 5, quantizers(), unroll=unroll)
-        set_weights(model, first_weights("quantized", 5, seed=1))
+        model = build_quantized_network("SimpleRNN", UNITS, length, quantizers(), unroll=unroll)
+        set_weights(model, first_weights("quantized", length, seed=1))
         inputs = tf.constant(x)
         outputs.append(forward(model, inputs, False) if unroll else model(inputs, training=False))
     assert np.ptp(outputs[0]) > 0
