@@ -8,6 +8,7 @@ no golden model: then models/rtl/ holds a line that says so, and the metrics ``a
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from pipeline.artifacts import read_prepared, write_json, write_text
@@ -18,12 +19,8 @@ from pipeline.firmware.fixed_point import quantize
 from pipeline.firmware.ghdl_stream import check_ghdl_stream
 from pipeline.firmware.hls_project import replacing_directory
 from pipeline.firmware.rtl_project import RtlOptions, rtl_metrics, verilog_files, write_rtl
-from pipeline.firmware.rtl_simulation import (
-    StreamClocks,
-    check_network,
-    check_stream,
-    random_stream,
-)
+from pipeline.firmware.rtl_simulation import check_network, check_stream
+from pipeline.firmware.stream_clocks import random_stream
 from pipeline.firmware.verification import scaled_samples
 from pipeline.firmware.verilator import require_verilator
 from pipeline.gated_network import NO_RTL, NOT_AVAILABLE, GatedNetwork, read_network
@@ -48,17 +45,20 @@ def main() -> None:
     samples = quantize(scaled_samples(network, test), network.input)
     windows = windows_of(samples, network.window_length)
 
-    def stream(n_windows: int) -> StreamClocks:
-        gaps, seed = params.stream_gap_probability, params.stream_seed
-        length = network.window_length
-        return random_stream(samples, params.cells, n_windows, length, gaps, seed)
-
-    clocks = stream(params.stream_windows)
     with replacing_directory(RTL) as directory:
         design = write_rtl(network, options, directory)
+        stream = partial(
+            random_stream,
+            samples,
+            design,
+            gap_probability=params.stream_gap_probability,
+            seed=params.stream_seed,
+        )
         alone = verilog_files(directory, stream=False)
         found, latency = check_network(network, design, alone, windows)
-        streamed = check_stream(network, design, verilog_files(directory, stream=True), clocks)
+        streamed = check_stream(
+            network, design, verilog_files(directory, stream=True), stream(params.stream_windows)
+        )
         for line in check_event_simulators(
             network, design, directory, windows[: params.event_windows]
         ):

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.firmware.rtl_project import RtlDesign
-from pipeline.firmware.rtl_simulation import StreamClocks, compare_stream
+from pipeline.firmware.rtl_simulation import compare_stream
+from pipeline.firmware.stream_clocks import StreamClocks
 from pipeline.firmware.tools import run_tool
 from pipeline.firmware.verilator import U32, SimulationError
 from pipeline.integer_network import IntegerNetwork

@@ -20,7 +20,8 @@ from pipeline.firmware.golden import output_type
 from pipeline.firmware.open_synthesis import FAMILIES, Synthesis, synthesize
 from pipeline.firmware.place_and_route import DEVICE, Routed, nextpnr, place_and_route
 from pipeline.firmware.rtl_project import RtlDesign, verilog_files
-from pipeline.firmware.rtl_simulation import check_stream, random_stream
+from pipeline.firmware.rtl_simulation import check_stream
+from pipeline.firmware.stream_clocks import random_stream
 from pipeline.integer_network import I64, IntegerNetwork
 from pipeline.params.firmware import BC_NS
 
@@ -114,7 +115,7 @@ def implement(
     )
     simulated = mismatches = 0
     if windows:
-        clocks = random_stream(samples, design.cells, windows, design.window_length, 0.2, seed)
+        clocks = random_stream(samples, design, windows, 0.2, seed)
         checked = check_stream(network, design, [made.flat], clocks, f"netlist_{family}", False)
         simulated, mismatches = checked.windows, checked.mismatches
     routed = None

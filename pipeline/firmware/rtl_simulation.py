@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,35 +13,18 @@ from pipeline.firmware import golden
 from pipeline.firmware.compare import Comparison, compare, require_agreement
 from pipeline.firmware.fixed_point import dequantize
 from pipeline.firmware.rtl_project import RtlDesign
+from pipeline.firmware.stream_clocks import StreamClocks, expected_stream
 from pipeline.firmware.verilator import U32, Harness, compiled
 from pipeline.integer_network import I64, FixedPointType, IntegerNetwork
 
 GOLDEN = "golden"
 _SPARE_CLOCKS = 8
+_RESET = 2  # beside 1 for a sample
 _WORD = 32
 
 
 class RtlMismatchError(PipelineError):
     """RTL whose timing is not what its description says."""
-
-
-@dataclass(frozen=True)
-class StreamClocks:
-    """What enters the streaming core, one entry a clock.
-
-    Attributes
-    ----------
-    valid
-        bool (n,): whether a sample comes.
-    cell
-        int64 (n,): its cell.
-    sample
-        int64 (n,): integers of the network's input type.
-    """
-
-    valid: NDArray[np.bool_]
-    cell: I64
-    sample: I64
 
 
 def check_network(
@@ -136,81 +118,24 @@ def compare_stream(
 
     `simulate` takes uint32 (n, 3), one row a clock: valid + 2 * reset, cell, sample; it
     returns uint32 (n, 3): energy_valid + 2 * out_of_turn, cell, energy, after the edge.
+    The first row is a reset: before it, registers may hold anything. From its edge on both
+    flags are compared, so also that no energy is valid until the first one can be.
     """
     complete, out_of_turn, windows = expected_stream(clocks, design)
-    n, latency = len(clocks.valid), design.latency_cycles
+    n, latency = len(clocks), design.latency_cycles
     rows = np.zeros((n + latency + 1, 3), dtype=np.uint32)
-    rows[0, 0] = 2  # reset
-    rows[1 : n + 1, 0] = clocks.valid
+    rows[0, 0] = _RESET
+    rows[1 : n + 1, 0] = clocks.valid + _RESET * clocks.reset
     rows[1 : n + 1, 1] = clocks.cell
     rows[1 : n + 1, 2] = clocks.sample & ((1 << design.sample_bits) - 1)
     found = simulate(rows)
-    _same(found[1 : n + 1, 0] >> 1, out_of_turn, "out_of_turn", name)
+    _same_flag(found[:, 0] >> 1, out_of_turn, 1, "out_of_turn", name)
+    _same_flag(found[:, 0] & 1, complete, latency, "energy_valid", name)
     late = found[latency : latency + n]
-    _same(late[:, 0] & 1, complete, "energy_valid", name)
-    _same(np.where(complete, late[:, 1], 0), np.where(complete, clocks.cell, 0), "cell_out", name)
+    _same(late[complete, 1], clocks.cell[complete], np.flatnonzero(complete), "cell_out", name)
     expected = golden.evaluate_integers(network, windows)
     energies = _signed(late[complete, 2], golden.output_type(network))
     return _compared(network, expected, energies, name)[1]
-
-
-def random_stream(
-    samples: I64, cells: int, n_windows: int, length: int, gap_probability: float, seed: int
-) -> StreamClocks:
-    """Clocks for at least `n_windows` complete windows, cells in turn, with random gaps.
-
-    Each cell gets its own stretch of `samples`, int64 (n,), as often as needed; gaps
-    carry random samples and cells, which must not matter.
-    """
-    rng = np.random.default_rng(seed)
-    n_samples = n_windows + (length - 1) * cells
-    turns = -(-n_samples // cells)
-    offsets = rng.integers(0, len(samples), cells)
-    places = (np.arange(turns)[:, None] + offsets[None, :]) % len(samples)
-    in_turn = samples[places].ravel()[:n_samples]
-    n_clocks = n_samples + int(rng.binomial(n_samples, gap_probability))
-    valid = np.zeros(n_clocks, dtype=bool)
-    valid[rng.permutation(n_clocks)[:n_samples]] = True
-    cell = rng.integers(0, cells, n_clocks)
-    cell[valid] = np.arange(n_samples) % cells
-    sample = rng.choice(samples, n_clocks)
-    sample[valid] = in_turn
-    return StreamClocks(valid, cell, sample)
-
-
-def expected_stream(
-    clocks: StreamClocks, design: RtlDesign
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_], I64]:
-    """Say what the streaming core has to say, from its definition and not from its registers.
-
-    A run is a longest sequence of samples in turn. A sample has a complete window if it
-    is not the first of its run's samples of that cell, nor the second, ...: if
-    ``window_length - 1`` of its cell came before it in the run.
-
-    Returns
-    -------
-    Per clock: is a window complete, was a turn broken; and the windows in order,
-    int64 (m, window_length).
-    """
-    complete = np.zeros(len(clocks.valid), dtype=bool)
-    broken = np.zeros(len(clocks.valid), dtype=bool)
-    windows: list[list[int]] = []
-    histories: dict[int, list[int]] = {}
-    before: int | None = None
-    for clock in np.flatnonzero(clocks.valid):
-        cell, sample = int(clocks.cell[clock]), int(clocks.sample[clock])
-        legal = cell < design.cells
-        if not legal or (before is not None and cell != (before + 1) % design.cells):
-            broken[clock] = True
-            histories = {}
-        before = cell if legal else None
-        if legal:
-            history = [*histories.get(cell, []), sample][-design.window_length :]
-            histories[cell] = history
-            if len(history) == design.window_length and not broken[clock]:
-                complete[clock] = True
-                windows.append(history)
-    return complete, broken, np.array(windows, np.int64).reshape(-1, design.window_length)
 
 
 def _compared(
@@ -242,15 +167,20 @@ def _stream_harness(design: RtlDesign) -> Harness:
 
 
 def _packed(integers: I64, of: FixedPointType) -> U32:
-    """Windows as little-endian words: the oldest sample in the lowest bits."""
+    """Windows as little-endian words: the oldest sample in the lowest bits.
+
+    A word is put together from the samples that reach into it, so that beside the result
+    no more than one word and one sample of each window are held.
+    """
     length = integers.shape[1]
-    shifts = np.arange(of.bits)
-    bits = (integers[:, :, None] >> shifts) & 1
-    flat = bits.astype(np.uint8).reshape(len(integers), length * of.bits)
-    n_words = -(-flat.shape[1] // _WORD)
-    padded = np.zeros((len(flat), n_words * _WORD), dtype=np.uint8)
-    padded[:, : flat.shape[1]] = flat
-    return np.packbits(padded, axis=1, bitorder="little").view("<u4").astype(np.uint32)
+    words = np.zeros((len(integers), -(-length * of.bits // _WORD)), dtype=np.uint32)
+    for place in range(length):
+        sample = (integers[:, place] & ((1 << of.bits) - 1)).astype(np.uint64)
+        word, shift = divmod(place * of.bits, _WORD)
+        words[:, word] |= (sample << np.uint64(shift)).astype(np.uint32)
+        if shift + of.bits > _WORD:
+            words[:, word + 1] |= (sample >> np.uint64(_WORD - shift)).astype(np.uint32)
+    return words
 
 
 def _signed(words: U32, of: FixedPointType) -> I64:
@@ -271,11 +201,25 @@ def _edges_until_change(found: I64, change: int, name: str) -> int:
     return int(differing[0]) + 1
 
 
-def _same(found: NDArray[np.generic], expected: NDArray[np.generic], port: str, name: str) -> None:
+def _same_flag(
+    found: NDArray[np.generic], expected: NDArray[np.bool_], edges: int, port: str, name: str
+) -> None:
+    """Compare a flag in all rows; it answers the input of `edges` - 1 rows before, else is 0."""
+    wanted = np.zeros(len(found), dtype=bool)
+    wanted[edges : edges + len(expected)] = expected
+    _same(found, wanted, np.arange(len(found)) - edges, port, name)
+
+
+def _same(
+    found: NDArray[np.generic], expected: NDArray[np.generic], clocks: I64, port: str, name: str
+) -> None:
+    """Compare a port; `clocks` are those of the inputs, below 0 where none can be the cause."""
     differing = np.flatnonzero(found.astype(np.int64) != expected.astype(np.int64))
     if differing.size:
-        clock = int(differing[0])
+        first = int(differing[0])
+        clock = int(clocks[first])
+        where = f"for the input of clock {clock}" if clock >= 0 else "before any input can show"
         raise RtlMismatchError(
-            f"{name}: {port} is wrong at {differing.size} clocks, first for the input of clock "
-            f"{clock}: {int(found[clock])} instead of {int(expected[clock])}"
+            f"{name}: {port} is wrong at {differing.size} clocks, first {where}: "
+            f"{int(found[first])} instead of {int(expected[first])}"
         )

@@ -11,6 +11,8 @@ use ieee.numeric_std.all;
 -- One sample a clock for CELLS time-multiplexed cells; energies come LATENCY clocks after
 -- the last sample of their window, in the order of the samples.
 --
+-- reset          needed for one clock before the first sample; whenever it is 1, the sample
+--                of that clock, all histories and the energies under way are lost
 -- valid          a sample is at the input; may be 0 for any number of clocks
 -- cell_id        the sample's cell; cells come in turns, 0 .. CELLS - 1
 -- out_of_turn    the sample of the clock before broke that order: histories start anew

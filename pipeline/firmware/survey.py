@@ -26,7 +26,8 @@ from pipeline.firmware.compare import MEV_PER_GEV, Comparison
 from pipeline.firmware.fixed_point import quantize
 from pipeline.firmware.implementation import Implemented, implement
 from pipeline.firmware.rtl_project import RtlDesign, RtlOptions, verilog_files, write_rtl
-from pipeline.firmware.rtl_simulation import check_stream, random_stream
+from pipeline.firmware.rtl_simulation import check_stream
+from pipeline.firmware.stream_clocks import random_stream
 from pipeline.firmware.verification import scaled_samples
 from pipeline.integer_network import IntegerNetwork
 
@@ -200,14 +201,7 @@ def _survey(subject: Subject, split: Split, options: SurveyOptions, work: Path) 
     samples = quantize(scaled_samples(network, split), network.input)
     with _TRACING:
         design = write_rtl(network, options.rtl, rtl)
-    clocks = random_stream(
-        samples,
-        design.cells,
-        options.windows,
-        design.window_length,
-        options.gap_probability,
-        options.seed,
-    )
+    clocks = random_stream(samples, design, options.windows, options.gap_probability, options.seed)
     # So few windows run sooner than an optimised program compiles.
     files = verilog_files(rtl, stream=True)
     streamed = check_stream(network, design, files, clocks, optimise=False)

@@ -24,6 +24,8 @@ from pipeline.firmware.tools import run_tool
 U32 = NDArray[np.uint32]
 
 _FLAGS = ("--cc", "--exe", "--build", "-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style", "-j", "2")
+# Registers start at random, the same at each run: what lacks a reset shows. See `_MAIN`, too.
+_RANDOM_START = ("--x-initial", "unique")
 _WHEEL_MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include CFG_LDLIBS_THREADS=-pthread"
 
 # Reads and writes whole files of 32-bit words; `step` is what one clock does.
@@ -50,6 +52,8 @@ int main(int argc, char **argv) {{
     const int in_words = {in_words}, out_words = {out_words};
     std::FILE *in = std::fopen(argv[1], "rb"), *out = std::fopen(argv[2], "wb");
     if (!in || !out) return 3;
+    Verilated::randReset(2);
+    Verilated::randSeed(1);
     auto dut = std::make_unique<V{top}>();
     std::vector<uint32_t> read(in_words), written(out_words);
     while (std::fread(read.data(), 4, in_words, in) == std::size_t(in_words)) {{
@@ -205,6 +209,7 @@ def compiled(
             [
                 verilator.command,
                 *_FLAGS,
+                *_RANDOM_START,
                 "-CFLAGS",
                 "-O1" if optimise else "-O0",
                 "--Mdir",

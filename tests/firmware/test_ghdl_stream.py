@@ -9,8 +9,9 @@ from pipeline.firmware import ghdl_stream
 from pipeline.firmware.compare import MismatchError
 from pipeline.firmware.ghdl_stream import check_ghdl_stream
 from pipeline.firmware.rtl_project import RtlDesign, RtlOptions, write_rtl
-from pipeline.firmware.rtl_simulation import RtlMismatchError, StreamClocks, random_stream
+from pipeline.firmware.rtl_simulation import RtlMismatchError
 from pipeline.firmware.rtl_stream_vhdl import stream_vhdl
+from pipeline.firmware.stream_clocks import StreamClocks, random_stream
 from pipeline.firmware.verilator import SimulationError
 from tests.firmware.networks import fixed, random_network
 
@@ -19,9 +20,9 @@ CELLS = 5
 needs_ghdl = pytest.mark.skipif(shutil.which("ghdl") is None, reason="GHDL is not installed")
 
 
-def stream(windows: int, length: int = 3, cells: int = CELLS) -> StreamClocks:
+def stream(design: RtlDesign, windows: int, disturbances: int | None = None) -> StreamClocks:
     samples = np.random.default_rng(2).integers(-2048, 2048, 400)
-    return random_stream(samples, cells, windows, length, 0.4, 3)
+    return random_stream(samples, design, windows, 0.4, 3, disturbances)
 
 
 @pytest.fixture(scope="module")
@@ -55,25 +56,46 @@ def test_windows_of_one_sample_need_no_history(written):
 
 def test_without_ghdl_or_windows_a_line_says_so(written, monkeypatch, tmp_path):
     monkeypatch.setattr(ghdl_stream.shutil, "which", lambda _: None)
-    assert "ghdl not on PATH" in check_ghdl_stream(NETWORK, *written, stream(10))
+    assert "ghdl not on PATH" in check_ghdl_stream(NETWORK, *written, stream(written[0], 10))
     monkeypatch.setattr(ghdl_stream.shutil, "which", lambda name: name)
     assert "no windows asked for" in check_ghdl_stream(NETWORK, *written, None)
 
 
 @needs_ghdl
 def test_ghdl_agrees(written):
-    line = check_ghdl_stream(NETWORK, *written, stream(400))
+    line = check_ghdl_stream(NETWORK, *written, stream(written[0], 400))
     assert line == "ghdl, streaming core: 400 windows, 0 mismatches"
 
 
 @needs_ghdl
-def test_ghdl_agrees_on_broken_turns(written):
-    clocks = stream(600)
-    cell = clocks.cell.copy()
-    for clock in np.flatnonzero(clocks.valid)[50::97]:
-        cell[clock] = (cell[clock] + 1 + clock % 3) % 8  # 5, 6 and 7 are no cells at all
-    line = check_ghdl_stream(NETWORK, *written, StreamClocks(clocks.valid, cell, clocks.sample))
-    assert line.endswith("0 mismatches")
+def test_ghdl_agrees_on_broken_turns_and_resets(written):
+    clocks = stream(written[0], 600, disturbances=60)
+    assert clocks.reset.sum() == 40
+    line = check_ghdl_stream(NETWORK, *written, clocks)
+    assert line.endswith("600 windows, 0 mismatches")
+
+
+@needs_ghdl
+@pytest.mark.parametrize(
+    ("sound", "without"),
+    [
+        ("started <= '0';", ""),
+        ("missing <= DEPTH;\n            elsif", "elsif"),
+        ("reset = '0' and valid = '1'", "valid = '1'"),
+        (" and not reset;", ";"),
+        ("if reset = '1' then", "if reset = '1' and in_turn then"),
+    ],
+)
+def test_ghdl_finds_a_missing_reset(written, tmp_path, sound, without):
+    design, directory = written
+    shutil.copytree(directory, tmp_path / "r")
+    path = tmp_path / "r" / "vhdl" / "cell_rnn_stream.vhd"
+    text = path.read_text()
+    assert text.count(sound) == 1
+    path.write_text(text.replace(sound, without))
+    # A flag that no reset reaches is wrong, or, from power-up on, never defined.
+    with pytest.raises((RtlMismatchError, SimulationError), match=r"is wrong|is not defined"):
+        check_ghdl_stream(NETWORK, design, tmp_path / "r", stream(design, 300))
 
 
 @needs_ghdl
@@ -81,7 +103,7 @@ def test_ghdl_agrees_on_broken_turns(written):
 def test_ghdl_agrees_on_short_histories(tmp_path, length, cells):
     network = random_network(7, 2, length)
     design = write_rtl(network, RtlOptions("cell_rnn", 3, 5.0, cells), tmp_path)
-    line = check_ghdl_stream(network, design, tmp_path, stream(200, length, cells))
+    line = check_ghdl_stream(network, design, tmp_path, stream(design, 200))
     assert line.endswith("200 windows, 0 mismatches")
 
 
@@ -90,7 +112,7 @@ def test_ghdl_finds_the_core_of_another_network(written):
     design, directory = written
     other = random_network(6, 3, 3, state=fixed(6, 2, signed=False))
     with pytest.raises(MismatchError, match=r"ghdl_stream differs from golden .*first in window"):
-        check_ghdl_stream(other, design, directory, stream(100))
+        check_ghdl_stream(other, design, directory, stream(design, 100))
 
 
 @needs_ghdl
@@ -98,7 +120,7 @@ def test_ghdl_finds_a_wrong_latency(written):
     design, directory = written
     late = RtlDesign(**{**design.__dict__, "latency_cycles": design.latency_cycles + 1})
     with pytest.raises(RtlMismatchError, match="ghdl_stream: energy_valid is wrong"):
-        check_ghdl_stream(NETWORK, late, directory, stream(100))
+        check_ghdl_stream(NETWORK, late, directory, stream(design, 100))
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """RTL equals the golden model; faults are caught; bad input is refused."""
 
 import shutil
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from pipeline.artifacts import ArtifactError
-from pipeline.firmware import golden, verilator
+from pipeline.firmware import golden, rtl_simulation, verilator
 from pipeline.firmware.compare import MismatchError
 from pipeline.firmware.event_simulators import check_event_simulators
 from pipeline.firmware.fixed_point import quantize
@@ -20,7 +21,7 @@ from pipeline.firmware.rtl_project import (
 from pipeline.firmware.rtl_simulation import RtlMismatchError, check_network
 from pipeline.firmware.rtl_trace import RtlError, trace_network
 from pipeline.firmware.verilator import Harness, SimulationError, compiled, require_verilator
-from pipeline.integer_network import IntegerNetwork
+from pipeline.integer_network import FixedPointType, IntegerNetwork
 from tests.firmware.networks import fixed, random_network, random_windows
 
 OPTIONS = RtlOptions("cell_rnn", 2, 2.0, 3)
@@ -236,3 +237,38 @@ def test_text_that_is_no_verilog_is_an_error(tmp_path):
         compiled([tmp_path / "t.v"], harness),
     ):
         pass
+
+
+def test_registers_start_at_random(tmp_path):
+    """A register that is never written shows what it began with, the same at each run."""
+    (tmp_path / "t.v").write_text(
+        "module t(input clk, output reg [31:0] q); always @(posedge clk) q <= q; endmodule"
+    )
+    harness = Harness("t", 1, 1, "", "found[0] = dut->q;")
+    with compiled([tmp_path / "t.v"], harness) as simulation:
+        first, again = (simulation.run(np.zeros((2, 1), np.uint32)) for _ in range(2))
+    assert first[0, 0] == first[1, 0] == again[0, 0]
+    assert first[0, 0] not in (0, 2**32 - 1)
+
+
+@pytest.mark.parametrize("bits", [1, 5, 12, 31, 32])
+@pytest.mark.parametrize("signed", [False, True])
+def test_windows_are_packed_oldest_lowest(bits, signed):
+    of = FixedPointType(signed=signed, bits=bits, fraction_bits=0)
+    windows = np.random.default_rng(1).integers(of.minimum, of.maximum + 1, (50, 7))
+    windows[0], windows[1] = of.minimum, of.maximum
+    packed = rtl_simulation._packed(windows, of)
+    assert (packed.dtype, packed.shape) == (np.uint32, (50, -(-7 * bits // 32)))
+    for window, words in zip(windows.tolist(), packed.tolist(), strict=True):
+        whole = sum((sample % (1 << bits)) << (place * bits) for place, sample in enumerate(window))
+        assert sum(word << (32 * place) for place, word in enumerate(words)) == whole
+
+
+def test_packing_takes_little_memory():
+    """With 100,000 windows of five samples: less than the windows themselves."""
+    windows = np.zeros((100_000, 5), dtype=np.int64)
+    tracemalloc.start()
+    rtl_simulation._packed(windows, SMALL.input)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < windows.nbytes
