@@ -145,6 +145,17 @@ def test_a_gated_cell_can_be_searched(tmp_path, monkeypatch):
     assert np.isfinite(found["trials"][0]["validation_rmse_mev"])
 
 
+# The limit leaves out the widest bias, which reference points take.
+NO_POINT = {
+    "uniform_bits": [16],
+    "limit": {"SimpleRNN": [8, 14, 10, 12, 12], "Dense": [8, 14, 12]},
+    "quantization_config": {
+        **yaml.safe_load(PARAMS.read_text(encoding="utf-8"))["search"]["quantization_config"],
+        "bias": {"quantized_bits(14,0,0,alpha=1)": 14, "quantized_bits(16,0,0,alpha=3)": 16},
+    },
+}
+
+
 @pytest.mark.parametrize(
     ("key", "change"),
     [
@@ -152,16 +163,19 @@ def test_a_gated_cell_can_be_searched(tmp_path, monkeypatch):
         ("search.quantization_config.kernel", {"quantization_config": {"kernel": {"relu": 4}}}),
         ("search.limit.Dense", {"limit": {"SimpleRNN": 14, "Dense": 1}}),
         ("search.seed", {"seed": 0}),
+        ("search.uniform_bits: 16: rnn/bias", NO_POINT),
+        ("search.filter_range: 0.1", {"tune_filters": "layer", "filter_range": [1.0, 0.1]}),
     ],
 )
+@pytest.mark.parametrize("run", [search.main, search.dry_run])
 def test_a_bad_parameter_is_one_line_and_nothing_is_written(
-    tmp_path, monkeypatch, capsys, key, change
+    tmp_path, monkeypatch, capsys, key, change, run
 ):
     monkeypatch.chdir(tmp_path)
     make_workplace(**change)
     before = contents(tmp_path)
     with pytest.raises(SystemExit) as caught:
-        run_stage(search.main)
+        run_stage(run)
     assert caught.value.code == 1
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pipeline.params.section import MAX_SEED, Section
 
 Memory = Literal["sram", "dram", "fixed"]
+MAX_UNITS = 512  # of the recurrent layer, trained or searched
 
 
 # Pydantic reports a value that fits no branch of a union once for each branch.
@@ -40,7 +41,7 @@ class TrainParams(Section):
 
     seed: int = Field(ge=0, le=MAX_SEED)
     cell: Literal["SimpleRNN", "LSTM", "GRU"]
-    units: int = Field(ge=1, le=512)
+    units: int = Field(ge=1, le=MAX_UNITS)
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)

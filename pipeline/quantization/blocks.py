@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.params.network import EnergyParams, SearchParams
 from pipeline.quantization.export import check_space_exportable
-from pipeline.quantization.quantizers import parse_quantizer
+from pipeline.quantization.reference_points import reference_points
+from pipeline.quantization.search_checks import check_prices, check_widths
 from pipeline.quantization.search_space import (
     LEARNING_RATE_CHOICES,
     Choice,
@@ -111,20 +112,23 @@ def plan_search(
 ) -> tuple[list[Block], CostModel]:
     """Return the blocks that will be searched, and what prices networks.
 
-    All that can be wrong with the ``search`` section is an error here, before
-    TensorFlow is loaded.
+    All that can be wrong with the ``search`` section is an error here, before anything
+    is trained; what needs no prices, before TensorFlow is loaded.
     """
     layers = network_layers(cell)
     choices = build_search_space(params, layers)
     group_layers(params, layers)
     check_space_exportable(cell, choices, params.input_quantizer)
-    parse_quantizer(params.input_quantizer, "search.input_quantizer")
+    points = reference_points(params, cell)
 
     from pipeline.quantization.cost import CostModel
     from pipeline.quantization.energy import float_network
 
     costs = CostModel(float_network(cell, units, window_length), energy, params.goal.type)
-    return plan_blocks(params, layers, choices, costs.reference_by_layer()), costs
+    blocks = plan_blocks(params, layers, choices, costs.reference_by_layer())
+    check_widths(params, blocks, units)
+    check_prices(params, blocks, points, costs)
+    return blocks, costs
 
 
 def plan_blocks(

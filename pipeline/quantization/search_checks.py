@@ -1,0 +1,114 @@
+"""What can be wrong with a search beyond its space, found before anything is trained.
+
+A quantiser that has no price, or a width of no units, would otherwise be met by the
+first trial that draws it, hours later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pipeline.params.network import MAX_UNITS, SearchParams
+from pipeline.quantization.energy_description import EnergyError
+from pipeline.quantization.quantizers import INPUT, Quantizer, parse_quantizer
+from pipeline.quantization.search_space import Choice, SearchSpaceError
+
+if TYPE_CHECKING:
+    from pipeline.quantization.blocks import Block
+    from pipeline.quantization.cost import CostModel
+
+
+def check_widths(params: SearchParams, blocks: Sequence[Block], units: int) -> None:
+    """Check that every factor of ``search.filter_range`` gives a network, if any is used.
+
+    Parameters
+    ----------
+    params, blocks
+        What is searched.
+    units
+        Width of the float network, ``train.units``.
+
+    Raises
+    ------
+    SearchSpaceError
+        If a width is below 1 or beyond what ``train.units`` may be.
+    """
+    if not any(block.filters for block in blocks):
+        return
+    for factor in params.filter_range:
+        width = units * factor  # may be infinite: not yet an integer
+        if not 1 <= width < MAX_UNITS + 1:
+            raise SearchSpaceError(
+                f"search.filter_range: {factor:g}: expected 1 to {MAX_UNITS} units, "
+                f"found {width:g} ({factor:g} times train.units: {units})"
+            )
+
+
+def check_prices(
+    params: SearchParams,
+    blocks: Sequence[Block],
+    points: Mapping[int, Mapping[str, Quantizer]],
+    costs: CostModel,
+) -> None:
+    """Check that the cost model has a price for whatever the search can train.
+
+    Every quantiser is priced by itself, then in the network, where those of the other
+    tensors are the first of their lists. That is enough: what has no price besides
+    single quantisers are products with tensors that are still float, and which those are
+    follows from the block.
+
+    Parameters
+    ----------
+    params
+        The ``search`` section.
+    blocks
+        In the order in which they are searched; tensors of later ones are float.
+    points
+        Quantisers by tensor of the reference points, by their bits.
+    costs
+        What prices networks.
+
+    Raises
+    ------
+    SearchSpaceError
+        Naming the parameter and the quantiser.
+    """
+    fixed = {INPUT: parse_quantizer(params.input_quantizer, "search.input_quantizer")}
+    _check_types(fixed[INPUT].text, "search.input_quantizer")
+    decided: list[Choice] = []
+    for block in blocks:
+        decided += block.choices
+        for choice in block.choices:
+            kind = choice.tensors[0].split("/")[-1]
+            for text in choice.quantizers:
+                _check_types(text, f"search.quantization_config.{kind}")
+        first = fixed | {
+            tensor: next(iter(choice.quantizers.values()))
+            for choice in decided
+            for tensor in choice.tensors
+        }
+        _check_price(costs, first, f"search.quantization_config: block {block.pattern}")
+        for choice in decided:
+            for text, quantizer in choice.quantizers.items():
+                where = f"search.quantization_config: {choice.name}: {text}"
+                _check_price(costs, first | dict.fromkeys(choice.tensors, quantizer), where)
+    for bits, quantizers in points.items():
+        _check_price(costs, quantizers, f"search.uniform_bits: {bits}")
+
+
+def _check_types(text: str, key: str) -> None:
+    """Check that QTools has the type of a quantiser; its message has the key."""
+    from pipeline.quantization.energy_quantizers import make_quantizer  # imports TensorFlow
+
+    try:
+        make_quantizer(text, key)
+    except EnergyError as error:
+        raise SearchSpaceError(f"{error} (no price: docs/energy.md)") from None
+
+
+def _check_price(costs: CostModel, quantizers: Mapping[str, Quantizer], where: str) -> None:
+    try:
+        costs.trial(quantizers)
+    except EnergyError as error:
+        raise SearchSpaceError(f"{where}: no price: {error}") from None
