@@ -32,6 +32,7 @@ INPUTS = ("data/prepared.h5", "models/float.weights.h5")
 WEIGHTS = "quantized_bits({},0,1,alpha='auto_po2')"
 PO2 = "quantized_po2(5,2)"
 STATE = "quantized_relu({},0)"
+ACTIVATION = "quantized_relu(12,0)"
 # By name: units as a multiple of the float network's, and quantisers of kernels and state.
 NETWORKS: dict[str, tuple[float, str, str]] = {
     "4 bits": (1.0, WEIGHTS.format(4), STATE.format(4)),
@@ -59,11 +60,10 @@ def params_of(network: str, epochs: int, stream_windows: int) -> dict[str, Any]:
     for kind in ("kernel", "recurrent_kernel"):
         config[kind] = {weights: bits[weights]}
     config["state"] = {state: bits[state]}
-    bias, activation = (max(config[kind].values()) for kind in ("bias", "activation"))
-    widest = max(bits[weights], bias)
+    widest = max(bits[weights], *config["bias"].values())
     search["limit"] = {
-        "SimpleRNN": [widest, bias, widest, activation, bits[state]],
-        "Dense": [widest, bias, activation],
+        "SimpleRNN": [widest, widest, widest, [ACTIVATION], bits[state]],
+        "Dense": [widest, widest, [ACTIVATION]],
     }
     search |= {"max_trials": 1, "epochs": epochs, "uniform_bits": [], "mode": "random"}
     search |= {"tune_filters": "layer", "filter_range": [factor]}

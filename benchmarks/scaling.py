@@ -1,94 +1,129 @@
-"""Cost in bunch crossings: time and peak memory of data, training and prediction.
+"""Cost in bunch crossings: time and peak memory of every stage that reads all data.
 
-``python -m benchmarks.scaling [--n-bc N ...]``; each size runs in processes of its own, in a
-temporary directory.
+``python -m benchmarks.scaling [--n-bc N ...]``; each step runs in a process of its own, in a
+temporary directory. Training makes two epochs. The predictions of `finetune`, `synthesize`
+and `rtl` are made with a network of 6-bit weights that was not trained: the time does not
+depend on what the weights are. What the stages do besides does not grow with the data.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import contextlib
+import importlib
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
-from benchmarks.compare import contender, machine, report
+from benchmarks.compare import Figures, contender, machine, report
+from benchmarks.networks import UNITS, made_up_weights, quantizers
+from pipeline.artifacts import Split, read_prepared
+from pipeline.detector.windows import windows
+from pipeline.firmware import golden
+from pipeline.gated_network import write_network
+from pipeline.integer_network import read_integer_network
+from pipeline.predictions import write_predictions
 
-_EPOCHS = 2
+EPOCHS = 2
+PREPARED = Path("data/prepared.h5")
+INTEGERS = Path("models/integer.json")
+STEPS = {
+    "simulate": "simulate",
+    "prepare": "prepare",
+    "train": f"train ({EPOCHS} epochs, predictions)",
+    "float": "float network, predictions",
+    "quantized": "finetune: QKeras network, predictions",
+    "golden": "synthesize, rtl: integer model, predictions",
+    "evaluate": "evaluate",
+}
 
 
 def run_stage(stage: str) -> None:
     """Run one stage in the working directory and report it."""
-    import importlib
-
     module = importlib.import_module(f"pipeline.{stage}")
     start = time.perf_counter()
     module.main()
     report(seconds=time.perf_counter() - start)
 
 
-def run_models() -> None:
-    """Predict all test windows with the float network and the golden integer model."""
-    import numpy as np
+def run_network(kind: str) -> None:
+    """Predict all test windows with one form of the network; write what `evaluate` reads."""
+    test = read_prepared(PREPARED).test
+    predict = golden_model(test) if kind == "golden" else keras_model(kind, test)
+    start = time.perf_counter()
+    outputs = predict()
+    seconds = time.perf_counter() - start
+    write_predictions(Path(f"data/{'firmware' if kind == 'golden' else kind}_test.npy"), outputs)
+    report(seconds=seconds)
+
+
+def keras_model(kind: str, test: Split) -> Callable[[], NDArray[Any]]:
+    """Return what predicts with a network in TensorFlow; write its integers, if it has any."""
     import tensorflow as tf
 
-    from pipeline.artifacts import load_weights, read_prepared
-    from pipeline.detector.windows import windows
-    from pipeline.firmware import golden
-    from pipeline.integer_network import read_integer_network
+    from pipeline.quantization.export import to_integer_network
+    from pipeline.quantization.network import build_quantized_network, forward, freeze
     from pipeline.rnn.fitting import WindowData, WindowFitter
-    from pipeline.rnn.network import build_float_network, set_weights, weight_shapes
+    from pipeline.rnn.network import get_weights, set_weights
     from pipeline.rnn.runtime import make_strategy
 
-    source = Path(os.environ["BENCHMARK_SOURCE"])
-    test = read_prepared(Path("data/prepared.h5")).test
     strategy = make_strategy("auto")
+    chosen = quantizers() if kind == "quantized" else {}
     with strategy.scope():
-        model = build_float_network("SimpleRNN", 8, test.window_length)
-    set_weights(model, load_weights(source / "models/float.weights.h5", weight_shapes(model)))
-    start = time.perf_counter()
-    WindowFitter(model, tf.keras.optimizers.Adam(), strategy).predict(WindowData.from_split(test))
-    float_s = time.perf_counter() - start
-    network = read_integer_network(source / "models/integer.json")
-    start = time.perf_counter()
-    samples = np.asarray(test.dig_et_gev) / np.float32(network.et_scale_gev)
-    golden.evaluate(network, windows(samples, network.window_length))
-    report(float_s=float_s, golden_s=time.perf_counter() - start, windows=float(test.n_windows))
+        model = build_quantized_network("SimpleRNN", UNITS, test.window_length, chosen)
+    set_weights(model, made_up_weights())
+    freeze(model)
+    if chosen:
+        geometry = test.window_length, test.et_scale_gev
+        write_network(INTEGERS, to_integer_network(get_weights(model), chosen, *geometry))
+    fitter = WindowFitter(model, tf.keras.optimizers.Adam(), strategy, forward)
+    return lambda: fitter.predict(WindowData.from_split(test))
 
 
-def main() -> None:
-    """Run the sizes one after the other, or one contender."""
+def golden_model(test: Split) -> Callable[[], NDArray[Any]]:
+    """Return what predicts with the integers of the step before, without TensorFlow."""
+    network = read_integer_network(INTEGERS)
+    scale = np.float32(network.et_scale_gev)
+    return lambda: golden.evaluate(
+        network, windows(np.asarray(test.dig_et_gev) / scale, network.window_length)
+    )
+
+
+def measure(n_bc: int, step: str, source: Path) -> Figures:
+    """Run one step in the working directory, which earlier steps have filled."""
+    if not Path("params.yaml").exists():
+        params = yaml.safe_load((source / "params.yaml").read_text(encoding="utf-8"))
+        params["simulate"]["n_bc"] = n_bc
+        params["train"]["epochs"] = EPOCHS
+        Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    return contender("benchmarks.scaling", "--contender", step)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the sizes one after the other, or one step."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--contender")
+    parser.add_argument("--contender", choices=list(STEPS))
     parser.add_argument("--n-bc", type=int, nargs="+", default=[200_000, 2_000_000, 20_000_000])
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.contender:
-        run_models() if options.contender == "models" else run_stage(options.contender)
+        networks = ("float", "quantized", "golden")
+        (run_network if options.contender in networks else run_stage)(options.contender)
         return
-    root = Path.cwd()
-    os.environ["PYTHONPATH"] = str(root)
-    os.environ["BENCHMARK_SOURCE"] = str(root)
-    print(f"{machine()}; training: {_EPOCHS} epochs\n")
+    source = Path.cwd()
+    print(f"{machine()}\n")
     print("| BCs | step | seconds | peak memory, MB |\n| ---: | --- | ---: | ---: |")
     for n_bc in options.n_bc:
-        with tempfile.TemporaryDirectory() as directory:
-            params = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
-            params["simulate"]["n_bc"] = n_bc
-            params["train"]["epochs"] = _EPOCHS
-            Path(directory, "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-            os.chdir(directory)
-            for stage in ("simulate", "prepare", "train"):
-                figures = contender("benchmarks.scaling", "--contender", stage)
-                row = f"| {n_bc} | {stage} | {figures['seconds']:.1f} | {figures['peak_mb']:.0f} |"
-                print(row, flush=True)
-            figures = contender("benchmarks.scaling", "--contender", "models")
-            for name in ("float", "golden"):
-                seconds = f"{figures[f'{name}_s']:.2f}"
-                step = f"{name} network on {figures['windows']:.0f} windows"
-                print(f"| {n_bc} | {step} | {seconds} | {figures['peak_mb']:.0f} |", flush=True)
-            os.chdir(root)
+        with tempfile.TemporaryDirectory() as directory, contextlib.chdir(directory):
+            for step, title in STEPS.items():
+                figures = measure(n_bc, step, source)
+                seconds, peak_mb = figures["seconds"], figures["peak_mb"]
+                print(f"| {n_bc} | {title} | {seconds:.2f} | {peak_mb:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

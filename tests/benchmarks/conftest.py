@@ -7,16 +7,14 @@ import importlib
 import io
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 
 import pipeline.rnn  # noqa: F401  (before TensorFlow: it sets how much that prints)
 from benchmarks import compare
-from benchmarks.networks import FLOAT_WEIGHTS, UNITS
+from benchmarks.networks import FLOAT_WEIGHTS, made_up_weights
 from pipeline import prepare, simulate
 from pipeline.artifacts import save_weights, write_json
-from pipeline.quantization.resizing import network_shapes
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 N_BC = 3000
@@ -29,26 +27,15 @@ def cell(tmp_path_factory):
     params = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
     params["simulate"]["n_bc"] = N_BC
     params["prepare"] |= {"window_length": 3, "target_lag": 3}  # short loops compile faster
+    params["train"] |= {"learning_rate": 0.01, "seed": 3}  # a network that is alive
     params["search"]["tune_filters"] = "none"
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     with contextlib.chdir(folder):
         simulate.main()
         prepare.main()
-        save_weights(FLOAT_WEIGHTS, live_weights())
+        save_weights(FLOAT_WEIGHTS, made_up_weights())
         write_json(Path("metrics/train.json"), {"validation_rmse_mev": 100.0})
     return folder
-
-
-def live_weights() -> dict[str, np.ndarray]:
-    """A network that puts out the samples that it reads, more or less."""
-    weights = {
-        name: np.zeros(shape, np.float32)
-        for name, shape in network_shapes("SimpleRNN", UNITS).items()
-    }
-    weights["rnn/kernel"] += 0.75
-    weights["rnn/recurrent_kernel"] += np.diag(np.full(UNITS, 0.25, np.float32))
-    weights["dense/kernel"] += 1 / UNITS
-    return weights
 
 
 @pytest.fixture
@@ -64,7 +51,7 @@ def workplace(cell, monkeypatch):
         assert figures is not None, output.getvalue()
         return figures
 
-    for name in ("training", "trials"):
+    for name in ("training", "trials", "ablation", "scaling"):
         benchmark = importlib.import_module(f"benchmarks.{name}")
         monkeypatch.setattr(benchmark, "contender", run_here)
     return cell

@@ -1,0 +1,61 @@
+"""The ablation: every way of making an epoch makes it, and lines differ as they say."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pytest
+
+from benchmarks import ablation
+from benchmarks.ablation import VARIANTS, Variant
+from tests.benchmarks.conftest import table
+
+CHANGES = {  # of a line, against the line that it names
+    "A, a callback in Python after each step": {"callbacks"},
+    "A, unrolled in time": {"unroll"},
+    "A, unrolled and XLA (jit_compile)": {"unroll", "xla"},
+    "A, 512 steps per call (steps_per_execution)": {"steps"},
+    "A, batch 1024": {"batch"},
+    "B: A as one compiled loop of 512 steps": {"loop"},
+    "C: B, windows cut on the device": {"loop"},
+    "D: C, unrolled in time": {"unroll"},
+    "C, XLA, not unrolled": {"xla"},
+    "E: D, XLA": {"xla"},
+    "F: E, op determinism (the pipeline)": {"deterministic"},
+    "F, the recipe's callbacks after each epoch": {"callbacks"},
+    "F, batch 256": {"batch"},
+    "F, batch 1024": {"batch"},
+    "F, batch 8192": {"batch"},
+}
+
+
+@pytest.mark.parametrize("title", list(VARIANTS)[1:])
+def test_a_line_changes_what_it_says(title):
+    base = title.partition(": ")[2] or title
+    letter = base.partition(",")[0].partition(" ")[0]
+    named = next(variant for name, variant in VARIANTS.items() if name.startswith(f"{letter}: "))
+    changed = dict(asdict(VARIANTS[title]).items() - asdict(named).items())
+    assert set(changed) == CHANGES[title]
+
+
+@pytest.mark.parametrize("loop", ["fit", "host", "device"])
+def test_every_loop_trains(workplace, monkeypatch, capsys, loop):
+    callbacks = {"fit": "step", "device": "epoch"}.get(loop, "none")
+    monkeypatch.setattr(ablation, "VARIANTS", {"A: one": Variant(loop, callbacks=callbacks)})
+    ablation.main(["--windows", "700", "--epochs", "2", "--repeats", "1"])
+    epoch, ratio, first, rmse, peak = table(capsys.readouterr().out)["A: one"]
+    assert float(epoch.split()[0]) < float(first.split()[0])
+    assert ratio == "1 [1, 1]"
+    assert 0 < float(rmse.split()[0]) < 1000
+    assert float(peak.split()[0]) > 100
+
+
+def test_only_some_variants_run(workplace, monkeypatch, capsys):
+    monkeypatch.setattr(ablation, "contender", lambda *_: {
+        "epoch_s": 2.0, "first_epoch_s": 3.0, "rmse_mev": 50.0, "peak_mb": 500.0,
+    })  # fmt: skip
+    ablation.main(["--only", "A:", "F, batch", "--repeats", "1"])
+    assert list(table(capsys.readouterr().out)) == [
+        "variant", "---", "A: Keras fit, as in the notebook",
+        "F, batch 256", "F, batch 1024", "F, batch 8192",
+    ]  # fmt: skip

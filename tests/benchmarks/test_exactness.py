@@ -1,0 +1,21 @@
+"""Each network of the exactness benchmark is a search space of one."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.exactness import NETWORKS, params_of
+from pipeline.params import parse_params
+from pipeline.quantization.blocks import plan_search
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_network_is_the_only_one_in_its_space(network):
+    params = parse_params(params_of(network, epochs=5, stream_windows=1000))
+    blocks, _ = plan_search(params.search, params.energy, params.train.cell, params.train.units, 5)
+    (block,) = blocks
+    assert all(len(choice.quantizers) == 1 for choice in block.choices)
+    assert params.search.max_trials == 1
+    kernel = NETWORKS[network][1]
+    (chosen,) = (c for c in block.choices if "rnn/recurrent_kernel" in c.tensors)
+    assert list(chosen.quantizers) == [kernel]
