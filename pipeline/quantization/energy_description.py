@@ -52,6 +52,10 @@ class RecurrentDescription:
         As in Keras.
     reset_after
         GRU only: the reset gate multiplies U h + b_r, not h.
+    unrounded_output
+        LSTM and GRU with a state quantiser: what leaves the layer is h before it is
+        rounded into the state's type, as QKeras' own layers put it out. The network of
+        this project rounds the last h as it is stored.
     """
 
     name: str
@@ -68,6 +72,7 @@ class RecurrentDescription:
     use_bias: bool = True
     reset_after: bool = False
     return_sequences: bool = False
+    unrounded_output: bool = False
 
     def __post_init__(self) -> None:
         if self.cell not in GATES:
@@ -75,6 +80,8 @@ class RecurrentDescription:
                               f"found {self.cell!r}")  # fmt: skip
         if self.reset_after and self.cell != "GRU":
             raise EnergyError(f"{self.name}: reset_after: only a GRU has one")
+        if self.unrounded_output and self.cell == "SimpleRNN":
+            raise EnergyError(f"{self.name}: unrounded_output: a SimpleRNN's is its activation")
         if self.recurrent_activation is not None and self.cell == "SimpleRNN":
             raise EnergyError(f"{self.name}: recurrent_activation: a SimpleRNN has no gates")
         _check_sizes(self.name, (self.features, self.units, self.timesteps))

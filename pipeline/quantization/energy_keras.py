@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from pipeline.quantization.energy_description import (
@@ -34,7 +35,8 @@ def describe_model(model: Any, input_quantizer: Any = None) -> NetworkDescriptio
     input_quantizer
         Quantiser (object or string) of the samples that enter the model. If it
         is None and the model begins with a QActivation, that one's quantiser is
-        taken and it is no layer of its own: the samples arrive quantised.
+        taken and it is no layer of its own: the samples arrive quantised. Nor is a
+        QActivation that rounds what an LSTM or a GRU puts out into the state's type.
 
     Raises
     ------
@@ -51,7 +53,8 @@ def describe_model(model: Any, input_quantizer: Any = None) -> NetworkDescriptio
         input_quantizer = layers[0].quantizer
         layers = layers[1:]
     return NetworkDescription(
-        tuple(_describe(layer) for layer in layers), quantizer_text(input_quantizer)
+        _with_stored_outputs([_describe(layer) for layer in layers]),
+        quantizer_text(input_quantizer),
     )
 
 
@@ -100,6 +103,23 @@ def _describe(layer: Any) -> LayerDescription:
     return _DESCRIBERS[kind](layer, shape[1:])
 
 
+def _with_stored_outputs(layers: list[LayerDescription]) -> tuple[LayerDescription, ...]:
+    """Make the rounding of an LSTM's or a GRU's output a part of that layer."""
+    found: list[LayerDescription] = []
+    for layer in layers:
+        before = found[-1] if found else None
+        if (
+            isinstance(layer, ActivationDescription)
+            and isinstance(before, RecurrentDescription)
+            and before.unrounded_output
+            and layer.activation == before.state
+        ):
+            found[-1] = replace(before, unrounded_output=False)
+        else:
+            found.append(layer)
+    return tuple(found)
+
+
 def _recurrent(layer: Any, shape: tuple[int, ...]) -> RecurrentDescription:
     kind = type(layer).__name__
     for option in ("stateful", "return_state"):
@@ -127,6 +147,7 @@ def _recurrent(layer: Any, shape: tuple[int, ...]) -> RecurrentDescription:
         use_bias=cell.use_bias,
         reset_after=getattr(cell, "reset_after", False),
         return_sequences=layer.return_sequences,
+        unrounded_output=kind in ("QLSTM", "QGRU") and found[3] is not None,
     )
 
 

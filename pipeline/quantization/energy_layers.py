@@ -188,10 +188,16 @@ def output_type(layer: LayerDescription, work: Work, typing: Typing) -> IQuantiz
     """Return the type that the next layer reads.
 
     A quantised activation's; without one a Dense layer puts out its accumulator,
-    as in QTools. LSTM and GRU put out a product or a sum that their activation
-    does not quantise. A SimpleRNN puts out its activation.
+    as in QTools. A SimpleRNN puts out its activation. LSTM and GRU put out their state as
+    it is stored; without a state quantiser, or unrounded, a product or a sum that their
+    activation does not quantise.
     """
-    if isinstance(layer, RecurrentDescription) or layer.activation is None or typing.is_reference:
+    if isinstance(layer, RecurrentDescription):
+        stored = layer.cell != "SimpleRNN" and not layer.unrounded_output
+        if stored and layer.state is not None and not typing.is_reference:
+            return typing.state(layer)
+        return work.result
+    if layer.activation is None or typing.is_reference:
         return work.result
     return typing.of(layer, "activation")
 

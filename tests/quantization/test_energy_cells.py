@@ -6,6 +6,7 @@ shifter of n bits 0.003125 n, product of n and m bits with n m = k^2:
 """
 
 from math import ceil, log2, log10, sqrt
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from pipeline.quantization.energy import (
     NetworkDescription,
     RecurrentDescription,
     float_network,
+    network_bits,
     network_energy,
 )
 from tests.quantization.energy_settings import settings
@@ -149,13 +151,15 @@ def test_lstm_in_float() -> None:
     assert rnn.parameters == pytest.approx(sram(24 * 32) + sram(36 * 32) + sram(12 * 32))
 
 
-def test_lstm_in_fixed_point() -> None:
+@pytest.mark.parametrize(("unrounded", "width"), [(True, 12), (False, 9)])
+def test_lstm_in_fixed_point(unrounded: bool, width: int) -> None:
     weights = dict.fromkeys(("kernel", "recurrent_kernel", "bias"), "quantized_bits(6,0,1,alpha=1)")
     description = layer(
         cell="LSTM",
         state="quantized_bits(9,2,0)",
         activation="quantized_tanh(7)",
         recurrent_activation="quantized_sigmoid(5)",
+        unrounded_output=unrounded,
         **weights,
     ).with_quantizers({"input": "quantized_bits(10,0,1)"})
     (rnn,) = network_energy(description, FP32).layers
@@ -169,8 +173,45 @@ def test_lstm_in_fixed_point() -> None:
         + 3 * 3 * add(14 + 1)
         + 4 * 3 * mul(5, 7)
     )
-    # nothing quantises o tanh(c): it leaves the layer with 12 bits
-    assert rnn.outputs == pytest.approx(6 * sram(3 * 9) + sram(3 * 12))
+    # o tanh(c) has 12 bits; rounded, it leaves the layer with those of the state
+    assert rnn.outputs == pytest.approx(6 * sram(3 * 9) + sram(3 * width))
+
+
+@pytest.mark.parametrize(
+    ("cell", "state", "width"),
+    [
+        ("SimpleRNN", "quantized_relu(9,0)", 11),  # reads the activation, not the state
+        ("LSTM", "quantized_bits(13,1,0,alpha=1)", 13),  # reads h as it is stored
+        ("GRU", "quantized_bits(13,1,0,alpha=1)", 13),
+        ("LSTM", None, 13 + 12),  # o tanh(c), which nothing quantises
+        ("GRU", None, 13 + 13 + 1),  # z h + (1 - z) g, of 12 + 8 and 13 + 13 bits
+    ],
+)
+def test_the_dense_layer_is_priced_with_the_bits_that_it_reads(
+    cell: Any, state: str | None, width: int
+) -> None:
+    """Kernels of 8 bits, eight units and a bias in a sum: four bits of growth."""
+    weight = "quantized_bits(8,0,1,alpha='auto_po2')"
+    texts = {
+        "input": "quantized_bits(11,0,0,alpha=1)",
+        "rnn/kernel": weight,
+        "rnn/recurrent_kernel": weight,
+        "rnn/bias": weight,
+        "rnn/state": state,
+        "dense/kernel": weight,
+        "dense/bias": weight,
+        "dense/activation": "quantized_relu(12,0)",
+    }
+    gates = {
+        "rnn/activation": "quantized_tanh(13,use_real_tanh=1)",
+        "rnn/recurrent_activation": "quantized_sigmoid(12,use_real_sigmoid=1)",
+    }
+    texts |= {"rnn/activation": "quantized_relu(11,0)"} if cell == "SimpleRNN" else gates
+    network = float_network(cell, 8, 5).with_quantizers(texts)
+    dense = network_energy(network, settings()).layer("dense")
+    assert dense.inputs == pytest.approx(sram(8 * width))
+    assert dense.op_cost == pytest.approx(8 * (mul(8, width) + add(8 + width + 4)))
+    assert network_bits(network, settings()).layers[0].activations["output"] == 8 * width
 
 
 def test_gru_with_reset_before_in_float() -> None:
@@ -196,6 +237,7 @@ def test_gru_with_reset_before_in_fixed_point() -> None:
         state="quantized_bits(9,2,0)",
         activation="quantized_tanh(7)",
         recurrent_activation="quantized_sigmoid(5)",
+        unrounded_output=True,
         **weights,
     ).with_quantizers({"input": "quantized_bits(10,0,1)"})
     (rnn,) = network_energy(description, FP32).layers

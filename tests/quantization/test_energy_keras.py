@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
-from qkeras import QGRU, QActivation, quantized_bits, quantized_po2, quantized_relu
+from qkeras import QGRU, QLSTM, QActivation, quantized_bits, quantized_po2, quantized_relu
 
 from pipeline.quantization.energy import EnergyError, describe_model, float_network
 from pipeline.quantization.energy_keras import quantizer_text
@@ -45,11 +45,30 @@ def test_quantized_network(cell: Any) -> None:
     quantizers = {key: parse_quantizer(text, key) for key, text in texts.items()}
     model = build_quantized_network(cell, 8, 5, quantizers)
     described = describe_model(model)
-    # The rounding of a gated cell's output is no layer of its own to the search.
-    own = tuple(layer for layer in described.layers if layer.name != "rounded_state")
-    assert len(described.layers) - len(own) == (cell != "SimpleRNN")
-    expected = float_network(cell, 8, 5).with_quantizers(texts)
-    assert replace(described, layers=own) == expected
+    assert described == float_network(cell, 8, 5).with_quantizers(texts)
+
+
+@pytest.mark.parametrize(
+    ("rounding", "folded"),
+    [("quantized_bits(6,2)", True), ("quantized_bits(5,2)", False), (None, False)],
+)
+def test_only_a_rounding_into_the_state_is_part_of_a_gated_layer(
+    rounding: str | None, folded: bool
+) -> None:
+    def quantizer(text: str) -> Any:
+        return parse_quantizer(text, "rnn/state").build()
+
+    behind = [] if rounding is None else [QActivation(quantizer(rounding), name="behind")]
+    state = quantizer("quantized_bits(6,2)")
+    kernel = quantizer("quantized_bits(6,1,1,alpha=1)")
+    model = chain(
+        QLSTM(3, kernel_quantizer=kernel, state_quantizer=state, name="rnn"),
+        *behind,
+        layers.Dense(1, name="dense"),
+    )
+    rnn, *rest = describe_model(model).layers
+    assert rnn == replace(rnn, unrounded_output=not folded)
+    assert [layer.name for layer in rest] == ["dense"] if folded or not behind else ["behind"]
 
 
 def test_a_leading_activation_is_a_layer_when_the_input_has_a_quantiser() -> None:
