@@ -3,7 +3,8 @@
 Reads data/prepared.h5, models/float.weights.h5, models/search.json and
 models/search.weights.h5; writes
 models/quantized.weights.h5, models/quantized.json, models/integer.json,
-data/quantized_test.npy (QKeras' own output on the test windows, scaled),
+data/quantized_test.npy (QKeras' own output on the test windows, scaled; in float64 where
+float32 does not hold every sum of the integers),
 metrics/finetune.json and metrics/plots/finetune.csv.
 """
 
@@ -20,7 +21,9 @@ from pipeline.artifacts import (
     write_json,
 )
 from pipeline.errors import run_stage
+from pipeline.firmware.accumulators import float32_exact
 from pipeline.gated_network import write_network
+from pipeline.integer_network import IntegerNetwork
 from pipeline.params import load_params
 from pipeline.predictions import write_predictions
 from pipeline.quantization.export import check_exportable
@@ -42,6 +45,7 @@ def main() -> None:
 
     # TensorFlow takes seconds to load: only once parameters and data are known good.
     from pipeline.quantization.cost import CostModel
+    from pipeline.quantization.double_precision import Real, precision_metrics, predict_double
     from pipeline.quantization.energy import float_network
     from pipeline.quantization.finetuning import finetune, finetune_metrics
     from pipeline.quantization.trial import QatTrainer
@@ -65,6 +69,11 @@ def main() -> None:
     tuned = finetune(trainer, quantizers, weights, start, params.finetune, test)
     network = to_hardware_network(cell, tuned.weights, quantizers, length, scale_gev)
     costs = CostModel(float_network(cell, units, length), params.energy, "energy")
+    output: Real = tuned.test_output
+    if isinstance(network, IntegerNetwork) and not float32_exact(network):
+        output = predict_double(cell, quantizers, tuned.weights, test)
+    metrics = finetune_metrics(tuned, quantizers, costs, scale_gev)
+    metrics |= precision_metrics(tuned.test_output, output, scale_gev)
     texts = {tensor: quantizer.text for tensor, quantizer in quantizers.items()}
 
     save_weights(Path("models/quantized.weights.h5"), tuned.weights)
@@ -73,9 +82,9 @@ def main() -> None:
         {"cell": cell, "trial": trial.name, "units": trial.units, "quantizers": texts},
     )
     write_network(Path("models/integer.json"), network)
-    write_predictions(Path("data/quantized_test.npy"), tuned.test_output)
+    write_predictions(Path("data/quantized_test.npy"), output)
     write_csv(Path("metrics/plots/finetune.csv"), tuned.fit.table(scale_gev))
-    write_json(Path("metrics/finetune.json"), finetune_metrics(tuned, quantizers, costs, scale_gev))
+    write_json(Path("metrics/finetune.json"), metrics)
 
 
 if __name__ == "__main__":

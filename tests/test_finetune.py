@@ -146,3 +146,26 @@ def test_a_network_of_another_width_is_fine_tuned_from_its_own_weights(workplace
     assert read_json(Path("models/quantized.json"))["units"] == 3
     assert len(read_integer_network(Path("models/integer.json")).rnn.bias.array) == 3
     assert read_json(Path("metrics/finetune.json"))["units"] == 3
+
+
+@pytest.mark.parametrize(("bits", "float_bits"), [(6, 32), (16, 64)])
+def test_where_float32_is_too_narrow_the_output_is_qkeras_in_float64(workplace, bits, float_bits):
+    wide = f"quantized_bits({bits},0,0,alpha=1)"
+    activation = f"quantized_relu({bits},0)"
+    write_choice(
+        **{
+            "input": wide,
+            **{f"rnn/{t}": wide for t in ("kernel", "recurrent_kernel", "bias")},
+            **{f"rnn/{t}": activation for t in ("activation", "state")},
+        }
+    )
+    finetune.main()
+    found = read_json(Path("metrics/finetune.json"))
+    assert found["qkeras_float_bits"] == float_bits
+    assert np.isfinite(found["float32_max_difference_mev"])
+    network = read_integer_network(Path("models/integer.json"))
+    test = read_prepared(Path("data/prepared.h5")).test
+    scaled = test.dig_et_gev / np.float32(test.et_scale_gev)
+    expected = evaluate(network, windows(scaled, network.window_length))
+    output = read_predictions(Path("data/quantized_test.npy"), test.n_windows)
+    assert np.array_equal(output, expected)

@@ -86,6 +86,11 @@ class _Terms:
         return _Terms(self.low * scale, self.high * scale, self.factor * scale, fraction_bits)
 
 
+def float32_exact(network: IntegerNetwork) -> bool:
+    """Whether float32, in which QKeras computes, represents every partial sum of a network."""
+    return all(accumulator.float32_exact for accumulator in accumulators(network))
+
+
 def accumulators(network: IntegerNetwork) -> list[Accumulator]:
     """Prove the width of every sum, in the order of evaluation.
 

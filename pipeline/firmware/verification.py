@@ -23,6 +23,8 @@ from pipeline.integer_network import IntegerNetwork
 QKERAS = "qkeras"
 GOLDEN = "golden"
 
+_FLOAT64_BITS = 54  # mantissa and sign
+
 VENDOR_TOOLS = ("vitis-run", "vitis_hls", "vivado_hls", "vivado")
 
 
@@ -62,7 +64,7 @@ def check_golden(
     quantized
         QKeras' outputs, float32 (n,), scaled.
     allowed_mev
-        Largest difference that passes; above 0 only where float32 cannot hold
+        Largest difference that passes; above 0 only where not even float64 holds
         QKeras' own sums.
 
     Returns
@@ -135,11 +137,17 @@ def check_simulation(
 def firmware_metrics(
     found: Sequence[Accumulator], comparisons: Sequence[Comparison]
 ) -> dict[str, object]:
-    """Content of ``metrics/firmware.json``; ``float32_exact`` is 1 or 0."""
+    """Content of ``metrics/firmware.json``.
+
+    ``float32_exact`` is 1 or 0; ``qkeras_float_bits`` says in what QKeras was evaluated: the
+    stage ``finetune`` decides by the same sums.
+    """
+    exact = all(accumulator.float32_exact for accumulator in found)
     return {
         **{comparison.found: comparison.metrics() for comparison in comparisons},
         "accumulator_bits": golden.widest_by_layer(found),
-        "float32_exact": int(all(accumulator.float32_exact for accumulator in found)),
+        "float32_exact": int(exact),
+        "qkeras_float_bits": 32 if exact else 64,
     }
 
 
@@ -164,7 +172,13 @@ def _float32_hint(network: IntegerNetwork) -> str:
     wide = [a for a in golden.accumulators(network) if not a.float32_exact]
     if not wide:
         return "float32 holds every sum of this network, so QKeras' rounding is no excuse"
+    widest = max(wide, key=lambda accumulator: accumulator.bits)
+    if widest.bits > _FLOAT64_BITS:
+        return (
+            f"{widest.name} needs {widest.bits} bits with its sign, float64 holds "
+            f"{_FLOAT64_BITS}: QKeras itself may round there"
+        )
     return (
-        f"{wide[0].name} needs {wide[0].bits} bits with its sign, float32 holds 25: "
-        "QKeras itself may round there"
+        f"{wide[0].name} needs {wide[0].bits} bits with its sign, float32 holds 25: QKeras has to "
+        "be evaluated in float64, which holds every sum"
     )

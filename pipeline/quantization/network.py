@@ -157,12 +157,17 @@ def freeze(model: tf.keras.Model) -> None:
         not mean the same when it is loaded from its file. (A scale that is
         derived from the weights can need a second round; see `_settle`.)
     """
-    for quantizer in _quantizer_objects(model):
-        quantizer.use_ste = False
+    without_ste(model)
     for name, variable in named_variables(model).items():
         quantizer = _weight_quantizer(model, name)
         if quantizer is not None:
             variable.assign(_settle(quantizer, variable.numpy(), name))
+
+
+def without_ste(model: tf.keras.Model) -> None:
+    """Switch every quantiser to QKeras' form that is exact, and not for training."""
+    for quantizer in _quantizer_objects(model):
+        quantizer.use_ste = False
 
 
 def frozen_weights(

@@ -68,7 +68,7 @@ def test_agreement_passes_and_reports(tmp_path):
     metrics = firmware_metrics(accumulators(NETWORK), [first, second])
     nothing = {"windows": 2000, "mismatches": 0, "max_difference_mev": 0.0}
     assert metrics["golden"] == metrics["vitis"] == nothing
-    assert metrics["float32_exact"] == 1
+    assert (metrics["float32_exact"], metrics["qkeras_float_bits"]) == (1, 32)
     assert set(metrics["accumulator_bits"]) == {"rnn", "dense0"}
 
 
@@ -78,9 +78,13 @@ def test_float32_is_blamed_only_where_it_may_be():
         check_golden(NETWORK, WINDOWS, wrong, 0.0)
     wide = random_network(3, 3, 3, recurrent=fixed(24, 1))
     with pytest.raises(
-        MismatchError, match=r"rnn\.step1 needs \d+ bits with its sign, float32 holds 25"
+        MismatchError,
+        match=r"rnn\.step1 needs \d+ bits .*, float32 holds 25: .* float64, which holds",
     ):
         check_golden(wide, WINDOWS, wrong, 0.0)
+    wider = random_network(3, 3, 3, recurrent=fixed(45, 1))
+    with pytest.raises(MismatchError, match=r"float64 holds 54: QKeras itself may round there"):
+        check_golden(wider, WINDOWS, wrong, 0.0)
 
 
 def test_a_difference_that_is_allowed_is_still_reported():
