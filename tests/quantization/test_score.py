@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.quantization import qkeras_compat  # noqa: F401  (before AutoQKeras is imported)
-from pipeline.quantization.score import forgiving_delta, quality, score
+from pipeline.quantization.score import forgiving_delta, forgiving_factor, quality, score
 
 GOAL = {"delta_p": 8.0, "delta_n": 8.0, "rate": 2.0, "stress": 1.0}
 TRUTH = np.linspace(0, 0.3, 32, dtype=np.float32)[:, None]
@@ -49,21 +49,41 @@ def test_score_by_hand():
 POSITIVE = st.floats(1e-3, 1e6)
 
 
-@given(POSITIVE, POSITIVE, POSITIVE, POSITIVE)
-def test_of_two_trials_of_equal_cost_the_lower_rmse_scores_higher(reference, rmse, cost, other):
-    earned = delta(1000, cost, delta_n=1.0)
+@given(POSITIVE, POSITIVE, POSITIVE, POSITIVE, st.sampled_from([1.0, 8.0, 500.0]))
+def test_of_two_trials_of_equal_cost_the_lower_rmse_scores_higher(
+    reference, rmse, cost, other, delta_n
+):
+    earned = delta(1000, cost, delta_n=delta_n)
     better, worse = sorted([rmse, other])
     if math.isclose(better, worse, rel_tol=1e-12):
         return
     assert score(reference, better, earned) > score(reference, worse, earned)
 
 
-@given(POSITIVE, POSITIVE, POSITIVE)
-def test_of_two_trials_of_equal_rmse_the_cheaper_scores_higher(rmse, cost, other):
+def test_a_very_dear_trial_is_ordered_by_quality_too():
+    """AutoQKeras' factor is -1 here, and the worse network has the higher product."""
+    earned = delta(100, 400, delta_n=100)
+    assert earned == pytest.approx(-2)
+    assert quality(50, 51) * (1 + earned) < quality(50, 80) * (1 + earned) < 0
+    assert score(50, 51, earned) > score(50, 80, earned) > 0
+    assert score(50, 50, earned) == pytest.approx(1 / 8)
+
+
+def test_the_factor_is_that_of_autoqkeras_down_to_a_half_and_smooth_there():
+    assert [forgiving_factor(d) for d in (0.3, 0, -0.25, -0.5)] == [1.3, 1, 0.75, 0.5]
+    step = 1e-6
+    below = (forgiving_factor(-0.5) - forgiving_factor(-0.5 - step)) / step
+    assert below == pytest.approx(1, rel=1e-4)
+    assert forgiving_factor(-1e300) > 0
+
+
+@given(POSITIVE, POSITIVE, POSITIVE, st.sampled_from([8.0, 500.0]))
+def test_of_two_trials_of_equal_rmse_the_cheaper_scores_higher(rmse, cost, other, delta_n):
     cheap, dear = sorted([cost, other])
     if math.isclose(cheap, dear, rel_tol=1e-9):
         return
-    assert score(50, rmse, delta(100, cheap)) > score(50, rmse, delta(100, dear))
+    earned = [delta(100, cost, delta_n=delta_n) for cost in (cheap, dear)]
+    assert score(50, rmse, earned[0]) > score(50, rmse, earned[1])
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan])
