@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,10 @@ from pipeline.firmware.golden import evaluate
 from pipeline.integer_network import read_integer_network
 from pipeline.predictions import read_predictions
 from pipeline.quantization.finetuning import FinetuneError
+from pipeline.quantization.network import frozen_weights
 from pipeline.quantization.resizing import network_shapes
+from pipeline.quantization.search_file import trial_weights
+from pipeline.quantization.trial import QatTrainer
 from pipeline.rnn.network import float_weight_shapes
 from tests.quantization.quantizer_sets import quantizer_set, random_weights
 from tests.test_search import contents, make_workplace
@@ -95,6 +99,7 @@ def test_writes_an_integer_network_that_is_the_quantized_one_the_same_twice(work
 
     metrics = read_json(Path("metrics/finetune.json"))
     assert metrics["epochs"] == 2
+    assert metrics["improved"] == 1
     assert metrics["validation_rmse_mev"] > 0
     assert metrics["rmse_ratio_to_float"] > 0
     assert metrics["bits"]["rnn_kernel"] == 5
@@ -103,6 +108,30 @@ def test_writes_an_integer_network_that_is_the_quantized_one_the_same_twice(work
 
     finetune.main()
     assert contents(workplace) == first
+
+
+def test_where_no_epoch_is_better_the_weights_of_the_trial_are_handed_on(
+    workplace, monkeypatch, capsys
+):
+    original = QatTrainer.fit
+
+    def fit(self, *arguments):
+        return replace(original(self, *arguments), validation_loss=1.0)
+
+    monkeypatch.setattr(QatTrainer, "fit", fit)
+    finetune.main()
+    metrics = read_json(Path("metrics/finetune.json"))
+    assert metrics["improved"] == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if "handed on" in line]
+    assert lines == [
+        "finetune: none of 2 epochs was better than the trial's own weights, which are handed on"
+    ]
+    shapes = network_shapes("SimpleRNN", 2)
+    found = load_weights(Path("models/quantized.weights.h5"), shapes)
+    start = trial_weights(finetune.SEARCH_WEIGHTS, read_json(finetune.SEARCH), "0", "SimpleRNN")
+    expected = frozen_weights("SimpleRNN", 3, quantizer_set("auto_po2"), start)
+    for name in shapes:
+        np.testing.assert_array_equal(found[name], expected[name])
 
 
 def refused(capsys) -> str:

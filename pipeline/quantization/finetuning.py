@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -38,6 +39,9 @@ class FinetunedNetwork:
         QKeras' output for every test window, float32 (n_windows,), scaled.
     fit
         The loss curve.
+    improved
+        Whether an epoch was better than the weights that training started from; if not,
+        those are the weights.
     """
 
     weights: dict[str, F32]
@@ -45,6 +49,7 @@ class FinetunedNetwork:
     float_loss: float
     test_output: F32
     fit: FitResult
+    improved: bool
 
 
 def finetune(
@@ -93,6 +98,12 @@ def finetune(
         )
     # Some seeds wander off; what is handed on is never worse than what was chosen.
     improved = result.validation_loss < trainer.validation_loss(quantizers, start)
+    if not improved:
+        print(
+            f"finetune: none of {result.fit.epochs} epochs was better than the trial's own "
+            "weights, which are handed on",
+            file=sys.stderr,
+        )
     model = trainer.build(quantizers, units_of(start))
     set_weights(model, result.weights if improved else start)
     freeze(model)
@@ -103,6 +114,7 @@ def finetune(
         float_loss=trainer.validation_loss({}, float_weights),
         test_output=fitter.predict(test),
         fit=result.fit,
+        improved=improved,
     )
 
 
@@ -123,6 +135,7 @@ def finetune_metrics(
         "weight_bits": cost.weight_bits,
         "units": units,
         "epochs": tuned.fit.epochs,
+        "improved": int(tuned.improved),
         "bits": {
             tensor.replace("/", "_"): quantizer.bits for tensor, quantizer in quantizers.items()
         },
