@@ -191,7 +191,7 @@ def device_seconds(
 
     from pipeline.rnn.fitting import WindowData, WindowFitter
 
-    data = WindowData.from_split(train)
+    data = WindowData.from_split(train, strategy)
     fitter = WindowFitter(model, optimizer, strategy)
     if not variant.xla:
         fitter._train = tf.function(fitter._train_loop)

@@ -83,7 +83,7 @@ def keras_model(kind: str, test: Split) -> Callable[[], NDArray[Any]]:
         geometry = test.window_length, test.et_scale_gev
         write_network(INTEGERS, to_integer_network(get_weights(model), chosen, *geometry))
     fitter = WindowFitter(model, tf.keras.optimizers.Adam(), strategy, forward)
-    return lambda: fitter.predict(WindowData.from_split(test))
+    return lambda: fitter.predict(WindowData.from_split(test, strategy))
 
 
 def golden_model(test: Split) -> Callable[[], NDArray[Any]]:

@@ -103,7 +103,8 @@ def run_ours(options: argparse.Namespace) -> None:
     start_weights = first_weights(options.kind, length, options.seed)
     clock = EpochClock(prepared.train.et_scale_gev, time.perf_counter())
     seed_everything(options.seed)
-    train, validation = map(WindowData.from_split, (prepared.train, prepared.validation))
+    splits = prepared.train, prepared.validation
+    train, validation = (WindowData.from_split(split, strategy) for split in splits)
     quantized = options.kind == "quantized"
     with strategy.scope():
         if quantized:

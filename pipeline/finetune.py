@@ -51,21 +51,18 @@ def main() -> None:
     from pipeline.quantization.trial import QatTrainer
     from pipeline.rnn.fitting import WindowData
     from pipeline.rnn.network import float_weight_shapes
+    from pipeline.rnn.runtime import make_strategy
 
     cell, units, length = params.train.cell, params.train.units, prepared.train.window_length
     scale_gev = prepared.train.et_scale_gev
     weights = load_weights(
         Path("models/float.weights.h5"), float_weight_shapes(cell, units, length)
     )
-    trainer = QatTrainer(
-        cell,
-        units,
-        WindowData.from_split(prepared.train),
-        WindowData.from_split(prepared.validation),
-        params.train.strategy,
-    )
     start = trial_weights(SEARCH_WEIGHTS, found, trial.name, cell)
-    test = WindowData.from_split(prepared.test)
+    strategy = make_strategy(params.train.strategy)
+    splits = prepared.train, prepared.validation, prepared.test
+    train, validation, test = (WindowData.from_split(split, strategy) for split in splits)
+    trainer = QatTrainer(cell, units, train, validation, strategy)
     tuned = finetune(trainer, quantizers, weights, start, params.finetune, test)
     network = to_hardware_network(cell, tuned.weights, quantizers, length, scale_gev)
     costs = CostModel(float_network(cell, units, length), params.energy, "energy")

@@ -22,14 +22,13 @@ def main() -> None:
 
     # TensorFlow only once the input is known good.
     from pipeline.rnn.fitting import WindowData, rmse_mev
+    from pipeline.rnn.runtime import make_strategy
     from pipeline.rnn.training import train_float
 
-    trained = train_float(
-        params.train,
-        WindowData.from_split(prepared.train),
-        WindowData.from_split(prepared.validation),
-        WindowData.from_split(prepared.test),
-    )
+    strategy = make_strategy(params.train.strategy)
+    splits = prepared.train, prepared.validation, prepared.test
+    data = [WindowData.from_split(split, strategy) for split in splits]
+    trained = train_float(params.train, strategy, *data)
     scale_gev = prepared.train.et_scale_gev
     save_weights(Path("models/float.weights.h5"), trained.weights)
     write_predictions(Path("data/float_test.npy"), trained.test_output)

@@ -28,6 +28,7 @@ from pipeline.quantization.search_file import trial_weights
 from pipeline.quantization.trial import QatTrainer
 from pipeline.rnn.network import float_weight_shapes
 from tests.quantization.quantizer_sets import quantizer_set, random_weights
+from tests.strategy_order import assert_strategy_first
 from tests.test_search import contents, make_workplace
 
 INPUTS = {"models/float.weights.h5", "models/search.json", "models/search.weights.h5"}
@@ -198,3 +199,7 @@ def test_where_float32_is_too_narrow_the_output_is_qkeras_in_float64(workplace, 
     expected = evaluate(network, windows(scaled, network.window_length))
     output = read_predictions(Path("data/quantized_test.npy"), test.n_windows)
     assert np.array_equal(output, expected)
+
+
+def test_the_strategy_is_made_before_data_are_placed(workplace, monkeypatch):
+    assert_strategy_first(monkeypatch, finetune.main)

@@ -21,6 +21,7 @@ from pipeline.artifacts import (
 from pipeline.errors import run_stage
 from pipeline.params import load_params
 from pipeline.predictions import read_predictions
+from tests.strategy_order import assert_strategy_first
 
 SHIPPED = load_params(Path(__file__).parents[1] / "params.yaml").model_dump()
 OUTPUTS = [
@@ -130,3 +131,8 @@ def test_a_network_that_stays_dead_writes_nothing(earlier, monkeypatch, capsys):
     configure(epochs=1, max_restarts=0)
     assert "train.max_restarts: 1 seeds from 1 on all gave" in fails_with_one_line(capsys)
     assert earlier()
+
+
+def test_the_strategy_is_made_before_data_are_placed(workplace, monkeypatch):
+    """Once a tensor lies on a GPU, `cpu` could no longer hide it."""
+    assert_strategy_first(monkeypatch, train.main)

@@ -31,6 +31,7 @@ from pipeline.quantization.tuner import (
 )
 from pipeline.quantization.uniform import ReferenceTuner
 from pipeline.rnn.fitting import WindowData
+from pipeline.rnn.runtime import make_strategy
 
 WORKER_COMMAND = (sys.executable, "-m", "pipeline.search")
 _POLL_S = 0.2
@@ -60,8 +61,10 @@ def make_runner(
         Of the ``train`` section.
     """
     weights = load_weights(float_weights, network_shapes(cell, costs.units))
-    train, validation = map(WindowData.from_split, (prepared.train, prepared.validation))
-    trainer = QatTrainer(cell, costs.units, train, validation, strategy)
+    devices = make_strategy(strategy)
+    splits = prepared.train, prepared.validation
+    train, validation = (WindowData.from_split(split, devices) for split in splits)
+    trainer = QatTrainer(cell, costs.units, train, validation, devices)
     reference = float_reference(trainer, weights, costs)
     scale_gev = prepared.train.et_scale_gev
     return TrialRunner(params, trainer, costs, reference, weights, scale_gev, directory)

@@ -19,7 +19,7 @@ from pipeline.quantization.quantizers import Quantizer
 from pipeline.quantization.resizing import resize, units_of, within_one
 from pipeline.rnn.fitting import FitResult, WindowData, WindowFitter
 from pipeline.rnn.network import get_weights, set_weights
-from pipeline.rnn.runtime import make_strategy, seed_everything
+from pipeline.rnn.runtime import seed_everything
 from pipeline.rnn.training import DeadNetworkGuard, KeepBest, dead_loss
 
 # A network that lost or gained units: how it is trained as a float network, and how many
@@ -122,17 +122,17 @@ class QatTrainer:
     train, validation
         Data on the device, shared by all trainings.
     strategy
-        Name of the `tf.distribute` strategy, ``train.strategy``.
+        The `tf.distribute` strategy that the data were placed with.
     """
 
     def __init__(
-        self, cell: str, units: int, train: WindowData, validation: WindowData, strategy: str
+        self, cell: str, units: int, train: WindowData, validation: WindowData, strategy: Any
     ) -> None:
         self.cell = cell
         self.units = units
         self.train = train
         self.validation = validation
-        self.strategy = make_strategy(strategy)
+        self.strategy = strategy
 
     def build(
         self, quantizers: Mapping[str, Quantizer], units: int | None = None

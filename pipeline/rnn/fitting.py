@@ -44,15 +44,20 @@ class WindowData:
     target_lag: int
 
     @classmethod
-    def from_split(cls, split: Split) -> WindowData:
-        """Scale a split and put it on the device."""
+    def from_split(cls, split: Split, strategy: Any) -> WindowData:
+        """Scale a split and put it on the device of a `tf.distribute` strategy.
+
+        The strategy comes first: making one decides which devices there are, and once a
+        tensor lies anywhere TensorFlow does not let that be changed.
+        """
         scale = np.float32(split.et_scale_gev)
-        return cls(
-            samples=tf.constant(split.dig_et_gev / scale),
-            truth=tf.constant(split.hit_et_gev / scale),
-            window_length=split.window_length,
-            target_lag=split.target_lag,
-        )
+        with strategy.scope():
+            return cls(
+                samples=tf.constant(split.dig_et_gev / scale),
+                truth=tf.constant(split.hit_et_gev / scale),
+                window_length=split.window_length,
+                target_lag=split.target_lag,
+            )
 
     @property
     def n_windows(self) -> int:

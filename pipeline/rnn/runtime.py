@@ -26,21 +26,24 @@ def make_strategy(name: str) -> Any:
     ----------
     name
         ``auto`` (one device: the first GPU when TensorFlow sees one, else the
-        CPU), ``cpu``, ``gpu``, ``mirrored`` (all GPUs, or all logical CPUs
-        without one) or ``tpu``.
+        CPU), ``cpu`` (which hides GPUs from this process for good), ``gpu``,
+        ``mirrored`` (all GPUs, or all logical CPUs without one) or ``tpu``.
 
     Raises
     ------
     RuntimeSetupError
-        If ``gpu`` or ``tpu`` is asked for and TensorFlow sees none, or the name
-        is unknown.
+        If ``gpu`` or ``tpu`` is asked for and TensorFlow sees none, if ``cpu`` is and a
+        GPU is in use already, or the name is unknown.
     """
+    if name == "cpu":
+        _hide_gpus()
+        return tf.distribute.OneDeviceStrategy("/cpu:0")
     _share_gpus()
     gpus = tf.config.list_logical_devices("GPU")
     if name == "gpu" and not gpus:
         raise RuntimeSetupError("train.strategy: gpu: expected a GPU, TensorFlow sees none")
-    if name in ("auto", "cpu", "gpu"):
-        return tf.distribute.OneDeviceStrategy("/gpu:0" if gpus and name != "cpu" else "/cpu:0")
+    if name in ("auto", "gpu"):
+        return tf.distribute.OneDeviceStrategy("/gpu:0" if gpus else "/cpu:0")
     if name == "mirrored":
         devices = gpus or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([device.name for device in devices])
@@ -54,6 +57,17 @@ def make_strategy(name: str) -> Any:
             ) from error
         return tf.distribute.TPUStrategy(resolver)
     raise RuntimeSetupError(f"train.strategy: unknown strategy {name!r}")
+
+
+def _hide_gpus() -> None:
+    """Leave GPUs alone: TensorFlow places on them whatever no device is named for."""
+    try:
+        tf.config.set_visible_devices([], "GPU")
+    except RuntimeError as error:
+        raise RuntimeSetupError(
+            "train.strategy: cpu: expected a process that has not used TensorFlow yet, found "
+            f"its devices fixed ({error})"
+        ) from error
 
 
 def _share_gpus() -> None:

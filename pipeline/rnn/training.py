@@ -14,7 +14,7 @@ from pipeline.errors import PipelineError
 from pipeline.params.network import TrainParams
 from pipeline.rnn.fitting import FitResult, WindowData, WindowFitter
 from pipeline.rnn.network import build_float_network, get_weights, set_weights
-from pipeline.rnn.runtime import make_strategy, seed_everything
+from pipeline.rnn.runtime import seed_everything
 
 # A network whose ReLUs are dead answers with a constant, whose squared error is
 # at least the variance of the truth. One epoch of a live one is far below half.
@@ -37,7 +37,11 @@ class TrainedNetwork:
 
 
 def train_float(
-    params: TrainParams, train: WindowData, validation: WindowData, test: WindowData
+    params: TrainParams,
+    strategy: Any,
+    train: WindowData,
+    validation: WindowData,
+    test: WindowData,
 ) -> TrainedNetwork:
     """Train until the plateau, from new weights while the network starts out dead.
 
@@ -45,6 +49,8 @@ def train_float(
     ----------
     params
         The ``train`` section.
+    strategy
+        What `make_strategy` returned for it, before the data were placed.
     train, validation, test
         The three splits; `test` is only predicted, float32 (n_windows,).
 
@@ -54,7 +60,6 @@ def train_float(
         If ``train.max_restarts`` new seeds all gave a dead network, or the loss
         stopped being finite.
     """
-    strategy = make_strategy(params.strategy)
     for restart in range(params.max_restarts + 1):
         seed = params.seed + restart
         seed_everything(seed)

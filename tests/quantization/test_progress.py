@@ -12,6 +12,7 @@ from pipeline.quantization.progress import load_progress, save_progress
 from pipeline.quantization.trial import QatResult, QatSettings, QatTrainer
 from pipeline.rnn.fitting import FitResult
 from pipeline.rnn.network import get_weights
+from pipeline.rnn.runtime import make_strategy
 from tests.quantization.quantizer_sets import quantizer_set
 from tests.rnn.sequences import echo_data, echo_network
 
@@ -22,7 +23,7 @@ WHOLE = QatSettings(epochs=4, batch_size=32, learning_rate=0.02, seed=5)
 @pytest.fixture(scope="module")
 def trainer():
     data = echo_data(400, LENGTH), echo_data(200, LENGTH, seed=1)
-    return QatTrainer("SimpleRNN", UNITS, *data, "auto")
+    return QatTrainer("SimpleRNN", UNITS, *data, make_strategy("auto"))
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,7 @@ def test_a_network_that_is_dead_at_once_starts_again_with_units_below_one(
         begun.append(initial)
         return QatResult({}, 1.0, FitResult(), dead=len(begun) == 1)
 
-    of_cell = QatTrainer(cell, UNITS, trainer.train, trainer.validation, "auto")
+    of_cell = QatTrainer(cell, UNITS, trainer.train, trainer.validation, trainer.strategy)
     monkeypatch.setattr(of_cell, "_fit", fit)
     wild = {**start, "rnn/kernel": start["rnn/kernel"] * 4}
     result = of_cell.fit({}, wild, WHOLE, "trial 7")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE
 
@@ -67,11 +68,29 @@ def test_gathers_the_windows_of_the_detector(length, lag):
 
 def test_a_split_is_scaled():
     dig, hit, other = np.random.default_rng(0).uniform(0, 5, (3, 30)).astype(np.float32)
-    data = WindowData.from_split(Split("train", dig, hit, other, other, 4, 2, 16.0))
+    split = Split("train", dig, hit, other, other, 4, 2, 16.0)
+    data = WindowData.from_split(split, make_strategy("auto"))
     np.testing.assert_array_equal(data.samples, dig / 16)
     np.testing.assert_array_equal(data.truth, hit / 16)
     assert data.samples.dtype == data.truth.dtype == tf.float32
     assert (data.window_length, data.target_lag, data.n_windows) == (4, 2, 26)
+
+
+def test_a_split_is_placed_by_its_strategy(monkeypatch):
+    values = np.zeros(10, np.float32)
+    split = Split("train", values, values, values, values, 4, 2, 16.0)
+    events = []
+
+    class Strategy:
+        @contextmanager
+        def scope(self):
+            events.append("enter")
+            yield
+            events.append("leave")
+
+    monkeypatch.setattr(fitting.tf, "constant", lambda _: events.append("place"))
+    WindowData.from_split(split, Strategy())
+    assert events == ["enter", "place", "place", "leave"]
 
 
 @given(st.lists(st.integers(1, 1000), max_size=60), st.integers(1, 25))

@@ -30,13 +30,23 @@ def test_strategies_of_this_machine(name):
     assert isinstance(strategy, kind)
 
 
-def test_auto_takes_the_gpu_and_cpu_does_not(monkeypatch):
-    placed = []
+def test_auto_takes_the_gpu_and_cpu_hides_it_first(monkeypatch):
+    events = []
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [f"the {kind}"])
-    monkeypatch.setattr(tf.distribute, "OneDeviceStrategy", placed.append)
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda *hidden: events.append(hidden))
+    monkeypatch.setattr(tf.distribute, "OneDeviceStrategy", events.append)
     for name in ("auto", "gpu", "cpu"):
         make_strategy(name)
-    assert placed == ["/gpu:0", "/gpu:0", "/cpu:0"]
+    assert events == ["/gpu:0", "/gpu:0", ([], "GPU"), "/cpu:0"]
+
+
+def test_cpu_where_a_gpu_is_in_use_is_one_clear_line(monkeypatch):
+    def fixed(*_):
+        raise RuntimeError("Visible devices cannot be modified after being initialized")
+
+    monkeypatch.setattr(tf.config, "set_visible_devices", fixed)
+    with pytest.raises(PipelineError, match=r"^train\.strategy: cpu: expected .*, found .*fixed"):
+        make_strategy("cpu")
 
 
 def test_gpu_memory_is_taken_as_needed_unless_the_gpu_is_in_use(monkeypatch):
@@ -50,7 +60,7 @@ def test_gpu_memory_is_taken_as_needed_unless_the_gpu_is_in_use(monkeypatch):
     monkeypatch.setattr(tf.config.experimental, "set_memory_growth", grow)
     for gpus in (["first", "second"], ["in use", "third"]):
         monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind, gpus=gpus: gpus)
-        make_strategy("cpu")
+        make_strategy("auto")
     assert asked == [("first", True), ("second", True), ("in use", True)]
 
 

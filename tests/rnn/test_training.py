@@ -9,6 +9,7 @@ import tensorflow as tf
 from pipeline.rnn import training
 from pipeline.rnn.fitting import WindowData
 from pipeline.rnn.network import build_float_network, get_weights, named_variables, set_weights
+from pipeline.rnn.runtime import make_strategy
 from pipeline.rnn.training import (
     DeadNetworkGuard,
     KeepBest,
@@ -26,6 +27,7 @@ from tests.rnn.sequences import (
     train_params,
 )
 
+STRATEGY = make_strategy("auto")
 TRAIN, VALIDATION, TEST = (echo_data(n, seed=n) for n in (60, 40, 50))
 
 
@@ -56,7 +58,7 @@ def dead_at_first(monkeypatch):
 def test_dead_networks_start_again_from_the_next_seed(dead_at_first, n_dead):
     seeds = dead_at_first(n_dead)
     params = train_params(max_restarts=2, epochs=2, learning_rate=1e-5)
-    trained = train_float(params, TRAIN, VALIDATION, TEST)
+    trained = train_float(params, STRATEGY, TRAIN, VALIDATION, TEST)
     assert trained.restarts == n_dead
     assert seeds == list(range(5, 6 + n_dead))
     assert trained.fit.epochs == 2
@@ -67,7 +69,7 @@ def test_dead_networks_start_again_from_the_next_seed(dead_at_first, n_dead):
 def test_too_many_dead_networks_are_an_error(dead_at_first):
     seeds = dead_at_first(99)
     with pytest.raises(TrainingError, match=r"train\.max_restarts: 2 seeds from 5 on all gave"):
-        train_float(train_params(max_restarts=1), TRAIN, VALIDATION, TEST)
+        train_float(train_params(max_restarts=1), STRATEGY, TRAIN, VALIDATION, TEST)
     assert seeds == [5, 6]
 
 
@@ -75,7 +77,7 @@ def test_a_loss_that_is_not_finite_names_the_rate(dead_at_first):
     dead_at_first(0)
     huge = WindowData(TRAIN.samples, TRAIN.truth * 1e30, 3, 1)
     with pytest.raises(TrainingError, match=r"train\.learning_rate: 0\.001: .*not finite"):
-        train_float(train_params(), huge, VALIDATION, TEST)
+        train_float(train_params(), STRATEGY, huge, VALIDATION, TEST)
 
 
 def test_guard_looks_at_the_first_epoch_only():
@@ -161,7 +163,7 @@ def test_the_result_is_that_of_the_best_epoch(dead_at_first, monkeypatch):
     monkeypatch.setattr(
         training, "plateau_callbacks", lambda p: [*plateau_callbacks(p), DieAfterTwoEpochs()]
     )
-    trained = train_float(train_params(learning_rate=1e-5), TRAIN, VALIDATION, TEST)
+    trained = train_float(train_params(learning_rate=1e-5), STRATEGY, TRAIN, VALIDATION, TEST)
     losses = trained.fit.validation_loss
     assert len(losses) == 3
     assert losses[2] > 0.1
