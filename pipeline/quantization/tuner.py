@@ -21,6 +21,7 @@ import numpy as np
 from keras_tuner.src.engine.trial import TrialStatus
 
 from pipeline.artifacts import F32, write_text
+from pipeline.quantization.failures import reason, reason_kept
 from pipeline.quantization.oracles import (
     COST,
     DEAD,
@@ -37,16 +38,6 @@ from pipeline.quantization.runner import SearchError, TrialRunner
 from pipeline.quantization.search_space import LEARNING_RATE, LEARNING_RATE_CHOICES, Choice
 from pipeline.quantization.trial import QatSettings, TrialRecord
 from pipeline.quantization.widths import chosen_units
-
-__all__ = [
-    "NetworkTuner",
-    "QuantizationTuner",
-    "best_of",
-    "check_complete",
-    "metrics_of",
-    "name_and_stage",
-    "worker_id",
-]
 
 # AutoQKeras' range of learning rates ends here, as a multiple of the rate given.
 _HIGHEST_RATE = 1.1
@@ -102,6 +93,21 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
         """Return what a trial is recorded under."""
         raise NotImplementedError
 
+    def train(self, trial: Any) -> TrialRecord:
+        """Train, score and record one trial."""
+        raise NotImplementedError
+
+    def run_trial(self, trial: Any, *_: Any, **__: Any) -> dict[str, float]:
+        """Return what the oracle is told of a trial; why one failed stays beside the records."""
+        with reason_kept(self.state, self.name_of(trial)):
+            record = self.train(trial)
+        return {
+            "score": record.score,
+            COST: record.cost,
+            RMSE: record.validation_rmse_mev,
+            DEAD: float(record.dead),
+        }
+
     def save(self) -> None:
         """Write the state: the oracle's, and keras-tuner's mark that there is one."""
         if not self._is_worker():
@@ -139,7 +145,7 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
     def failures(self) -> dict[str, str]:
         """Return the last line of what went wrong, by trial, for trials that failed."""
         return {
-            self.name_of(trial): (trial.message or "no message").strip().splitlines()[-1]
+            self.name_of(trial): reason(self.state, self.name_of(trial), trial.message)
             for _, trial in sorted(self.oracle.trials.items())
             if _has_failed(trial)
         }
@@ -154,7 +160,7 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
 
 
 class QuantizationTuner(NetworkTuner):
-    """Tries quantisers and widths; see `run_trial`.
+    """Tries quantisers and widths; see `train`.
 
     Parameters
     ----------
@@ -200,7 +206,7 @@ class QuantizationTuner(NetworkTuner):
         """Return what a trial is recorded under."""
         return f"{self.prefix}{trial.trial_id}"
 
-    def run_trial(self, trial: Any, *_: Any, **__: Any) -> dict[str, float]:
+    def train(self, trial: Any) -> TrialRecord:
         """Train, score and record the network that the trial's choices describe."""
         values = trial.hyperparameters.values
         quantizers = self.quantizers_of(values)
@@ -217,9 +223,7 @@ class QuantizationTuner(NetworkTuner):
             last_epoch=values.get(EPOCHS),
         )
         start = self._initial_weights(units) if continues is None else None
-        return metrics_of(
-            self.runner.run(name, quantizers, settings, start, f"trial {name}", continues)
-        )
+        return self.runner.run(name, quantizers, settings, start, f"trial {name}", continues)
 
     def quantizers_of(self, values: Mapping[str, Any]) -> dict[str, Quantizer]:
         """Return the quantiser of every tensor for one set of choices."""
@@ -256,16 +260,6 @@ class QuantizationTuner(NetworkTuner):
         if not self.params.transfer_weights:
             return None
         return self.runner.start(units, f"_{self.tuner_id}" if self._is_worker() else "")
-
-
-def metrics_of(record: TrialRecord) -> dict[str, float]:
-    """Return what an oracle is told of a trial."""
-    return {
-        "score": record.score,
-        COST: record.cost,
-        RMSE: record.validation_rmse_mev,
-        DEAD: float(record.dead),
-    }
 
 
 def _has_failed(trial: Any) -> bool:

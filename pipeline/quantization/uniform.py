@@ -8,8 +8,8 @@ from pipeline.quantization.oracles import make_list_oracle
 from pipeline.quantization.reference_points import uniform_quantizers
 from pipeline.quantization.runner import TrialRunner
 from pipeline.quantization.search_file import uniform_name
-from pipeline.quantization.trial import QatSettings
-from pipeline.quantization.tuner import NetworkTuner, metrics_of
+from pipeline.quantization.trial import QatSettings, TrialRecord
+from pipeline.quantization.tuner import NetworkTuner
 
 _BITS = "bits"
 
@@ -35,7 +35,7 @@ class ReferenceTuner(NetworkTuner):
         """Return what a point is recorded under."""
         return uniform_name(trial.hyperparameters.values[_BITS])
 
-    def run_trial(self, trial: Any, *_: Any, **__: Any) -> dict[str, float]:
+    def train(self, trial: Any) -> TrialRecord:
         """Train, score and record one point."""
         params, runner = self.params, self.runner
         quantizers = uniform_quantizers(
@@ -46,4 +46,4 @@ class ReferenceTuner(NetworkTuner):
         )
         start = runner.float_weights if params.transfer_weights else None
         name = self.name_of(trial)
-        return metrics_of(runner.run(name, quantizers, settings, start, name))
+        return runner.run(name, quantizers, settings, start, name)

@@ -22,6 +22,7 @@ from pipeline.quantization.score import forgiving_delta
 from pipeline.quantization.trial import QatSettings, TrialRecord, cosine_decay
 from pipeline.quantization.tuner import best_of, check_complete
 from tests.quantization.made_up_search import (
+    DIRECTORY,
     REFERENCE_LOSS,
     WEIGHTS,
     MadeUpTrainer,
@@ -201,9 +202,12 @@ def test_failed_trials_get_another_chance_when_the_search_starts_again(mode):
     undisturbed = search(params, directory=Path("a/s")).records()
     first = MadeUpTrainer(fail=(1,))
     assert len(search(params, first).failures()) == 1
+    (reason,) = DIRECTORY.glob("failure_*.txt")
+    assert "Traceback" in reason.read_text()
     second = MadeUpTrainer()
     tuner = search(params, second)
     check_complete(tuner)
+    assert not reason.exists()
     assert "trial 1" in " ".join(second.trained).replace("trial 000", "trial ")
     assert not set(first.trained) & set(second.trained)
     if mode == "random":

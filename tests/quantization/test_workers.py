@@ -16,7 +16,7 @@ from keras_tuner.src.engine.trial import TrialStatus
 
 from pipeline.quantization import workers
 from pipeline.quantization.runner import SearchError
-from pipeline.quantization.tuner import worker_id
+from pipeline.quantization.tuner import check_complete, worker_id
 from tests.quantization.made_up_search import MadeUpTrainer, make_tuner, search_params
 
 
@@ -132,6 +132,24 @@ def test_two_tuners_over_grpc_run_every_trial_once(chief, monkeypatch):
     assert sorted(trainer.trained) == [f"trial {n}" for n in range(6)]
     assert len(tuner.records()) == 6
     assert all(t.status == TrialStatus.COMPLETED for t in tuner.oracle.trials.values())
+
+
+def test_the_chief_knows_why_a_trial_of_a_worker_failed(chief, monkeypatch):
+    """keras-tuner's message that ends a trial says only that it failed."""
+    params = search_params(max_trials=3)
+    tuner = make_tuner(params, MadeUpTrainer(), Path("state/search"))
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker0")
+    client = make_tuner(params, MadeUpTrainer(fail=(1,)), Path("state/search"))
+    served = threading.Thread(target=workers.serve, args=(tuner, {}, 60))
+    served.start()
+    client.search()
+    served.join(timeout=60)
+    assert not served.is_alive()
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
+    message = "FloatingPointError: the loss is not finite in call 1"
+    assert tuner.failures() == {"1": message}
+    with pytest.raises(SearchError, match=rf"3 trials asked, 2 completed, 1 failed \({message}\)"):
+        check_complete(tuner)
 
 
 @pytest.mark.parametrize("missing", ["KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID"])
