@@ -25,6 +25,8 @@ from pipeline.artifacts import ArtifactError, read_json
 
 I64 = NDArray[np.int64]
 
+MAX_BITS = 62
+
 Rounding = Literal["TRN", "RND", "RND_CONV"]
 Overflow = Literal["WRAP", "SAT"]
 
@@ -47,7 +49,7 @@ class FixedPointType(Frozen):
     """
 
     signed: bool
-    bits: int = Field(ge=1, le=62)
+    bits: int = Field(ge=1, le=MAX_BITS)
     fraction_bits: int = Field(ge=-62, le=62)
     rounding: Rounding = "RND_CONV"
     overflow: Overflow = "SAT"

@@ -145,8 +145,15 @@ def test_an_integer_is_a_float():
         ("energy.min_sram_size_bits", [0], "at least 2 items"),
         ("energy.rd_wr_on_io", [True] * 3, "at most 2 items"),
         ("synthesize.clock_uncertainty_percent", 100.0, "less than 100"),
-        ("synthesize.project_name", "1st", "match pattern"),
-        ("synthesize.project_name", "a\n", "match pattern"),
+        ("synthesize.project_name", "1st", "found '1st'"),
+        ("synthesize.project_name", "a\n", r"found 'a\n'"),
+        ("synthesize.project_name", "namespace", "reserved in C++, found 'namespace'"),
+        ("synthesize.project_name", "main", "reserved in the generated C++, found 'main'"),
+        ("rtl.top", "cell; rm", "found 'cell; rm'"),
+        ("rtl.top", "module", "reserved in Verilog"),
+        ("rtl.top", "Entity", "reserved in VHDL"),
+        ("rtl.top", "mux", "reserved in the generated RTL"),
+        ("rtl.top", 7, "valid string"),
     ],
 )
 def test_a_value_out_of_range_is_named(key, value, words):

@@ -24,6 +24,7 @@ from pipeline.errors import PipelineError
 from pipeline.firmware.accumulators import Accumulator, accumulators
 from pipeline.firmware.fixed_point import MANTISSA_BITS, bits_for
 from pipeline.integer_network import (
+    MAX_BITS,
     DenseLayer,
     FixedPointType,
     IntegerNetwork,
@@ -35,7 +36,6 @@ F64 = NDArray[np.float64]
 
 INPUT = "window"
 
-_MAX_BITS = 62  # of a FixedPointType
 _RECURRENT = re.compile(r"RNN|LSTM|GRU|Bidirectional|TimeDistributed", re.IGNORECASE)
 
 
@@ -244,8 +244,8 @@ def common_type(first: FixedPointType, second: FixedPointType) -> FixedPointType
 
 def lossless_type(signed: bool, bits: int, fraction_bits: int) -> FixedPointType:
     """Return a type that holds its values exactly: no rounding or saturation hardware."""
-    if bits > _MAX_BITS:
-        raise HlsGraphError(f"a type of {bits} bits is needed, the limit is {_MAX_BITS}")
+    if bits > MAX_BITS:
+        raise HlsGraphError(f"a type of {bits} bits is needed, the limit is {MAX_BITS}")
     return FixedPointType(
         signed=signed, bits=bits, fraction_bits=fraction_bits, rounding="TRN", overflow="WRAP"
     )

@@ -24,6 +24,7 @@ from pipeline.firmware.gated_templates import repair_templates
 from pipeline.firmware.hls_graph import HlsGraph, build_graph, precision_string, refuse_recurrent
 from pipeline.firmware.hls_weights import WeightFiles, check_weights
 from pipeline.gated_network import GatedNetwork, HardwareNetwork
+from pipeline.identifiers import check_cpp_name
 
 Backend = Literal["Vitis", "Vivado", "Quartus", "oneAPI"]
 INTEL = ("Quartus", "oneAPI")
@@ -31,7 +32,6 @@ INTEL = ("Quartus", "oneAPI")
 STAMP = "simulation"
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # A precision that no network uses: seeing it in the graph means that hls4ml did
 # not take over one of ours.
 _SENTINEL = "fixed<97,3>"
@@ -61,7 +61,7 @@ class HlsOptions:
     clock_period_ns
         Target clock period, above 0.
     project_name
-        Top function and file names: a C identifier.
+        Top function and file names: a C++ identifier, no reserved word.
     clock_uncertainty_percent
         Share of the period that HLS keeps in reserve for routing.
     gate_table_size
@@ -82,10 +82,10 @@ class HlsOptions:
             )
         if not _NAME.fullmatch(self.part):
             raise HlsProjectError(f"part: expected {_NAME.pattern}, found {self.part!r}")
-        if not _IDENTIFIER.fullmatch(self.project_name):
-            raise HlsProjectError(
-                f"project_name: expected {_IDENTIFIER.pattern}, found {self.project_name!r}"
-            )
+        try:
+            check_cpp_name(self.project_name)
+        except ValueError as error:
+            raise HlsProjectError(f"project_name: {error}, found {self.project_name!r}") from None
         if not 0 < self.clock_period_ns < float("inf"):
             raise HlsProjectError(f"clock_period_ns: expected > 0, found {self.clock_period_ns}")
         if not 0 <= self.clock_uncertainty_percent < 100:

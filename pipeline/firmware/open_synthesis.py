@@ -7,6 +7,7 @@ repeated; an older one on ``PATH`` is not used.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ design = libyosys.Design()
 for command in open(sys.argv[1], encoding="utf-8").read().splitlines():
     libyosys.run_pass(command, design)
 """
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.s?v)?")
 _IGNORED = ("$scopeinfo",)
 
 STATISTICS, NETLIST, FLAT = "statistics.json", "netlist.json", "flat.v"
@@ -178,9 +180,13 @@ def synthesize(
     Raises
     ------
     SynthesisError
-        Quoting Yosys' error, or naming the time.
+        Quoting Yosys' error, or naming the time; or, before anything is written, for a
+        name that could be more than one in a script.
     """
     version = yosys_version()
+    for name in (top, *(path.name for path in files)):
+        if not _NAME.fullmatch(name):
+            raise SynthesisError(f"expected a name {_NAME.pattern} for Yosys, found {name!r}")
     work.mkdir(parents=True)
     for path in files:
         shutil.copyfile(path, work / path.name)

@@ -24,15 +24,16 @@ from pipeline.firmware.golden import output_type
 from pipeline.firmware.rtl_stream import stream_verilog
 from pipeline.firmware.rtl_stream_vhdl import stream_vhdl
 from pipeline.firmware.rtl_trace import RtlError, TracedNetwork, trace_network
+from pipeline.identifiers import check_rtl_name
 from pipeline.integer_network import IntegerNetwork
 
-# A name that Verilog and VHDL both take.
-_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
+_FILE = re.compile(r"[A-Za-z0-9_]+\.v")
 _BLOCKS = ("multiplier", "mux", "negative", "shift_adder")
 _PRAGMA = re.compile(r"^\s*// verilator lint_.*\n", re.MULTILINE)
 
 DESIGN = "design.json"
 MAX_SAMPLE_BITS = 32
+MAX_CELLS = 1024
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class RtlOptions:
     Attributes
     ----------
     top
-        Name of the top module: letters, digits, single underscores.
+        Name of the top module; see `pipeline.identifiers.check_rtl_name`.
     adders_per_stage
         Adders in a row between two registers.
     clock_period_ns
@@ -57,14 +58,13 @@ class RtlOptions:
     cells: int
 
     def __post_init__(self) -> None:
-        if not _IDENTIFIER.fullmatch(self.top) or self.top.lower() in _BLOCKS:
-            raise RtlError(f"top: expected {_IDENTIFIER.pattern}, found {self.top!r}")
+        _check_top(self.top)
         if self.adders_per_stage < 1:
             raise RtlError(f"adders_per_stage: expected at least 1, found {self.adders_per_stage}")
         if not 0 < self.clock_period_ns < float("inf"):
             raise RtlError(f"clock_period_ns: expected > 0, found {self.clock_period_ns}")
-        if not 1 <= self.cells <= 1024:
-            raise RtlError(f"cells: expected 1 to 1024, found {self.cells}")
+        if not 1 <= self.cells <= MAX_CELLS:
+            raise RtlError(f"cells: expected 1 to {MAX_CELLS}, found {self.cells}")
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,27 @@ class RtlDesign:
     stages: int
     latency_cycles: int
     adder_operations: int
+
+    def __post_init__(self) -> None:
+        """Check everything: names and numbers go into scripts, text and sizes of arrays."""
+        _check_top(self.top)
+        period = self.clock_period_ns
+        if type(period) not in (int, float) or not 0 < period < float("inf"):
+            raise RtlError(f"clock_period_ns: expected a number above 0, found {period!r}")
+        limits = {
+            "cells": (1, MAX_CELLS),
+            "window_length": (1, None),
+            "sample_bits": (1, MAX_SAMPLE_BITS),
+            "energy_bits": (1, MAX_SAMPLE_BITS),
+            "stages": (0, None),
+            "latency_cycles": (1, None),
+            "adder_operations": (0, None),
+        }
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if type(value) is not int or value < low or (high is not None and value > high):
+                bounds = f"at least {low}" if high is None else f"{low} to {high}"
+                raise RtlError(f"{name}: expected a whole number, {bounds}, found {value!r}")
 
     @property
     def cell_bits(self) -> int:
@@ -140,21 +161,41 @@ def write_rtl(network: IntegerNetwork, options: RtlOptions, directory: Path) -> 
 
 
 def read_design(directory: Path) -> RtlDesign:
-    """Read ``design.json`` of a directory that `write_rtl` wrote."""
+    """Read ``design.json`` of a directory that `write_rtl` wrote.
+
+    Raises
+    ------
+    ArtifactError
+        Naming the file and what is wrong in it; it may come from anywhere, and what it
+        says goes into scripts.
+    """
     path = directory / DESIGN
     try:
         return RtlDesign(**read_json(path))
-    except TypeError as error:
+    except (TypeError, RtlError) as error:
         raise ArtifactError(f"{path}: not a description of RTL: {error}") from None
 
 
 def verilog_files(directory: Path, stream: bool) -> list[Path]:
-    """Verilog of the network, and of the streaming core if asked for."""
-    return [
-        path
-        for path in sorted((directory / "verilog").glob("*.v"))
-        if stream or not path.name.endswith("_stream.v")
-    ]
+    """Verilog of the network, and of the streaming core if asked for.
+
+    Raises
+    ------
+    RtlError
+        If a file is there whose name could be more than a name in a tool's script.
+    """
+    found = sorted((directory / "verilog").glob("*.v"))
+    for path in found:
+        if not _FILE.fullmatch(path.name):
+            raise RtlError(f"{directory}: expected files {_FILE.pattern}, found {path.name!r}")
+    return [path for path in found if stream or not path.name.endswith("_stream.v")]
+
+
+def _check_top(top: object) -> None:
+    try:
+        check_rtl_name(top)
+    except ValueError as error:
+        raise RtlError(f"top: {error}, found {top!r}") from None
 
 
 def _write_da4ml(traced: TracedNetwork, top: str, directory: Path) -> None:

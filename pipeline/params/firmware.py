@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from pipeline.identifiers import check_cpp_name, check_rtl_name
 from pipeline.params.section import Section
 
 BC_NS = 25.0
@@ -31,7 +32,7 @@ class SynthesizeParams(Section):
     intel_part: str = Field(pattern=r"\A[A-Za-z0-9_.-]+\z")
     clock_period_ns: float = Field(gt=0)
     clock_uncertainty_percent: float = Field(ge=0, lt=100)
-    project_name: str = Field(pattern=r"\A[A-Za-z_][A-Za-z0-9_]*\z")
+    project_name: Annotated[str, AfterValidator(check_cpp_name)]
     max_mismatch_mev: float = Field(ge=0)
     gate_table_size: int = Field(ge=16, le=32768)
     max_gated_rms_mev: float = Field(gt=0)
@@ -47,7 +48,7 @@ class SynthesizeParams(Section):
 class RtlParams(Section):
     """The RTL and its simulation; see `pipeline.firmware.rtl_project`."""
 
-    top: str = Field(pattern=r"\A[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*\z")
+    top: Annotated[str, AfterValidator(check_rtl_name)]
     adders_per_stage: int = Field(ge=1, le=64)
     clock_period_ns: float = Field(gt=0)
     cells: int = Field(ge=1, le=1024)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.integer_network import (
+    MAX_BITS,
     DenseLayer,
     FixedPointType,
     IntegerNetwork,
@@ -173,21 +174,29 @@ def integer_tensor(values: NDArray[Any], quantizer: str, name: str) -> IntegerTe
     Raises
     ------
     QuantizerError
-        If the values are no multiples of a power of two above 2**-40.
+        If the values are no multiples of a power of two above 2**-40, or so large beside
+        that one that they need more bits than a type may have.
         (`check_exportable` refuses scales that are no power of two: many of
         their values would pass here, in types of 24 bits and more.)
     """
     exact = np.asarray(values, dtype=np.float64)
     fraction_bits = _fraction_bits(exact, quantizer, name)
-    integers = (exact * 2.0**fraction_bits).astype(np.int64)
-    largest = max(int(integers.max()), -int(integers.min()) - 1)
-    bits = largest.bit_length() + 1
+    scaled = exact * 2.0**fraction_bits
+    # As Python integers, which know no overflow; int64 only once it is known to hold them.
+    bits = 1 + max(int(scaled.max()), -int(scaled.min()) - 1).bit_length()
+    if bits > MAX_BITS:
+        raise QuantizerError(
+            f"{name}: the values of {quantizer} need {bits} bits, a type has at most {MAX_BITS}"
+        )
+    integers = scaled.astype(np.int64)
     kind = FixedPointType(signed=True, bits=bits, fraction_bits=fraction_bits)
     return IntegerTensor(type=kind, integers=integers.tolist(), quantizer=quantizer)
 
 
 def _fraction_bits(values: NDArray[np.float64], quantizer: str, name: str) -> int:
     """Return the least number of fraction bits that makes all values integers."""
+    if not np.isfinite(values).all():
+        raise QuantizerError(f"{name}: expected finite values of {quantizer}")
     if not values.any():
         return 0
     for bits in range(-_MAX_FRACTION_BITS, _MAX_FRACTION_BITS + 1):

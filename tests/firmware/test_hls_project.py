@@ -119,6 +119,7 @@ def test_only_the_class_that_was_asked_for_passes():
         ({"clock_period_ns": float("nan")}, "clock_period_ns"),
         ({"project_name": "a b"}, "project_name: expected"),
         ({"project_name": "../x"}, "project_name: expected"),
+        ({"project_name": "template"}, r"project_name: .* reserved in C\+\+"),
         ({"backend": "Catapult"}, "backend: expected Vitis or Vivado or Quartus or oneAPI"),
         ({"clock_uncertainty_percent": 100.0}, "clock_uncertainty_percent"),
     ],

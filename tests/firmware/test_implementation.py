@@ -58,6 +58,16 @@ def test_yosys_errors_are_quoted(tmp_path, monkeypatch):
         synthesize([source], "t", FAMILIES["xcup"], tmp_path / "c", 60.0)
 
 
+@pytest.mark.parametrize(
+    ("file", "top"), [("t.v", "t; exec x"), ("t.v", "t\n"), ("t.v", ""), ("t x.v", "t")]
+)
+def test_a_name_that_could_be_a_command_never_reaches_yosys(tmp_path, file, top):
+    (tmp_path / file).write_text("module t(input clk); endmodule\n")
+    with pytest.raises(SynthesisError, match="expected a name"):
+        synthesize([tmp_path / file], top, FAMILIES["xcup"], tmp_path / "work", 60.0)
+    assert not (tmp_path / "work").exists()
+
+
 def test_counting():
     cells = {"LUT2": 3, "LUT6": 2, "SRL16E": 4, "FDRE": 5, "CARRY4": 6, "$scopeinfo": 9}
     found = count(cells, FAMILIES["xcup"])

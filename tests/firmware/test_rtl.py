@@ -1,5 +1,6 @@
 """RTL equals the golden model; faults are caught; bad input is refused."""
 
+import json
 import shutil
 import tracemalloc
 
@@ -177,9 +178,10 @@ def test_absent_simulators_are_reported(written, monkeypatch, tmp_path):
         (("a/b", 2, 2.0, 3), "top"),
         (("mux", 2, 2.0, 3), "top"),
         (("cell_", 2, 2.0, 3), "top"),
-        (("cell", 0, 2.0, 3), "adders_per_stage"),
-        (("cell", 2, 0.0, 3), "clock_period_ns"),
-        (("cell", 2, 2.0, 0), "cells"),
+        (("cell", 2, 2.0, 3), "top: .* reserved in Verilog"),
+        (("c", 0, 2.0, 3), "adders_per_stage"),
+        (("c", 2, 0.0, 3), "clock_period_ns"),
+        (("c", 2, 2.0, 0), "cells"),
     ],
 )
 def test_bad_options_are_refused(options, message):
@@ -209,6 +211,38 @@ def test_a_broken_description_is_refused(tmp_path):
     (tmp_path / "design.json").write_text('{"top": "cell"}')
     with pytest.raises(ArtifactError, match="not a description of RTL"):
         read_design(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("top", "t; exec rm -r x", "top: expected"),
+        ("top", "t -o x", "top: expected"),
+        ("top", "t\nx", "top: expected"),
+        ("top", ["t"], "top: expected"),
+        ("top", "entity", "top: .* reserved in VHDL"),
+        ("cells", "3", "cells: expected a whole number, 1 to 1024, found '3'"),
+        ("cells", True, "cells: expected a whole number"),
+        ("sample_bits", 33, "sample_bits: expected a whole number, 1 to 32, found 33"),
+        ("window_length", 0, "window_length: expected a whole number, at least 1, found 0"),
+        ("latency_cycles", 2.5, "latency_cycles: expected a whole number, at least 1"),
+        ("clock_period_ns", "2", "clock_period_ns: expected a number above 0, found '2'"),
+        ("clock_period_ns", 0, "clock_period_ns: expected a number above 0, found 0"),
+    ],
+)
+def test_a_description_that_lies_is_refused(written, tmp_path, name, value, message):
+    """It may come from anywhere, and goes into the scripts of tools."""
+    design = json.loads((written[0] / "design.json").read_text())
+    (tmp_path / "design.json").write_text(json.dumps(design | {name: value}))
+    with pytest.raises(ArtifactError, match=f"design.json: not a description of RTL: {message}"):
+        read_design(tmp_path)
+
+
+def test_files_whose_names_are_more_than_names_are_refused(tmp_path):
+    (tmp_path / "verilog").mkdir()
+    (tmp_path / "verilog" / "a; exec x.v").touch()
+    with pytest.raises(RtlError, match=r"expected files .* found 'a; exec x\.v'"):
+        verilog_files(tmp_path, stream=True)
 
 
 def test_missing_tools_are_named(monkeypatch, tmp_path):

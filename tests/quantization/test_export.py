@@ -148,3 +148,18 @@ def test_an_activation_that_is_no_fixed_point_cannot_be_exported(tensor):
     quantizers = quantizer_set("8 bits", **{tensor: "quantized_tanh(6)"})
     with pytest.raises(QuantizerError, match=rf"^{tensor.replace('_', '/')}: quantized_tanh"):
         check_exportable("SimpleRNN", quantizers)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_values_too_far_apart_for_any_type_are_refused(sign):
+    """Checked before there are integers: 2**80 would become the smallest int64, without a word."""
+    with pytest.raises(QuantizerError, match=r"rnn/kernel: the values of q need 8\d bits, .* 62"):
+        integer_tensor(np.float64([sign * 2.0**40, 2.0**-40]), "q", "rnn/kernel")
+    widest = integer_tensor(np.float64([sign * 2.0**60, 1.0]), "q", "rnn/kernel")
+    assert widest.integers == [sign * 2**60, 1]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_are_refused(value):
+    with pytest.raises(QuantizerError, match="rnn/kernel: expected finite values"):
+        integer_tensor(np.float64([value, 1.0]), "q", "rnn/kernel")
