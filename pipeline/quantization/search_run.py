@@ -142,7 +142,9 @@ def run_search(
             tuners.append(tuner)
             decided = _decide(runner, decided, tuner, best)
         if params.uniform_bits:
-            own = replace(runner, directory=runner.directory / "uniform")
+            # The oracle's list belongs to these points; with another, it has another state.
+            folder = "_".join(["uniform", *map(str, params.uniform_bits)])
+            own = replace(runner, directory=runner.directory / folder)
             points = ReferenceTuner(own, stage=len(blocks))
             _complete(points, processes)
     if workers.is_worker():

@@ -14,15 +14,23 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import h5py
+
+from pipeline.artifacts import ArtifactError, load_weights, open_hdf5, read_json
 from pipeline.params.network import EnergyParams, SearchParams
 
 STATE_ROOT = Path(".search")
 _BLOCK_BYTES = 1 << 20
-_CODE = Path(__file__).parents[1]
-_PACKAGES = ("tensorflow-cpu", "keras", "keras-tuner", "qkeras", "numpy")
+_PIPELINE = Path(__file__).parents[1]
+# What a trial is made by. Parameters are not here: it is their values that matter.
+CODE = ("artifacts.py", "integer_network.py", "quantization", "rnn")
+_PACKAGES = ("keras", "keras-tuner", "numpy", "qkeras", "scipy")
+# What keras-tuner cannot do without in a file of its own.
+_KEYS = {"oracle.json": "start_order", "trial.json": "status"}
 
 
 def state_directory(inputs: Sequence[Path], settings: Mapping[str, Any]) -> Path:
@@ -31,18 +39,29 @@ def state_directory(inputs: Sequence[Path], settings: Mapping[str, Any]) -> Path
     Parameters
     ----------
     inputs
-        Files that trials depend on; their content is hashed, and with it this
-        package's code and the versions of what it trains with.
+        Files that trials depend on; their content is hashed, and with it the code that
+        trains and prices trials and the versions of what it does so with.
     settings
-        Parameters that trials depend on, as JSON values.
+        Parameters that trials depend on, as JSON values. Their order counts: oracles
+        draw a quantiser by its place in the list, and of several limits the first holds.
     """
+    import tensorflow as tf  # its package has another name where there are GPUs
+
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    digest = hashlib.sha256(json.dumps([settings, versions], sort_keys=True).encode())
-    for path in (*inputs, *sorted(_CODE.rglob("*.py"))):
+    versions["tensorflow"] = tf.__version__
+    digest = hashlib.sha256(json.dumps([settings, versions]).encode())
+    for path in (*inputs, *code_files()):
+        digest.update(f"{path.name} {path.stat().st_size} ".encode())
         with path.open("rb") as handle:
             while block := handle.read(_BLOCK_BYTES):
                 digest.update(block)
     return STATE_ROOT / digest.hexdigest()[:16]
+
+
+def code_files() -> list[Path]:
+    """Return the modules that a trial depends on."""
+    places = [_PIPELINE / name for name in CODE]
+    return [file for place in places for file in (sorted(place.glob("*.py")) or [place])]
 
 
 def open_state(
@@ -66,26 +85,66 @@ def open_state(
         "network": list(network),
     }
     state = state_directory(inputs, settings)
-    if "KERASTUNER_ORACLE_IP" not in os.environ:  # with workers beside it, only look
-        set_aside_if_broken(state)
+    in_cluster = "KERASTUNER_ORACLE_IP" in os.environ
+    if not in_cluster or "chief" in os.environ.get("KERASTUNER_TUNER_ID", ""):
+        set_aside_if_broken(state)  # which a worker leaves to its chief
     return state
 
 
 def set_aside_if_broken(directory: Path) -> None:
     """Rename a state that cannot be read, with a warning on stderr; nothing is deleted."""
-    for file in sorted(directory.rglob("*.json")):
-        try:
-            json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            number = sum(1 for _ in directory.parent.glob(f"{directory.name}.broken*"))
-            target = directory.with_name(f"{directory.name}.broken{number}")
-            directory.rename(target)
-            print(
-                f"warning: {file}: not readable; the search starts anew and its old state "
-                f"is kept in {target}",
-                file=sys.stderr,
+    try:
+        for file in sorted(directory.rglob("*")):
+            _check(file)
+    except ArtifactError as error:
+        number = sum(1 for _ in directory.parent.glob(f"{directory.name}.broken*"))
+        target = directory.with_name(f"{directory.name}.broken{number}")
+        directory.rename(target)
+        print(
+            f"warning: {error}; the search starts anew and its old state is kept in {target}",
+            file=sys.stderr,
+        )
+
+
+def _check(file: Path) -> None:
+    """Check one file of a state: oracle, trials, records, weights and standing trainings.
+
+    Raises
+    ------
+    ArtifactError
+        Naming the file, if it cannot be read or is not what its name says.
+    """
+    if file.suffix == ".json":
+        content = read_json(file)
+        if _KEYS.get(file.name) not in {None, *content}:
+            raise ArtifactError(f"{file}: expected {_KEYS[file.name]!r}, found {sorted(content)}")
+        if file.name.startswith("record_"):
+            _check_record(file, content)
+    elif file.suffix == ".h5":
+        with open_hdf5(file) as opened:
+            shapes: dict[str, tuple[int, ...]] = {}
+            opened.visititems(
+                lambda name, item: (
+                    shapes.update({name: item.shape}) if isinstance(item, h5py.Dataset) else None
+                )
             )
-            return
+        if not shapes:
+            raise ArtifactError(f"{file}: expected weights, found none")
+        try:
+            load_weights(file, shapes)  # reads every value
+        except OSError as error:
+            raise ArtifactError(f"{file}: cannot be read: {error}") from None
+
+
+def _check_record(file: Path, content: Mapping[str, Any]) -> None:
+    from pipeline.quantization.trial import TrialRecord  # loads TensorFlow
+
+    expected = {field.name for field in fields(TrialRecord)}
+    if set(content) != expected:
+        raise ArtifactError(f"{file}: expected {sorted(expected)}, found {sorted(content)}")
+    weights = file.with_name(f"weights_{file.stem.removeprefix('record_')}.h5")
+    if not weights.exists():  # they were written first
+        raise ArtifactError(f"{weights}: missing, but {file.name} is there")
 
 
 def discard(directory: Path) -> None:

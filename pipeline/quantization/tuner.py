@@ -73,7 +73,8 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
     def __init__(self, runner: TrialRunner, oracle: Any, stage: int = 0) -> None:
         self.runner, self.params, self.stage = runner, runner.params, stage
         directory = runner.directory
-        drop_half_told_trials(directory)
+        if not self._is_worker():  # whose chief may be between the two files
+            drop_half_told_trials(directory)
         super().__init__(oracle, directory=str(directory.parent), project_name=directory.name)
         if self._is_worker():
             self.tuner_id: str = worker_id(str(self.tuner_id), stage)

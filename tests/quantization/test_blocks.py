@@ -36,13 +36,18 @@ def plan(**changed):
 
 
 def run(**changed):
+    searched, trainer = run_whole(**changed)
+    return searched.tuners, trainer
+
+
+def run_whole(**changed):
     params = search_params(**changed)
     blocks, costs = plan_search(params, ENERGY, "SimpleRNN", 8, 5)
     trainer = ResizingTrainer()
     weights = {n: np.zeros(s, np.float32) for n, s in network_shapes("SimpleRNN", 8).items()}
     reference = float_reference(trainer, weights, costs)
     runner = TrialRunner(params, trainer, costs, reference, weights, 16.0, Path("state"))
-    return run_search(runner, blocks).tuners, trainer
+    return run_search(runner, blocks), trainer
 
 
 @pytest.fixture(autouse=True)
@@ -160,6 +165,15 @@ def test_the_best_of_a_block_is_carried_to_the_next(mode):
     on_front = {r["trial"] for r in search_result(outcome)["trials"] if r["on_front"]}
     assert on_front
     assert all(name.startswith("block2_") for name in on_front)
+
+
+def test_another_list_of_reference_points_keeps_the_trials_and_has_its_own_points():
+    first, trainer = run_whole(max_trials=2, uniform_bits=[5])
+    assert [record.trial for record in first.points.records()] == ["uniform_5"]
+    assert len(trainer.trained) == 3
+    second, trainer = run_whole(max_trials=2, uniform_bits=[8, 5])
+    assert [record.trial for record in second.points.records()] == ["uniform_8", "uniform_5"]
+    assert trainer.trained == ["uniform_8", "uniform_5"]
 
 
 CONFIG = {

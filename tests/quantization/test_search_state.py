@@ -6,17 +6,21 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import scipy.optimize
 
+from pipeline.artifacts import save_weights
 from pipeline.params import load_params
 from pipeline.params.network import SearchParams
 from pipeline.quantization import search_state
 from pipeline.quantization.results import outcome_of, search_result
 from pipeline.quantization.tuner import check_complete
+from tests.imports import ROOT, local_imports
 from tests.quantization.made_up_search import (
     DIRECTORY,
     PARAMS,
+    WEIGHTS,
     MadeUpTrainer,
     search,
     search_params,
@@ -85,12 +89,26 @@ def test_a_finished_search_trains_nothing_when_started_again():
     assert again.trained == []
 
 
-@pytest.mark.parametrize("file", ["oracle.json", "tuner0.json", "trial_0/trial.json"])
-def test_a_broken_state_is_set_aside_with_a_warning(file, capsys):
-    params = search_params()
+FILES = [
+    "oracle.json",
+    "tuner0.json",
+    "trial_0/trial.json",
+    "record_0.json",
+    "weights_0.h5",
+    "progress_0.h5",
+    "float_6.h5",
+]
+
+
+@pytest.mark.parametrize("size", ["empty", "truncated"])
+@pytest.mark.parametrize("file", FILES)
+def test_a_broken_state_is_set_aside_with_a_warning(file, size, capsys):
+    params = search_params(mode="halving")
     complete = search(params).records()
+    save_weights(DIRECTORY / "float_6.h5", WEIGHTS)
+    search_state.set_aside_if_broken(DIRECTORY)
     broken = DIRECTORY / file
-    broken.write_text(broken.read_text()[:-5])
+    broken.write_bytes(broken.read_bytes()[: {"empty": 0, "truncated": -5}[size]])
     left = broken.read_bytes()
     for number in range(2):
         search_state.set_aside_if_broken(DIRECTORY)
@@ -103,8 +121,53 @@ def test_a_broken_state_is_set_aside_with_a_warning(file, capsys):
         assert (kept / file).read_bytes() == left
         trainer = MadeUpTrainer()
         assert search(params, trainer).records() == complete
-        assert len(trainer.trained) == 6
+        assert len(trainer.trained) == 6 + 2
         broken.write_bytes(left)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("oracle.json", "{}", "expected 'start_order', found []"),
+        ("oracle.json", "[]", "expected a JSON object, found list"),
+        ("trial_0/trial.json", '{"score": 1}', "expected 'status', found ['score']"),
+        ("record_0.json", '{"trial": "0"}', "expected ['continues', 'cost', "),
+        ("weights_0.h5", None, "missing, but record_0.json is there"),
+    ],
+)
+def test_a_state_that_is_not_what_its_names_say_is_set_aside(file, content, message, capsys):
+    search(search_params())
+    broken = DIRECTORY / file
+    if content is None:
+        broken.unlink()
+    else:
+        broken.write_text(content)
+    search_state.set_aside_if_broken(DIRECTORY)
+    assert capsys.readouterr().err.startswith(f"warning: {broken}: {message}")
+    assert not DIRECTORY.exists()
+
+
+def test_weights_that_are_no_numbers_are_set_aside(capsys):
+    search(search_params())
+    broken = DIRECTORY / "weights_0.h5"
+    save_weights(broken, WEIGHTS | {"dense/bias": np.array([np.nan])})
+    search_state.set_aside_if_broken(DIRECTORY)
+    assert f"warning: {broken}: dense/bias: not finite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["worker0", "chief", None])
+def test_only_a_worker_leaves_a_broken_state_to_its_chief(name, monkeypatch, tmp_path):
+    file = tmp_path / "input"
+    file.write_text("x")
+    energy = load_params(PARAMS).energy
+    state = search_state.open_state([file], search_params(), energy, ["SimpleRNN", 8])
+    state.mkdir(parents=True)
+    (state / "oracle.json").write_text("{")
+    if name is not None:
+        monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+        monkeypatch.setenv("KERASTUNER_TUNER_ID", name)
+    search_state.open_state([file], search_params(), energy, ["SimpleRNN", 8])
+    assert state.exists() == (name == "worker0")
 
 
 def test_a_sound_or_missing_state_is_left_alone(capsys):
@@ -144,6 +207,49 @@ def test_the_state_belongs_to_data_weights_and_settings():
 
 def asdict_of(params: SearchParams) -> dict[str, Any]:
     return params.model_dump()
+
+
+@pytest.mark.parametrize("key", ["quantization_config", "limit"])
+def test_the_order_of_lists_is_part_of_the_state(key, tmp_path):
+    """Oracles draw by the place in a list, and the first limit that fits a layer holds."""
+    file = tmp_path / "input"
+    file.write_text("x")
+    given = getattr(search_params(), key)
+    turned = dict(reversed(given.items()))
+    orders = [given, turned]
+    if key == "quantization_config":
+        orders.append(given | {"kernel": dict(reversed(given["kernel"].items()))})
+    found = {state_of(file, **{key: order}) for order in orders}
+    assert len(found) == len(orders)
+
+
+def state_of(file: Path, **changed: Any) -> Path:
+    params = search_params(**changed)
+    return search_state.open_state([file], params, load_params(PARAMS).energy, ["SimpleRNN", 8])
+
+
+def test_the_state_belongs_to_the_code_that_trains_prices_and_draws_trials():
+    files = {file.relative_to(ROOT) for file in search_state.code_files()}
+    needed = local_imports(Path("pipeline/quantization/search_run.py"))
+    values_count = {file for file in needed if "params" in file.parts}
+    words = {Path("pipeline/errors.py")}
+    packages = {file for file in needed if file.name == "__init__.py"}
+    assert needed - values_count - words - packages <= files
+    assert Path("pipeline/quantization/trial.py") in files  # constants of a trial's training
+    assert not any("firmware" in file.parts for file in files)
+
+
+def test_the_state_belongs_to_every_module_of_that_code(monkeypatch, tmp_path):
+    file = tmp_path / "input"
+    file.write_text("x")
+    before = state_of(file)
+    module = tmp_path / "trial.py"
+    own = search_state.code_files()
+    monkeypatch.setattr(search_state, "code_files", lambda: [*own, module])
+    module.write_text("RESIZED_EPOCHS = 8")
+    first = state_of(file)
+    module.write_text("RESIZED_EPOCHS = 9")
+    assert len({before, first, state_of(file)}) == 3
 
 
 def test_a_trial_that_the_oracle_does_not_know_of_is_asked_for_again():
@@ -187,5 +293,9 @@ def test_workers_and_reference_points_keep_the_trials(tmp_path):
         return search_state.open_state([file], search_params(**changed), energy, ["SimpleRNN", 8])
 
     assert state() == state(workers=3) == state(uniform_bits=[5]) == state(worker_timeout_s=1.0)
-    different = [state(), state(seed=43), state(tune_filters="layer"), state(blocks=["rnn", "d"])]
-    assert len(set(different)) == 4
+    changes: list[dict[str, Any]] = [
+        {}, {"seed": 43}, {"tune_filters": "layer"}, {"blocks": ["rnn", "d"]}, {"epochs": 4},
+        {"first_epochs": 2}, {"survivors": 3}, {"batch_size": 8}, {"learning_rate": 0.1},
+        {"transfer_weights": False}, {"input_quantizer": "quantized_bits(9)"}, {"max_trials": 7},
+    ]  # fmt: skip
+    assert len({state(**change) for change in changes}) == len(changes)
