@@ -1,8 +1,10 @@
-"""Stage ``rtl``: the network as Verilog and VHDL that is proved equal to the golden model.
+"""Stage ``rtl``: the network as Verilog and VHDL; the Verilog is proved equal to the golden model.
 
 Reads models/integer.json and data/prepared.h5 (test split); writes models/rtl/ and
-metrics/rtl.json. Every test window goes through the simulated network, a random stream
-with gaps through the streaming core. On a mismatch nothing is written. An LSTM or a GRU has
+metrics/rtl.json. Every test window goes through the simulated Verilog, a random stream with gaps,
+broken turns and resets through the streaming core. Where Icarus and GHDL are installed, and only
+there, they simulate ``rtl.event_windows`` windows, GHDL those of the VHDL; the metrics have 0
+windows for one that did not run. On a mismatch nothing is written. An LSTM or a GRU has
 no golden model: then models/rtl/ holds a line that says so, and the metrics ``available: 0``.
 """
 
@@ -18,7 +20,8 @@ from pipeline.firmware.event_simulators import check_event_simulators
 from pipeline.firmware.fixed_point import quantize
 from pipeline.firmware.ghdl_stream import check_ghdl_stream
 from pipeline.firmware.hls_project import replacing_directory
-from pipeline.firmware.rtl_project import RtlOptions, rtl_metrics, verilog_files, write_rtl
+from pipeline.firmware.rtl_project import RtlOptions, verilog_files, write_rtl
+from pipeline.firmware.rtl_report import rtl_metrics
 from pipeline.firmware.rtl_simulation import check_network, check_stream
 from pipeline.firmware.stream_clocks import random_stream
 from pipeline.firmware.verification import scaled_samples
@@ -54,18 +57,16 @@ def main() -> None:
             gap_probability=params.stream_gap_probability,
             seed=params.stream_seed,
         )
-        alone = verilog_files(directory, stream=False)
-        found, latency = check_network(network, design, alone, windows)
-        streamed = check_stream(
-            network, design, verilog_files(directory, stream=True), stream(params.stream_windows)
-        )
-        for line in check_event_simulators(
-            network, design, directory, windows[: params.event_windows]
-        ):
-            print(line)
-        few = stream(params.event_windows) if params.event_windows else None
-        print(check_ghdl_stream(network, design, directory, few))
-    write_json(METRICS, rtl_metrics(design, [found, streamed], latency))
+        alone, whole = (verilog_files(directory, with_stream) for with_stream in (False, True))
+        simulated = check_network(network, design, alone, windows)
+        streamed = check_stream(network, design, whole, stream(params.stream_windows))
+        few = params.event_windows
+        events = check_event_simulators(network, design, directory, windows[:few])
+        vhdl = stream(few) if few else None
+        events.append(check_ghdl_stream(network, design, directory, vhdl))
+        for run in events:
+            print(run.line)
+    write_json(METRICS, rtl_metrics(design, simulated, streamed, events))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The stage ``rtl`` on a tiny network: what it writes, and that failures write nothing."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -43,11 +44,17 @@ def nothing_written() -> bool:
 
 
 def test_agreement_writes_rtl_and_metrics(workplace, capsys):
+    set_params(event_windows=20)
     rtl.main()
     metrics = json.loads(Path("metrics/rtl.json").read_text())
     assert metrics["rtl"] == {"windows": 1000, "mismatches": 0, "max_difference_mev": 0.0}
     assert metrics["stream"] == {"windows": 2000, "mismatches": 0, "max_difference_mev": 0.0}
     assert metrics["latency_cycles"] == metrics["stages"] + 1
+    assert metrics["initiation_interval"] == 1
+    few = yaml.safe_load(Path("params.yaml").read_text())["rtl"]["event_windows"]
+    for name, tool in (("icarus", "iverilog"), ("ghdl", "ghdl"), ("ghdl_stream", "ghdl")):
+        windows = few if shutil.which(tool) else 0
+        assert metrics[name] == {"windows": windows, "mismatches": 0}, name
     assert Path("models/rtl/verilog/calorimeter_rnn_stream.v").is_file()
     assert Path("models/rtl/vhdl/calorimeter_rnn.vhd").is_file()
     assert "Verilator" in capsys.readouterr().out

@@ -8,12 +8,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pipeline.firmware import golden
-from pipeline.firmware.compare import compare, require_agreement
+from pipeline.firmware.compare import Comparison, compare, require_agreement
 from pipeline.firmware.fixed_point import dequantize
 from pipeline.firmware.rtl_project import RtlDesign, verilog_files
 from pipeline.firmware.tools import run_tool
@@ -80,9 +82,37 @@ end architecture;
 """
 
 
+@dataclass(frozen=True)
+class EventRun:
+    """What an optional simulator found.
+
+    Attributes
+    ----------
+    name
+        Of the evaluator, in metrics and messages.
+    comparison
+        With the golden model; None if nothing was simulated.
+    line
+        One line that says what was found, or why nothing was simulated.
+    """
+
+    name: str
+    comparison: Comparison | None
+    line: str
+
+    def metrics(self) -> dict[str, Any]:
+        """Return windows and mismatches for ``metrics/rtl.json``: 0 windows did not run."""
+        if self.comparison is None:
+            return {"windows": 0, "mismatches": 0}
+        return {
+            "windows": self.comparison.windows,
+            "mismatches": self.comparison.mismatches,
+        }
+
+
 def check_event_simulators(
     network: IntegerNetwork, design: RtlDesign, directory: Path, integers: I64
-) -> list[str]:
+) -> list[EventRun]:
     """Simulate windows with each simulator that is on ``PATH``.
 
     Parameters
@@ -96,7 +126,7 @@ def check_event_simulators(
 
     Returns
     -------
-    One line for each simulator: what it found, or that it is not there.
+    What each simulator found, or that it is not there.
 
     Raises
     ------
@@ -117,11 +147,11 @@ def _check(
     design: RtlDesign,
     directory: Path,
     integers: I64,
-) -> str:
+) -> EventRun:
     if shutil.which(tool) is None:
-        return f"{name}: {tool} not on PATH, not simulated"
+        return EventRun(name, None, f"{name}: {tool} not on PATH, not simulated")
     if len(integers) == 0:
-        return f"{name}: no windows asked for, not simulated"
+        return EventRun(name, None, f"{name}: no windows asked for, not simulated")
     of = golden.output_type(network)
     expected = golden.evaluate_integers(network, integers)
     with tempfile.TemporaryDirectory(prefix="rtl-events-") as temporary:
@@ -136,7 +166,8 @@ def _check(
         network, ("golden", dequantize(expected, of)), (name, dequantize(found, of))
     )
     require_agreement(comparison, 0.0, "the RTL does not name its inner tensors")
-    return f"{name}: {comparison.windows} windows, {comparison.mismatches} mismatches"
+    line = f"{name}: {comparison.windows} windows, {comparison.mismatches} mismatches"
+    return EventRun(name, comparison, line)
 
 
 def _icarus(design: RtlDesign, directory: Path, work: Path, windows: int) -> str:

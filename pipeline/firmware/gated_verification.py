@@ -108,6 +108,8 @@ def check_gated(
     ------
     MismatchError
         If the RMS difference is larger; the window with the largest one is named.
+    CppSimulationError
+        If g++ is missing or refuses the project.
     """
     with cpp_simulation.simulation(project, network, options) as simulated:
         outputs = simulated.evaluate(reference.windows, progress)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.firmware.event_simulators import EventRun
 from pipeline.firmware.rtl_project import RtlDesign
 from pipeline.firmware.rtl_simulation import compare_stream
 from pipeline.firmware.stream_clocks import StreamClocks
@@ -16,6 +17,7 @@ from pipeline.firmware.verilator import U32, SimulationError
 from pipeline.integer_network import IntegerNetwork
 
 _TIMEOUT_S = 600.0
+_NAME = "ghdl_stream"
 
 # One row a clock: reset, valid, cell, sample, each as bits.
 _BENCH = """library ieee;
@@ -68,7 +70,7 @@ end architecture;
 
 def check_ghdl_stream(
     network: IntegerNetwork, design: RtlDesign, directory: Path, clocks: StreamClocks | None
-) -> str:
+) -> EventRun:
     """Simulate the streaming core's VHDL if GHDL is on ``PATH``.
 
     Parameters
@@ -80,21 +82,23 @@ def check_ghdl_stream(
 
     Returns
     -------
-    One line: what was found, or why nothing was simulated.
+    What was found, or why nothing was simulated.
 
     Raises
     ------
     MismatchError, RtlMismatchError, SimulationError
         If an energy or a flag is wrong, or GHDL refuses the text.
     """
+    title = "ghdl, streaming core"
     if shutil.which("ghdl") is None:
-        return "ghdl, streaming core: ghdl not on PATH, not simulated"
+        return EventRun(_NAME, None, f"{title}: ghdl not on PATH, not simulated")
     if clocks is None:
-        return "ghdl, streaming core: no windows asked for, not simulated"
+        return EventRun(_NAME, None, f"{title}: no windows asked for, not simulated")
     found = compare_stream(
-        network, design, clocks, lambda rows: _simulate(design, directory, rows), "ghdl_stream"
+        network, design, clocks, lambda rows: _simulate(design, directory, rows), _NAME
     )
-    return f"ghdl, streaming core: {found.windows} windows, {found.mismatches} mismatches"
+    line = f"{title}: {found.windows} windows, {found.mismatches} mismatches"
+    return EventRun(_NAME, found, line)
 
 
 def _simulate(design: RtlDesign, directory: Path, rows: U32) -> U32:

@@ -48,6 +48,11 @@ def write_and_check(
     Returns
     -------
     The outputs of the first target, and what was found, target by target.
+
+    Raises
+    ------
+    PipelineError
+        Whatever writing a project or `check` raises; then no directory is replaced.
     """
     outputs, found = [], []
     with ExitStack() as stack:

@@ -14,12 +14,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline.artifacts import ArtifactError, read_json, write_json, write_text
-from pipeline.firmware.compare import Comparison
 from pipeline.firmware.golden import output_type
 from pipeline.firmware.rtl_stream import stream_verilog
 from pipeline.firmware.rtl_stream_vhdl import stream_vhdl
@@ -275,17 +273,3 @@ begin
 {body}
 end architecture;
 """
-
-
-def rtl_metrics(
-    design: RtlDesign, comparisons: Sequence[Comparison], latency_cycles: int
-) -> dict[str, object]:
-    """Content of ``metrics/rtl.json``; the latency is the simulated one."""
-    return {
-        **{comparison.found: comparison.metrics() for comparison in comparisons},
-        "adder_operations": design.adder_operations,
-        "initiation_interval": 1,
-        "latency_cycles": latency_cycles,
-        "latency_ns": latency_cycles * design.clock_period_ns,
-        "stages": design.stages,
-    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,26 @@ from pipeline.integer_network import I64, FixedPointType, IntegerNetwork
 GOLDEN = "golden"
 _SPARE_CLOCKS = 8
 _RESET = 2  # beside 1 for a sample
+_CLOCKS_PER_WINDOW = 1
 _WORD = 32
+
+
+class SimulatedNetwork(NamedTuple):
+    """What the simulation of a network showed.
+
+    Attributes
+    ----------
+    comparison
+        With the golden model, over all windows.
+    latency_cycles
+        Clocks from a window to its energy.
+    initiation_interval
+        Clocks between two windows: every one was compared at this distance.
+    """
+
+    comparison: Comparison
+    latency_cycles: int
+    initiation_interval: int
 
 
 class RtlMismatchError(PipelineError):
@@ -33,7 +53,7 @@ def check_network(
     files: Sequence[Path],
     integers: I64,
     name: str = "rtl",
-) -> tuple[Comparison, int]:
+) -> SimulatedNetwork:
     """Simulate one window a clock and compare every energy with the golden model.
 
     Parameters
@@ -51,21 +71,24 @@ def check_network(
 
     Returns
     -------
-    The comparison, and the latency in clocks that was read from the simulation.
+    The comparison, and the timing that was read from the simulation.
 
     Raises
     ------
     MismatchError
         Naming the first window and both energies.
     RtlMismatchError
-        If the latency is not that of `design`.
+        If the latency is not that of `design`, or no window can show it.
+    SimulationError, GoldenError, AccumulatorError
+        If the simulator is missing or refuses the text, or the windows do not fit.
     """
     expected = golden.evaluate_integers(network, integers)
     hold = design.latency_cycles + _SPARE_CLOCKS
     low, high = int(expected.argmin()), int(expected.argmax())
     if expected[low] == expected[high]:
         raise RtlMismatchError("all windows have one energy: no latency can be read")
-    order = np.concatenate([np.full(hold, low), np.full(hold, high), np.arange(len(integers))])
+    entering = np.repeat(np.arange(len(integers)), _CLOCKS_PER_WINDOW)
+    order = np.concatenate([np.full(hold, low), np.full(hold, high), entering])
     flush = np.full(hold, len(integers) - 1)
     words = _packed(integers, network.input)[np.concatenate([order, flush])]
     with compiled(files, _network_harness(design)) as simulation:
@@ -76,8 +99,9 @@ def check_network(
             f"{name}: the energy comes after {latency} clocks, expected {design.latency_cycles}"
         )
     first = 2 * hold + latency - 1
-    _, comparison = _compared(network, expected, found[first : first + len(integers)], name)
-    return comparison, latency
+    energies = found[first : first + len(entering) : _CLOCKS_PER_WINDOW]
+    comparison = _compared(network, expected, energies, name)
+    return SimulatedNetwork(comparison, latency, _CLOCKS_PER_WINDOW)
 
 
 def check_stream(
@@ -135,16 +159,14 @@ def compare_stream(
     _same(late[complete, 1], clocks.cell[complete], np.flatnonzero(complete), "cell_out", name)
     expected = golden.evaluate_integers(network, windows)
     energies = _signed(late[complete, 2], golden.output_type(network))
-    return _compared(network, expected, energies, name)[1]
+    return _compared(network, expected, energies, name)
 
 
-def _compared(
-    network: IntegerNetwork, expected: I64, found: I64, name: str
-) -> tuple[I64, Comparison]:
+def _compared(network: IntegerNetwork, expected: I64, found: I64, name: str) -> Comparison:
     of = golden.output_type(network)
     comparison = compare(network, (GOLDEN, dequantize(expected, of)), (name, dequantize(found, of)))
     require_agreement(comparison, 0.0, "the RTL does not name its inner tensors")
-    return found, comparison
+    return comparison
 
 
 def _network_harness(design: RtlDesign) -> Harness:

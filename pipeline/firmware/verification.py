@@ -152,11 +152,11 @@ def firmware_metrics(
 
 
 def vendor_tools() -> str:
-    """Say in one line which HLS compilers are on ``PATH``; nothing is run."""
+    """Say in one line which of AMD's tools are on ``PATH``; nothing is run."""
     found = [tool for tool in VENDOR_TOOLS if shutil.which(tool)]
     if found:
-        return f"HLS compilers on PATH: {', '.join(found)} (not run by this stage)"
-    return f"no HLS compiler on PATH ({', '.join(VENDOR_TOOLS)}): no synthesis report"
+        return f"AMD's tools on PATH: {', '.join(found)} (not run by this stage)"
+    return f"none of AMD's tools on PATH ({', '.join(VENDOR_TOOLS)}): no synthesis report"
 
 
 def _first_tensor(project: Path, network: IntegerNetwork, options: HlsOptions, window: F32) -> str:

@@ -56,14 +56,14 @@ def test_windows_of_one_sample_need_no_history(written):
 
 def test_without_ghdl_or_windows_a_line_says_so(written, monkeypatch, tmp_path):
     monkeypatch.setattr(ghdl_stream.shutil, "which", lambda _: None)
-    assert "ghdl not on PATH" in check_ghdl_stream(NETWORK, *written, stream(written[0], 10))
+    assert "ghdl not on PATH" in check_ghdl_stream(NETWORK, *written, stream(written[0], 10)).line
     monkeypatch.setattr(ghdl_stream.shutil, "which", lambda name: name)
-    assert "no windows asked for" in check_ghdl_stream(NETWORK, *written, None)
+    assert "no windows asked for" in check_ghdl_stream(NETWORK, *written, None).line
 
 
 @needs_ghdl
 def test_ghdl_agrees(written):
-    line = check_ghdl_stream(NETWORK, *written, stream(written[0], 400))
+    line = check_ghdl_stream(NETWORK, *written, stream(written[0], 400)).line
     assert line == "ghdl, streaming core: 400 windows, 0 mismatches"
 
 
@@ -71,7 +71,7 @@ def test_ghdl_agrees(written):
 def test_ghdl_agrees_on_broken_turns_and_resets(written):
     clocks = stream(written[0], 600, disturbances=60)
     assert clocks.reset.sum() == 40
-    line = check_ghdl_stream(NETWORK, *written, clocks)
+    line = check_ghdl_stream(NETWORK, *written, clocks).line
     assert line.endswith("600 windows, 0 mismatches")
 
 
@@ -103,7 +103,7 @@ def test_ghdl_finds_a_missing_reset(written, tmp_path, sound, without):
 def test_ghdl_agrees_on_short_histories(tmp_path, length, cells):
     network = random_network(7, 2, length)
     design = write_rtl(network, RtlOptions("cell_rnn", 3, 5.0, cells), tmp_path)
-    line = check_ghdl_stream(network, design, tmp_path, stream(design, 200))
+    line = check_ghdl_stream(network, design, tmp_path, stream(design, 200)).line
     assert line.endswith("200 windows, 0 mismatches")
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,15 +11,15 @@ import pytest
 from pipeline.artifacts import ArtifactError
 from pipeline.firmware import golden, rtl_simulation, verilator
 from pipeline.firmware.compare import MismatchError
-from pipeline.firmware.event_simulators import check_event_simulators
+from pipeline.firmware.event_simulators import EventRun, check_event_simulators
 from pipeline.firmware.fixed_point import quantize
 from pipeline.firmware.rtl_project import (
     RtlOptions,
     read_design,
-    rtl_metrics,
     verilog_files,
     write_rtl,
 )
+from pipeline.firmware.rtl_report import rtl_metrics
 from pipeline.firmware.rtl_simulation import RtlMismatchError, check_network
 from pipeline.firmware.rtl_trace import RtlError, trace_network
 from pipeline.firmware.verilator import Harness, SimulationError, compiled, require_verilator
@@ -94,10 +95,20 @@ def written(tmp_path_factory):
 def test_the_simulated_network_equals_the_golden_model(written):
     directory, design = written
     integers = integers_of(SMALL, 5000)
-    comparison, latency = check_network(SMALL, design, verilog_files(directory, False), integers)
+    simulated = check_network(SMALL, design, verilog_files(directory, False), integers)
+    comparison, latency, interval = simulated
     assert comparison.metrics() == {"windows": 5000, "mismatches": 0, "max_difference_mev": 0.0}
     assert latency == design.latency_cycles == design.stages + 1
-    assert rtl_metrics(design, [comparison], latency)["latency_ns"] == 2.0 * latency
+    assert interval == 1
+    events = [
+        EventRun("icarus", None, "not on PATH"),
+        EventRun("ghdl", replace(comparison, windows=50), "ghdl: 50 windows"),
+    ]
+    metrics = rtl_metrics(design, simulated, replace(comparison, found="stream"), events)
+    assert metrics["rtl"] == metrics["stream"] == comparison.metrics()
+    assert metrics["icarus"] == {"windows": 0, "mismatches": 0}
+    assert metrics["ghdl"] == {"windows": 50, "mismatches": 0}
+    assert (metrics["latency_ns"], metrics["initiation_interval"]) == (2.0 * latency, 1)
     assert read_design(directory) == design
 
 
@@ -133,6 +144,27 @@ def test_a_fault_is_caught_and_names_the_first_window(fault, tmp_path):
         check_network(network, design, verilog_files(tmp_path / "r", False), integers)
 
 
+def test_a_core_that_takes_a_window_every_second_clock_only_is_caught(written, tmp_path):
+    """Its latency is right; what enters between is lost, which is no initiation interval of 1."""
+    directory, design = written
+    files = verilog_files(directory, stream=False)
+    (top,) = [path for path in files if path.name == "cell_rnn.v"]
+    text = top.read_text()
+    assert text.count(".model_inp(window)") == 1
+    slow = f"""
+    reg turn = 0;
+    reg [{design.window_length * design.sample_bits - 1}:0] kept;
+    wire [{design.window_length * design.sample_bits - 1}:0] taken = turn ? window : kept;
+    always @(posedge clk) begin turn <= !turn; kept <= taken; end
+"""
+    text = text.replace(".model_inp(window)", ".model_inp(taken)")
+    text = text.replace("    cell_rnn_core", f"{slow}    cell_rnn_core")
+    (tmp_path / "cell_rnn.v").write_text(text)
+    others = [path for path in files if path != top]
+    with pytest.raises((MismatchError, RtlMismatchError), match=r"differs from golden|comes after"):
+        check_network(SMALL, design, [*others, tmp_path / "cell_rnn.v"], integers_of(SMALL, 200))
+
+
 def test_a_wrong_latency_is_caught(written):
     directory, design = written
     wrong = type(design)(**{**design.__dict__, "latency_cycles": design.latency_cycles + 1})
@@ -154,22 +186,23 @@ def test_the_same_network_gives_the_same_bytes(written, tmp_path):
 def test_icarus_agrees(written):
     directory, design = written
     lines = check_event_simulators(SMALL, design, directory, integers_of(SMALL, 50))
-    assert lines[0] == "icarus: 50 windows, 0 mismatches"
+    assert lines[0].line == "icarus: 50 windows, 0 mismatches"
 
 
 @pytest.mark.skipif(shutil.which("ghdl") is None, reason="GHDL is not installed")
 def test_ghdl_agrees(written):
     directory, design = written
     lines = check_event_simulators(SMALL, design, directory, integers_of(SMALL, 50))
-    assert lines[1] == "ghdl: 50 windows, 0 mismatches"
+    assert lines[1].line == "ghdl: 50 windows, 0 mismatches"
 
 
 def test_absent_simulators_are_reported(written, monkeypatch, tmp_path):
     directory, design = written
     monkeypatch.setenv("PATH", str(tmp_path))
     lines = check_event_simulators(SMALL, design, directory, integers_of(SMALL, 5))
-    assert [line.split(":")[0] for line in lines] == ["icarus", "ghdl"]
-    assert all("not on PATH" in line for line in lines)
+    assert [run.name for run in lines] == ["icarus", "ghdl"]
+    assert all("not on PATH" in run.line for run in lines)
+    assert [run.metrics()["windows"] for run in lines] == [0, 0]
 
 
 @pytest.mark.parametrize(

@@ -114,8 +114,8 @@ def test_a_network_of_another_geometry_is_refused(change):
 
 def test_vendor_tools_are_reported_as_they_are(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "no HLS compiler on PATH" in vendor_tools()
+    assert "none of AMD's tools on PATH" in vendor_tools()
     tool = tmp_path / "vitis-run"
     tool.write_text("#!/bin/sh\n")
     tool.chmod(0o755)
-    assert vendor_tools() == "HLS compilers on PATH: vitis-run (not run by this stage)"
+    assert vendor_tools() == "AMD's tools on PATH: vitis-run (not run by this stage)"
