@@ -123,6 +123,11 @@ class QatTrainer:
         Data on the device, shared by all trainings.
     strategy
         The `tf.distribute` strategy that the data were placed with.
+
+    Attributes
+    ----------
+    after_epoch
+        Called after every epoch of every training, as a sign of life.
     """
 
     def __init__(
@@ -133,6 +138,7 @@ class QatTrainer:
         self.train = train
         self.validation = validation
         self.strategy = strategy
+        self.after_epoch: Callable[[], object] = lambda: None
 
     def build(
         self, quantizers: Mapping[str, Quantizer], units: int | None = None
@@ -229,7 +235,7 @@ class QatTrainer:
             epochs=settings.reached,
             batch_size=settings.batch_size,
             seed=settings.seed,
-            callbacks=[guard, cosine_decay(settings), stand, best],
+            callbacks=[guard, cosine_decay(settings), stand, best, self._sign_of_life()],
             description=description,
             first_epoch=settings.first_epoch,
         )
@@ -249,6 +255,9 @@ class QatTrainer:
         set_weights(model, weights)
         fitter = WindowFitter(model, tf.keras.optimizers.Adam(), self.strategy, forward)
         return fitter.mean_squared_error(self.validation)
+
+    def _sign_of_life(self) -> Any:
+        return tf.keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: self.after_epoch())
 
     def _probe(self) -> tuple[F32, F32]:
         """Return evenly spread training windows (n, L) and their targets (n,), scaled."""

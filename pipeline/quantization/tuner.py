@@ -10,11 +10,12 @@ an exception is a failed trial that is counted.
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import keras_tuner
 import numpy as np
@@ -43,6 +44,8 @@ from pipeline.quantization.widths import chosen_units
 _HIGHEST_RATE = 1.1
 _ASK_AGAIN_S = 0.2
 _STAGE = "@"
+RECYCLED = 75
+"""Exit code of a worker that asks to be started anew; EX_TEMPFAIL of sysexits.h."""
 
 
 def worker_id(name: str, stage: int) -> str:
@@ -68,7 +71,15 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
     stage
         Where one search follows on another: its number, by which chief and workers know that
         they speak of the same one.
+
+    Attributes
+    ----------
+    trials_left
+        How many trials this process still begins, of all its tuners, before it ends with
+        `RECYCLED`, if it is a worker. XLA keeps the code of every trial, about 70 MB.
     """
+
+    trials_left: ClassVar[float] = math.inf
 
     def __init__(self, runner: TrialRunner, oracle: Any, stage: int = 0) -> None:
         self.runner, self.params, self.stage = runner, runner.params, stage
@@ -116,9 +127,17 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
         write_text(Path(self._get_tuner_fname()), json.dumps(self.get_state()))
 
     def pre_create_trial(self) -> None:
-        """Let a worker that waits for others not ask without pause."""
+        """Let a worker that waits for others not ask without pause, and end one that is full."""
         if self._is_worker():
+            if NetworkTuner.trials_left <= 0:
+                raise SystemExit(RECYCLED)
             time.sleep(_ASK_AGAIN_S)
+
+    def on_trial_begin(self, trial: Any) -> None:
+        """Let a worker tell its chief, after each epoch, that it is alive."""
+        if self._is_worker():
+            NetworkTuner.trials_left -= 1
+            self.runner.trainer.after_epoch = lambda: self.oracle.update_trial(trial.trial_id, {})
 
     def _get_tuner_fname(self) -> str:
         """Return one name for one process and for a chief, so that either can go on."""

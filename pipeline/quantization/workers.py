@@ -25,7 +25,7 @@ from keras_tuner.src.distribute import oracle_chief, oracle_client
 from keras_tuner.src.engine.trial import Trial, TrialStatus
 
 from pipeline.quantization.runner import SearchError
-from pipeline.quantization.tuner import name_and_stage, worker_id
+from pipeline.quantization.tuner import RECYCLED, NetworkTuner, name_and_stage, worker_id
 
 Process = subprocess.Popen[bytes]
 
@@ -33,6 +33,8 @@ _IP, _PORT, _ID = "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_
 _PARENT = "PIPELINE_SEARCH_PARENT"
 _POLL_S = 0.2
 _GRACE_S = 5.0
+# What a local process trains before a fresh one takes its place: 1.4 GB of compiled code.
+_TRIALS_OF_A_PROCESS = 20
 
 
 def in_cluster() -> bool:
@@ -62,12 +64,12 @@ class Service(oracle_chief.OracleServicer):  # type: ignore[misc]
         self.stage = stage
         self.lock = threading.RLock()
         self.last_call = time.monotonic()
-        self._since: dict[str, tuple[str, float]] = {}
+        self._heard: dict[str, float] = {}
 
     def CreateTrial(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Hand out a trial; while any still runs, nobody is sent away."""
         with self.lock:
-            self.last_call = time.monotonic()
+            self._hear(request.tuner_id)
             _, asked = name_and_stage(request.tuner_id)
             if asked != self.stage:
                 status = TrialStatus.STOPPED if asked < self.stage else TrialStatus.IDLE
@@ -79,15 +81,41 @@ class Service(oracle_chief.OracleServicer):  # type: ignore[misc]
                 self.oracle.tuner_ids.add(request.tuner_id)
             elif trial.status == TrialStatus.STOPPED:
                 self.stop_triggered = True
-            if trial.status == TrialStatus.RUNNING:
-                self._since[request.tuner_id] = (trial.trial_id, self.last_call)
             return protos.get_service().CreateTrialResponse(trial=trial.to_proto())
 
-    def EndTrial(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Take a trial back."""
+    def UpdateTrial(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Take a trial's metrics; without any, the call only says that its worker is alive."""
         with self.lock:
-            self.last_call = time.monotonic()
+            self._hear(self._owner(request.trial_id))
+            if request.metrics:
+                return super().UpdateTrial(request, context)
+            trial = self.oracle.trials[request.trial_id]
+            return protos.get_service().UpdateTrialResponse(trial=trial.to_proto())
+
+    def EndTrial(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Take a trial back, from whoever is first where a silent worker was only slow.
+
+        Both have trained the same network with the same seed, and left the same files.
+        """
+        with self.lock:
+            number, waiting = request.trial.trial_id, self.oracle._retry_queue
+            owner = self._owner(number)
+            self._hear(owner)
+            if owner is None and number not in waiting:
+                return protos.get_service().EndTrialResponse()
+            if number in waiting:
+                waiting.remove(number)
             return super().EndTrial(request, context)
+
+    def _owner(self, trial_id: str) -> str | None:
+        """Return the worker that has a trial now."""
+        ongoing = self.oracle.ongoing_trials.items()
+        return next((name for name, trial in ongoing if trial.trial_id == trial_id), None)
+
+    def _hear(self, tuner_id: str | None) -> None:
+        self.last_call = time.monotonic()
+        if tuner_id is not None:
+            self._heard[tuner_id] = self.last_call
 
     def finished(self) -> bool:
         """Whether every trial is over and every worker was told so."""
@@ -108,35 +136,58 @@ class Service(oracle_chief.OracleServicer):  # type: ignore[misc]
                     file=sys.stderr,
                 )
 
-    def overdue(self, timeout_s: float) -> list[str]:
-        """Return workers that have had one trial for longer than `timeout_s`."""
+    def silent(self, timeout_s: float) -> list[str]:
+        """Return workers that gave no sign of life for `timeout_s`, in a trial or between."""
         with self.lock:
             now = time.monotonic()
-            return [
-                tuner_id
-                for tuner_id, trial in self.oracle.ongoing_trials.items()
-                if self._since[tuner_id][0] == trial.trial_id
-                and now - self._since[tuner_id][1] > timeout_s
-            ]
+            known = {*self.oracle.ongoing_trials, *self.oracle.tuner_ids}
+            return sorted(n for n in known if now - self._heard.setdefault(n, now) > timeout_s)
+
+
+class LocalProcesses(dict[str, Process]):
+    """Local workers by name; each can be started again under its name."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        super().__init__()
+        self._command = command
+
+    def start(self, name: str, position: int) -> None:
+        """Start a worker that draws its progress bar in line `position`."""
+        own = {"TQDM_POSITION": str(position), _ID: name, _PARENT: str(os.getpid())}
+        self[name] = subprocess.Popen(self._command, env=os.environ | own)
+
+    def start_recycled(self) -> None:
+        """Start those anew that ended in order to be."""
+        for position, (name, process) in enumerate(list(self.items())):
+            if process.poll() == RECYCLED:
+                self.start(name, position)
+
+    def end(self) -> None:
+        """End all; one that does not listen is killed."""
+        for process in self.values():
+            process.terminate()
+        for process in self.values():
+            try:
+                process.wait(_GRACE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 @contextmanager
-def local_workers(count: int, command: Sequence[str]) -> Iterator[dict[str, Process]]:
+def local_workers(count: int, command: Sequence[str]) -> Iterator[LocalProcesses]:
     """Start `count` processes that will call this one; end those still there at the end.
 
     This process becomes the chief of a cluster on the loopback interface.
     """
     port = str(_free_port())
     own = {_IP: "127.0.0.1", _PORT: port, _ID: "chief"}
-    processes = {}
+    processes = LocalProcesses(command)
     before = {name: os.environ.get(name) for name in own}
     os.environ.update(own)
     try:
         for number in range(count):
-            name = f"worker{number}"
-            own_line = {"TQDM_POSITION": str(number)}  # for its progress bar
-            environment = os.environ | own_line | {_ID: name, _PARENT: str(os.getpid())}
-            processes[name] = subprocess.Popen(command, env=environment)
+            processes.start(f"worker{number}", number)
         yield processes
     finally:
         for name, value in before.items():
@@ -144,10 +195,7 @@ def local_workers(count: int, command: Sequence[str]) -> Iterator[dict[str, Proc
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-        for process in processes.values():
-            process.terminate()
-        for process in processes.values():
-            process.wait()
+        processes.end()
 
 
 def serve(tuner: Any, processes: dict[str, Process], timeout_s: float) -> None:
@@ -160,7 +208,7 @@ def serve(tuner: Any, processes: dict[str, Process], timeout_s: float) -> None:
     processes
         Local workers by name; empty when workers run elsewhere.
     timeout_s
-        How long a worker may have one trial, and all of them may be silent.
+        How long a worker may give no sign of life; it gives one after each epoch.
 
     Raises
     ------
@@ -187,7 +235,9 @@ def serve(tuner: Any, processes: dict[str, Process], timeout_s: float) -> None:
 
 
 def _look_after(service: Service, processes: dict[str, Process], timeout_s: float) -> None:
-    """Take trials from workers that are gone or too slow; give up when all are."""
+    """Take trials from workers that are gone or silent; give up when all are."""
+    if isinstance(processes, LocalProcesses):
+        processes.start_recycled()
     gone = [name for name, process in processes.items() if process.poll() is not None]
     for name in gone:
         service.release(worker_id(name, service.stage))
@@ -197,8 +247,11 @@ def _look_after(service: Service, processes: dict[str, Process], timeout_s: floa
             f"search.workers: all {len(gone)} workers ended (exit code {', '.join(codes)}) before "
             "the search did; started again, it goes on with the trials it has"
         )
-    for name in service.overdue(timeout_s):
-        service.release(name)
+    for tuner_id in service.silent(timeout_s):
+        service.release(tuner_id)
+        process = processes.get(name_and_stage(tuner_id)[0])
+        if process is not None:
+            process.kill()  # whatever it hangs in, it holds memory
     silent = time.monotonic() - service.last_call
     if silent > timeout_s and not service.oracle.ongoing_trials:
         raise SearchError(f"search.worker_timeout_s: no worker has called for {silent:.0f} s")
@@ -208,6 +261,7 @@ def prepare_worker(timeout_s: float) -> None:
     """Make this worker end when its chief does not answer, or when a local chief is gone."""
     oracle_client.TIMEOUT = timeout_s
     if _PARENT in os.environ:
+        NetworkTuner.trials_left = _TRIALS_OF_A_PROCESS
         threading.Thread(
             target=_end_with_parent, args=(int(os.environ[_PARENT]),), daemon=True
         ).start()

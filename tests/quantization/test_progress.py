@@ -64,6 +64,13 @@ def test_going_on_is_as_if_training_had_never_stopped(trainer, start, whole, cut
         assert getattr(first.fit, curve) + getattr(second.fit, curve) == getattr(whole.fit, curve)
 
 
+def test_every_epoch_is_a_sign_of_life(trainer, start, monkeypatch):
+    signs = []
+    monkeypatch.setattr(trainer, "after_epoch", lambda: signs.append(1))
+    trainer.fit(quantizer_set("8 bits"), start, replace(WHOLE, last_epoch=2), "first")
+    assert len(signs) == 2
+
+
 def test_a_training_that_is_over_leaves_nothing_to_go_on_from(whole):
     assert whole.progress is None
     assert whole.fit.epochs == 4

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import grpc
 import pytest
@@ -16,7 +18,7 @@ from keras_tuner.src.engine.trial import TrialStatus
 
 from pipeline.quantization import workers
 from pipeline.quantization.runner import SearchError
-from pipeline.quantization.tuner import check_complete, worker_id
+from pipeline.quantization.tuner import RECYCLED, NetworkTuner, check_complete, worker_id
 from tests.quantization.made_up_search import MadeUpTrainer, make_tuner, search_params
 
 
@@ -90,11 +92,110 @@ def test_the_trial_of_a_worker_that_is_gone_goes_to_another(capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_worker_that_takes_too_long_is_overdue():
+@pytest.fixture
+def clock(monkeypatch):
+    """A time that goes on only when it is told to, s."""
+    now = [1000.0]
+    monkeypatch.setattr(workers.time, "monotonic", lambda: now[0])
+    return now
+
+
+def alive(service, trial):
+    trial_id, metrics = trial.trial_id, {}
+    service.UpdateTrial(SimpleNamespace(trial_id=trial_id, metrics=metrics, step=0), None)
+
+
+def test_a_trial_may_be_long_but_not_silent(clock):
     service = make_service()
-    ask(service, "a")
-    assert service.overdue(60) == []
-    assert service.overdue(-1) == [worker_id("a", 1)]
+    trial = ask(service, "a")
+    for _ in range(5):
+        clock[0] += 50
+        alive(service, trial)
+    assert service.silent(60) == []
+    clock[0] += 61
+    assert service.silent(60) == [worker_id("a", 1)]
+
+
+def test_a_worker_that_is_silent_between_trials_is_not_waited_for(clock):
+    service = make_service()
+    first, second = ask(service, "a"), ask(service, "b")
+    report(service, first)
+    report(service, second)
+    clock[0] += 50
+    assert status(ask(service, "a")) == "STOPPED"
+    assert not service.finished()
+    clock[0] += 20
+    assert service.silent(60) == [worker_id("b", 1)]
+    service.release(worker_id("b", 1))
+    assert service.finished()
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_worker_that_was_only_slow_may_still_bring_its_trial(taken):
+    service = make_service()
+    trial = ask(service, "slow")
+    service.release(worker_id("slow", 1))
+    if taken:
+        assert ask(service, "other").trial_id == trial.trial_id
+    report(service, trial)
+    assert service.oracle.trials[trial.trial_id].status == TrialStatus.COMPLETED
+    assert ask(service, "next").trial_id != trial.trial_id
+    ended = list(service.oracle.end_order)
+    report(service, trial)  # the other one brings the same
+    assert service.oracle.end_order == ended
+
+
+def test_a_worker_that_has_trained_enough_asks_to_be_started_anew(chief, monkeypatch):
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker0")
+    tuner = make_tuner(search_params(max_trials=2), MadeUpTrainer(), Path("state/search"))
+    monkeypatch.setattr(NetworkTuner, "trials_left", 1)
+    tuner.pre_create_trial()
+    tuner.on_trial_begin(SimpleNamespace(trial_id="0"))
+    with pytest.raises(SystemExit) as caught:
+        tuner.pre_create_trial()
+    assert caught.value.code == RECYCLED
+
+
+def test_a_worker_that_asks_for_it_is_started_anew():
+    code = "import sys; from pathlib import Path; file = Path('seen'); again = file.exists();"
+    code += f"file.touch(); sys.exit(3 if again else {RECYCLED})"
+    processes = workers.LocalProcesses([sys.executable, "-c", code])
+    processes.start("worker0", 0)
+    assert processes["worker0"].wait(30) == RECYCLED
+    processes.start_recycled()
+    second = processes["worker0"]
+    assert second.wait(30) == 3
+    processes.start_recycled()
+    assert processes["worker0"] is second
+
+
+def test_a_worker_that_does_not_listen_is_killed(monkeypatch):
+    monkeypatch.setattr(workers, "_GRACE_S", 0.2)
+    code = "import signal, time; from pathlib import Path; signal.signal(signal.SIGTERM, "
+    code += "signal.SIG_IGN); Path('deaf').touch(); time.sleep(60)"
+    with workers.local_workers(1, [sys.executable, "-c", code]) as processes:
+        deadline = time.monotonic() + 30
+        while not Path("deaf").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert processes["worker0"].returncode == -signal.SIGKILL
+
+
+def test_a_silent_local_worker_is_killed_and_its_trial_goes_to_another(chief, clock):
+    service = make_service()
+    trial = ask(service, "worker0")
+    hanging = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        clock[0] += 61
+        report(service, ask(service, "worker1"))
+        workers._look_after(service, {"worker0": hanging, "worker1": other}, 60)
+        assert hanging.wait(30) == -signal.SIGKILL
+        assert other.poll() is None
+        assert ask(service, "worker1").trial_id == trial.trial_id
+    finally:
+        for process in (hanging, other):
+            process.kill()
+            process.wait()
 
 
 def test_it_ends_when_all_local_workers_did(chief):
