@@ -8,8 +8,10 @@ absolute path: the same content gives the same bytes.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
+import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -18,7 +20,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.errors import PipelineError
@@ -35,9 +36,15 @@ class ArtifactError(PipelineError):
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path; rename it onto `path` when the block succeeds."""
+    """Yield a temporary path; rename it onto `path` when the block succeeds.
+
+    The temporary name is this process' own: where two workers of a search write one file,
+    on one machine or two, each replaces it with a whole one.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
+    own = f"{path.name}.{platform.node()}"
+    _sweep(path.parent, own)
+    temporary = path.with_name(f"{own}.{os.getpid()}.tmp")
     try:
         yield temporary
         with temporary.open("rb") as handle:
@@ -45,6 +52,24 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sweep(folder: Path, own: str) -> None:
+    """Delete what killed processes of this machine left half-written."""
+    for file in folder.glob(f"{glob.escape(own)}.*.tmp"):
+        number = file.name.removeprefix(f"{own}.").removesuffix(".tmp")
+        if number.isdecimal() and not _alive(int(number)):
+            file.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def write_text(path: Path, text: str) -> None:
@@ -64,6 +89,8 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 def write_csv(path: Path, columns: Mapping[str, Sequence[float | int | str]]) -> None:
     """Write named columns of equal length as CSV."""
+    import pandas as pd  # takes a second to load, and most stages write no table
+
     text = pd.DataFrame(dict(columns)).to_csv(index=False, lineterminator="\n")
     write_text(path, text)
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -55,6 +59,52 @@ def test_a_file_appears_when_the_block_ends(tmp_path):
         assert not path.exists()
     assert path.read_text() == "new"
     assert list(path.parent.iterdir()) == [path]
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from pipeline.artifacts import replacing
+with replacing(Path("file.txt")) as temporary:
+    temporary.write_text(sys.argv[1])
+    print("written", flush=True)
+    sys.stdin.read()
+"""
+
+
+def start_writer(text: str) -> subprocess.Popen[str]:
+    """Start a process that has written its temporary file and waits for the end of its input."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, text],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "written\n"
+    return process
+
+
+def test_processes_that_write_one_file_do_not_disturb_each_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    writers = [start_writer(text) for text in ("first", "second")]
+    assert len(list(tmp_path.glob("*.tmp"))) == 2
+    for writer, text in zip(writers, ("first", "second"), strict=True):
+        writer.communicate("")
+        assert writer.returncode == 0
+        assert Path("file.txt").read_text() == text
+    assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_what_a_killed_process_left_is_swept_away(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    killed, other = start_writer("half"), start_writer("other")
+    killed.kill()
+    killed.communicate()
+    write_text(Path("file.txt"), "whole")
+    (left,) = tmp_path.glob("*.tmp")
+    assert left.name.split(".")[-2] == str(other.pid)
+    other.communicate("")
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
