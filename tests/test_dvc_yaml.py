@@ -11,10 +11,13 @@ import yaml
 from pydantic import BaseModel
 
 from pipeline.params import Params, load_params
+from pipeline.params.network import SearchParams
+from pipeline.quantization.search_state import HOW_ONLY
 from tests.imports import ROOT, local_imports
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES = GRAPH["stages"]
+HOW_ONLY_KEYS = {f"search.{key}" for key in HOW_ONLY}
 PARAMS = load_params(ROOT / "params.yaml").model_dump()
 
 
@@ -76,8 +79,15 @@ def test_declared_params_are_read(stage):
 
 def test_every_param_is_a_param_of_a_stage():
     declared = [key for stage in STAGES for key in paths(stage, "params")]
-    for leaf in leaves(PARAMS):
+    for leaf in set(leaves(PARAMS)) - HOW_ONLY_KEYS:
         assert any(leaf == key or leaf.startswith(key + ".") for key in declared), leaf
+
+
+def test_every_key_of_search_but_how_it_is_run_reruns_it():
+    """Others would be forgotten; these would rerun hours of training for nothing."""
+    declared = {key for key in paths("search", "params") if key.startswith("search")}
+    assert set(SearchParams.model_fields) >= HOW_ONLY
+    assert declared == {f"search.{key}" for key in SearchParams.model_fields} - HOW_ONLY_KEYS
 
 
 def attributes_of(model: type[BaseModel], prefix: str = "") -> list[str]:
@@ -97,6 +107,8 @@ def test_every_param_is_read_by_the_code_of_a_stage_that_declares_it(name):
     readers = [
         stage for stage in STAGES if any(covers(key, name) for key in paths(stage, "params"))
     ]
+    if name in HOW_ONLY_KEYS:
+        readers.append("search")  # reads it without declaring it
     files = {path for stage in readers for path in local_imports(script(stage))}
     read = {
         node.attr

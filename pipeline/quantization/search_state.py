@@ -23,6 +23,8 @@ import h5py
 from pipeline.artifacts import ArtifactError, load_weights, open_hdf5, read_json
 from pipeline.params.network import EnergyParams, SearchParams
 
+HOW_ONLY = frozenset({"workers", "worker_timeout_s"})
+"""Keys of ``search`` that only say how it is run: no trial and no result depends on them."""
 STATE_ROOT = Path(".search")
 _BLOCK_BYTES = 1 << 20
 _PIPELINE = Path(__file__).parents[1]
@@ -80,7 +82,7 @@ def open_state(
         What else describes the float network.
     """
     settings = {
-        "search": search.model_dump(exclude={"workers", "worker_timeout_s", "uniform_bits"}),
+        "search": search.model_dump(exclude={*HOW_ONLY, "uniform_bits"}),
         "energy": energy.model_dump(),
         "network": list(network),
     }
