@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from pipeline import finetune, search
 from pipeline.artifacts import (
@@ -25,7 +26,7 @@ from pipeline.quantization.finetuning import FinetuneError
 from pipeline.quantization.network import frozen_weights
 from pipeline.quantization.resizing import network_shapes
 from pipeline.quantization.search_file import trial_weights
-from pipeline.quantization.trial import QatTrainer
+from pipeline.quantization.trial import QatSettings, QatTrainer
 from pipeline.rnn.network import float_weight_shapes
 from tests.quantization.quantizer_sets import quantizer_set, random_weights
 from tests.strategy_order import assert_strategy_first
@@ -133,6 +134,40 @@ def test_where_no_epoch_is_better_the_weights_of_the_trial_are_handed_on(
     expected = frozen_weights("SimpleRNN", 3, quantizer_set("auto_po2"), start)
     for name in shapes:
         np.testing.assert_array_equal(found[name], expected[name])
+
+
+@pytest.mark.parametrize("trial", ["best", 1, "0"])
+def test_the_parameters_say_what_is_trained_and_how(workplace, monkeypatch, trial):
+    texts = write_choice()
+    found = read_json(finetune.SEARCH)
+    other = {"trial": "1", "quantizers": texts | {"rnn/state": "quantized_relu(7,0)"}, "units": 2}
+    write_json(finetune.SEARCH, found | {"trials": [*found["trials"], other]})
+    zeros = {name: np.zeros(s, np.float32) for name, s in network_shapes("SimpleRNN", 2).items()}
+    start = trial_weights(finetune.SEARCH_WEIGHTS, found, "0", "SimpleRNN")
+    both = {"0": start, "1": zeros}
+    save_weights(
+        finetune.SEARCH_WEIGHTS, {f"{n}/{t}": v for n, own in both.items() for t, v in own.items()}
+    )
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["finetune"] = {
+        "trial": trial, "seed": 11, "epochs": 5, "batch_size": 32, "learning_rate": 0.125,
+    }  # fmt: skip
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    given = []
+
+    def fit(self, *arguments):
+        given.append(arguments)
+        raise FloatingPointError("enough")
+
+    monkeypatch.setattr(QatTrainer, "fit", fit)
+    with pytest.raises(FinetuneError, match=r"finetune\.learning_rate: 0\.125: enough"):
+        finetune.main()
+    ((quantizers, initial, settings, _),) = given
+    assert settings == QatSettings(5, 32, 0.125, 11, units=2)
+    assert quantizers["rnn/state"].bits == (7 if trial == 1 else 8)
+    np.testing.assert_array_equal(
+        initial["rnn/kernel"], both["1" if trial == 1 else "0"]["rnn/kernel"]
+    )
 
 
 def refused(capsys) -> str:
