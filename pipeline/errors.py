@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 _INTERRUPTED = 130  # what a shell reports for Ctrl-C
+_TERMINATED = 143  # and for SIGTERM
 
 
 class PipelineError(Exception):
@@ -13,12 +17,41 @@ class PipelineError(Exception):
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage; a `PipelineError` becomes its message on stderr and exit code 1."""
+    """Run a stage; a `PipelineError` becomes its message on stderr and exit code 1.
+
+    Ctrl-C and SIGTERM end it like an exception, so that what it has started ends with it,
+    and give the exit codes that a shell reports for them.
+    """
     try:
-        main()
+        with _termination_raised():
+            main()
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+    except _TerminatedError:
+        print("terminated", file=sys.stderr)
+        raise SystemExit(_TERMINATED) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(_INTERRUPTED) from None
+
+
+class _TerminatedError(KeyboardInterrupt):
+    """SIGTERM; whoever cleans up after Ctrl-C does so after this."""
+
+
+@contextmanager
+def _termination_raised() -> Iterator[None]:
+    """Raise SIGTERM as an exception in the main thread, which alone can take signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(number: int, frame: object) -> None:
+        raise _TerminatedError
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -10,6 +10,7 @@ its network fails the stage. An LSTM or a GRU has no RTL: the report says so, th
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from tqdm import tqdm
@@ -68,15 +69,13 @@ def main() -> None:
         quantizers, length = point.trial.quantizers, validation.window_length
         frozen = frozen_weights(cell, length, quantizers, weights)
         integers = to_integer_network(frozen, quantizers, length, validation.et_scale_gev)
-        subjects.append(
-            Subject(
-                point.name, point.kind, integers, point.energy_pj, point.weight_bits, point.bits
-            )
-        )
-    found, surveyed = [], survey_all(subjects, validation, options)
-    for one in tqdm(surveyed, total=len(subjects), unit="network", disable=None):
-        found.append(one)
-        tqdm.write(line(one))
+        costs = point.energy_pj, point.weight_bits, point.bits
+        subjects.append(Subject(point.name, point.kind, integers, *costs))
+    found = []
+    with closing(survey_all(subjects, validation, options)) as surveyed:
+        for one in tqdm(surveyed, total=len(subjects), unit="network", disable=None):
+            found.append(one)
+            tqdm.write(line(one))
     table = columns(found)
     write_json(METRICS, metrics(found))
     write_text(REPORT, markdown(found))

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import signal
+import threading
+
 import pytest
 
 from pipeline.artifacts import ArtifactError
@@ -33,3 +37,20 @@ def test_a_stage_that_succeeds_is_silent(capsys):
     run_stage(lambda: ran.append("main"))
     assert ran == ["main"]
     assert capsys.readouterr() == ("", "")
+
+
+def test_after_a_stage_sigterm_is_what_it_was(capsys):
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as caught:
+        run_stage(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert caught.value.code == 143
+    assert capsys.readouterr().err == "terminated\n"
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_stage_in_another_thread_leaves_signals_alone():
+    ran = []
+    thread = threading.Thread(target=lambda: run_stage(lambda: ran.append("main")))
+    thread.start()
+    thread.join()
+    assert ran == ["main"]

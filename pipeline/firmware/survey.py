@@ -7,7 +7,7 @@ and the netlist must equal the golden model.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from pipeline.firmware.implementation import Implemented, implement
 from pipeline.firmware.rtl_project import RtlDesign, RtlOptions, verilog_files, write_rtl
 from pipeline.firmware.rtl_simulation import check_stream
 from pipeline.firmware.stream_clocks import random_stream
+from pipeline.firmware.tools import tools_stopped
 from pipeline.firmware.verification import scaled_samples
 from pipeline.integer_network import IntegerNetwork
 
@@ -162,7 +163,7 @@ def golden_rmse_mev(network: IntegerNetwork, split: Split) -> float:
 
 def survey_all(
     subjects: Sequence[Subject], split: Split, options: SurveyOptions
-) -> Iterator[Surveyed]:
+) -> Generator[Surveyed, None, None]:
     """Survey networks, as many at once as there are processors; yields them in order.
 
     Nearly all of the time is spent in tools, which are processes of their own.
@@ -170,13 +171,17 @@ def survey_all(
     Raises
     ------
     SurveyError
-        For the first network that fails; those not started yet never are.
+        For the first network that fails; those not started yet never are, and the tools
+        that run for others are stopped. So they are when the generator is closed.
     """
     pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
     try:
         yield from pool.map(lambda subject: survey(subject, split, options), subjects)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    except BaseException:  # also Ctrl-C, and a consumer that wants no more
+        with tools_stopped():
+            pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def survey(subject: Subject, split: Split, options: SurveyOptions) -> Surveyed:

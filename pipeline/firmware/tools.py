@@ -1,4 +1,8 @@
-"""Programs that are started with a limit; what went wrong becomes one line."""
+"""Programs that are started with a limit; what went wrong becomes one line.
+
+Each runs in a session of its own, so that it can be stopped with all that it has started. A
+signal to the stage does not reach it: whoever ends early has to stop it, see `tools_stopped`.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,10 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 
 from pipeline.errors import PipelineError
 
@@ -15,6 +21,36 @@ from pipeline.errors import PipelineError
 # "%Error-WIDTH:", "a.cpp:3:1: error:", "Error (10228):".
 _ERROR = re.compile(r"\berror\b[^:]{0,40}:", re.IGNORECASE)
 _LONGEST = 300
+
+
+class _Running:
+    """The programs of all threads that run now."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.processes: set[subprocess.Popen[str]] = set()
+        self.refused = 0  # blocks of `tools_stopped` that are under way
+
+
+_RUNNING = _Running()
+
+
+@contextmanager
+def tools_stopped() -> Iterator[None]:
+    """Stop the programs of all threads at once; while inside, none is started.
+
+    For whoever waits for threads that run programs and cannot wait any longer: their
+    `run_tool` fails, and so does each that they call after it.
+    """
+    with _RUNNING.lock:
+        _RUNNING.refused += 1
+        for process in _RUNNING.processes:
+            _stop(process)
+    try:
+        yield
+    finally:
+        with _RUNNING.lock:
+            _RUNNING.refused -= 1
 
 
 def run_tool(
@@ -47,32 +83,48 @@ def run_tool(
         line with an error, its last line where none has one; or that it is not there.
         What it has started is stopped with it.
     """
-    try:
-        process = subprocess.Popen(
-            list(command),
-            cwd=work,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise failure(f"{name} cannot be started: {error.strerror}: {command[0]}") from None
+    with _RUNNING.lock:
+        if _RUNNING.refused:
+            raise failure(f"{name} was not started: the stage is being stopped")
+        try:
+            process = subprocess.Popen(
+                list(command),
+                cwd=work,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise failure(f"{name} cannot be started: {error.strerror}: {command[0]}") from None
+        _RUNNING.processes.add(process)
     try:
         output, errors = process.communicate(timeout=timeout_s)
     except BaseException as problem:
-        # Vendors' commands are scripts: the tool itself is a child, or a child of one.
-        os.killpg(process.pid, signal.SIGKILL)
+        _stop(process)
         process.communicate()
         if isinstance(problem, subprocess.TimeoutExpired):
             raise failure(f"{name} took longer than {timeout_s:g} s") from None
         raise
+    finally:
+        with _RUNNING.lock:
+            _RUNNING.processes.discard(process)
     if process.returncode != 0:
         said = first_error(output + errors)
         raise failure(f"{name} failed with exit code {process.returncode}: {said}")
     return output
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """Kill a program and what it has started.
+
+    Vendors' commands are scripts: the tool itself is a child, or a child of one.
+    """
+    if process.returncode is None:  # else its number may be another's by now
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def first_error(text: str) -> str:

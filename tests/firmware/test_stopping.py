@@ -1,0 +1,125 @@
+"""A stage that is stopped takes its tools with it, in whatever thread they run."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.firmware.tools import run_tool, tools_stopped
+
+# Two threads run a script that starts a program of its own, as a vendor's command would.
+STAGE = """
+import subprocess, sys
+from contextlib import closing
+from pathlib import Path
+from pipeline.errors import PipelineError, run_stage
+from pipeline.firmware import survey as module
+from pipeline.firmware.tools import run_tool
+
+TOOL = (
+    "import os, subprocess, sys\\n"
+    "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\\n"
+    "open(f'pids_{os.getpid()}', 'w').write(f'{os.getpid()} {child.pid} ')\\n"
+    "child.wait()"
+)
+
+def survey(subject, split, options):
+    if subject == "fails":
+        while len(list(Path().glob("pids_*"))) < 1:
+            pass
+        raise PipelineError("no such network")
+    run_tool("the tool", [sys.executable, "-c", TOOL], Path(), None, PipelineError)
+    run_tool("one more", [sys.executable, "-c", TOOL], Path(), None, PipelineError)
+
+def main():
+    with closing(module.survey_all(sys.argv[1:], None, None)) as found:
+        list(found)
+
+module.survey = survey
+module.os.sched_getaffinity = lambda _: {0, 1}
+run_stage(main)
+"""
+
+
+def started(directory: Path, tools: int) -> list[int]:
+    """Wait for the processes of so many tools to be there; return their numbers."""
+    for _ in range(1200):
+        texts = [path.read_text() for path in directory.glob("pids_*")]
+        if sum(text.endswith(" ") for text in texts) >= tools:
+            return [int(word) for text in texts for word in text.split()]
+        time.sleep(0.05)
+    raise AssertionError("the tools do not start")
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def all_gone(pids: list[int]) -> bool:
+    for _ in range(200):
+        if not any(alive(pid) for pid in pids):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def start(directory: Path, *subjects: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", STAGE, *subjects],
+        cwd=directory,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_a_survey_that_is_stopped_ends_at_once_with_all_its_tools(tmp_path, number, code, said):
+    stage = start(tmp_path, "a", "b", "c")
+    pids = started(tmp_path, 2)
+    stage.send_signal(number)
+    _, errors = stage.communicate(timeout=30)
+    assert (stage.returncode, errors) == (code, f"{said}\n")
+    assert all_gone(pids)
+    assert len(list(tmp_path.glob("pids_*"))) == 2  # no tool was started after it
+
+
+def test_a_network_that_fails_stops_the_tools_of_the_others(tmp_path):
+    stage = start(tmp_path, "fails", "b")
+    pids = started(tmp_path, 1)
+    _, errors = stage.communicate(timeout=30)
+    assert (stage.returncode, errors) == (1, "error: no such network\n")
+    assert all_gone(pids)
+
+
+def test_while_tools_are_stopped_none_starts_and_afterwards_they_do(tmp_path):
+    failures = []
+
+    def work() -> None:
+        try:
+            run_tool("the tool", ["sleep", "60"], tmp_path, None, PipelineError)
+        except PipelineError as error:
+            failures.append(str(error))
+
+    thread = Thread(target=work)
+    thread.start()
+    time.sleep(0.5)
+    with tools_stopped():
+        thread.join(timeout=20)
+        assert not thread.is_alive()
+        with pytest.raises(PipelineError, match="echo was not started: the stage is being stopped"):
+            run_tool("echo", ["echo", "a"], tmp_path, None, PipelineError)
+    assert failures == ["the tool failed with exit code -9: no message"]
+    assert run_tool("echo", ["echo", "a"], tmp_path, None, PipelineError) == "a\n"
