@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import uproot
 from numpy.typing import NDArray
 
 from pipeline.artifacts import ArtifactError
@@ -47,6 +46,8 @@ def read_root(path: Path) -> list[NDArray[Any]]:
     """
     if not path.is_file():
         raise ArtifactError(f"{path}: no such file")
+    import uproot  # a second to load, which an HDF5 file does not need
+
     try:
         # Opened by handle: as a string, a path with "://" or ":" would be parsed.
         with path.open("rb") as handle, uproot.open(handle) as file:

@@ -26,7 +26,7 @@ from tests.quantization.made_up_search import (
     search_params,
 )
 
-MODES = ["random", "bayesian", "hyperband"]
+MODES = ["halving", "random", "bayesian", "hyperband"]
 
 
 @pytest.fixture(autouse=True)
@@ -35,9 +35,14 @@ def workplace(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("interrupted", [0, 2, 5])
+@pytest.mark.parametrize("interrupted", [0, 2, 5])  # of halving: 6 first trials, 2 survivors
 def test_a_killed_search_goes_on_with_the_trials_it_has(mode, interrupted):
     assert_goes_on(search_params(mode=mode), interrupted)
+
+
+@pytest.mark.parametrize("interrupted", [6, 7])
+def test_a_killed_halving_goes_on_where_survivors_train_on(interrupted):
+    assert_goes_on(search_params(mode="halving"), interrupted)
 
 
 def test_a_killed_bayesian_search_goes_on_where_the_gaussian_process_chooses(monkeypatch):
