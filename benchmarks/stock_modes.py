@@ -45,7 +45,7 @@ def windows(n: int = 256, length: int = 5) -> tuple[F32, F32]:
 
 
 def search(mode: str, repaired: bool) -> str:
-    """Search once; return how many trials completed, or why none did."""
+    """Search once; return how many trials (of the last block) completed, or why none did."""
     if repaired:
         repair()
     import tensorflow as tf

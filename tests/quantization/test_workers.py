@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import grpc
 import pytest
 from keras_tuner.src import protos
-from keras_tuner.src.engine.trial import TrialStatus
+from keras_tuner.src.engine.trial import Trial, TrialStatus
 
 from pipeline.quantization import workers
 from pipeline.quantization.runner import SearchError
@@ -233,6 +233,34 @@ def test_two_tuners_over_grpc_run_every_trial_once(chief, monkeypatch):
     assert sorted(trainer.trained) == [f"trial {n}" for n in range(6)]
     assert len(tuner.records()) == 6
     assert all(t.status == TrialStatus.COMPLETED for t in tuner.oracle.trials.values())
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+def test_halving_with_workers_finds_what_one_process_does(chief, monkeypatch, order):
+    """Survivors are chosen when all first trials are over, in whatever order they ended."""
+    params = search_params(mode="halving", max_trials=6, survivors=3)
+    with monkeypatch.context() as alone:
+        alone.delenv("KERASTUNER_ORACLE_IP")
+        tuner = make_tuner(params, MadeUpTrainer(), Path("alone/search"))
+        tuner.search()
+        expected = tuner.records()
+    chief_of_both = make_tuner(params, MadeUpTrainer(), Path("state/search"))
+    service = workers.Service(chief_of_both.oracle, stage=1)
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker0")
+    worker = make_tuner(params, MadeUpTrainer(), Path("state/search"))
+    while True:
+        asked = [ask(service, name) for name in ("a", "b")]
+        running = [Trial.from_proto(t) for t in asked if status(t) == "RUNNING"]
+        if not running:
+            break
+        for place in order[: len(running)] if len(running) == 2 else [0]:
+            trial = running[place]
+            service.oracle.update_trial(trial.trial_id, worker.run_trial(trial))
+            trial.status = TrialStatus.COMPLETED
+            service.EndTrial(Request(trial=trial.to_proto()), None)
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
+    assert len(expected) == 6 + 3
+    assert chief_of_both.records() == expected
 
 
 def test_the_chief_knows_why_a_trial_of_a_worker_failed(chief, monkeypatch):
