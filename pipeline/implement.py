@@ -21,7 +21,7 @@ from pipeline.firmware.hls_project import replacing_directory
 from pipeline.firmware.implementation import implement, markdown, require_same_network
 from pipeline.firmware.place_and_route import nextpnr
 from pipeline.firmware.rtl_project import read_design
-from pipeline.firmware.vendor_tools import run_vendor_tools
+from pipeline.firmware.vendor_tools import check_parts, run_vendor_tools
 from pipeline.firmware.verification import scaled_samples
 from pipeline.firmware.verilator import require_verilator
 from pipeline.gated_network import NO_RTL, GatedNetwork, read_network
@@ -45,6 +45,7 @@ def main() -> None:
             print(NO_RTL)
         return
     require_verilator()
+    check_parts(parts.part, params.intel_device)
     design = read_design(RTL)
     require_same_network(network, design)
     finetune = read_json(Path("metrics/finetune.json"))
@@ -77,16 +78,16 @@ def main() -> None:
             Path(temporary) / "vendor",
             params.timeout_s,
         )
-    remarks = [run.line for run in vendors]
+    remarks = []
     if params.route and nextpnr() is None:
         remarks.append("nextpnr-ecp5 is not installed: not placed and routed")
     metrics = {one.name: one.metrics() for one in found}
     metrics |= {run.tool.lower().replace(" ", "_"): run.figures for run in vendors if run.figures}
     write_json(METRICS, metrics)
-    write_text(REPORT, markdown(design, found, finetune, remarks))
+    write_text(REPORT, markdown(design, found, finetune, vendors, remarks))
     with drawing():
         save_png(area_figure(found), PLOTS / "area.png")
-    for remark in remarks:
+    for remark in (*(run.line for run in vendors), *remarks):
         print(remark)
 
 

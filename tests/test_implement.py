@@ -73,4 +73,4 @@ def test_rtl_of_another_network_is_refused(workplace):
 def test_missing_metrics_are_named(workplace):
     design = implement.read_design(implement.RTL)
     with pytest.raises(PipelineError, match="no number validation_rmse_mev"):
-        implement.markdown(design, [], {"energy_nj": 0.1}, [])
+        implement.markdown(design, [], {"energy_nj": 0.1}, [], [])

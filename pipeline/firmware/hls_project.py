@@ -31,7 +31,7 @@ INTEL = ("Quartus", "oneAPI")
 
 STAMP = "simulation"
 
-_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 # A precision that no network uses: seeing it in the graph means that hls4ml did
 # not take over one of ours.
 _SENTINEL = "fixed<97,3>"
@@ -57,7 +57,7 @@ class HlsOptions:
         Whose compiler the project is for: ``Vitis``, ``Vivado`` (AMD), ``Quartus``
         (Intel HLS) or ``oneAPI``.
     part
-        Device; goes into Tcl, hence ``[A-Za-z0-9_.-]+`` only.
+        Device; goes into Tcl, hence ``[A-Za-z0-9][A-Za-z0-9_.-]*`` only.
     clock_period_ns
         Target clock period, above 0.
     project_name

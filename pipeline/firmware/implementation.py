@@ -22,6 +22,7 @@ from pipeline.firmware.place_and_route import DEVICE, Routed, nextpnr, place_and
 from pipeline.firmware.rtl_project import RtlDesign, verilog_files
 from pipeline.firmware.rtl_simulation import check_stream
 from pipeline.firmware.stream_clocks import random_stream
+from pipeline.firmware.vendor_tools import VendorRun
 from pipeline.integer_network import I64, IntegerNetwork
 from pipeline.params.firmware import BC_NS
 
@@ -157,9 +158,16 @@ def markdown(
     design: RtlDesign,
     found: Sequence[Implemented],
     finetune: dict[str, Any],
+    vendors: Sequence[VendorRun],
     remarks: Sequence[str],
 ) -> str:
-    """Return the report: tables against the budget, and next to published designs."""
+    """Return the report: tables against the budget, and next to published designs.
+
+    Raises
+    ------
+    ImplementationError
+        If a figure of the stage finetune is missing.
+    """
     for key in ("energy_nj", "validation_rmse_mev"):
         if not isinstance(finetune.get(key), float):
             raise ImplementationError(f"metrics of finetune: no number {key}")
@@ -195,6 +203,7 @@ def markdown(
         "LUT: LUTs of any size with those used as shift registers (UltraScale+; inverters, which "
         "fold into LUTs and registers, are in the metrics only), ALUTs (Intel), LUT4 with two for "
         "each carry cell (ECP5). Synthesis only, before packing.",
+        *_hidden_lines(found),
         "",
         "## Share of a target FPGA, 384 cells",
         "",
@@ -208,8 +217,9 @@ def markdown(
             lines.append(f"| {DEVICES[one.name].title} | {cells} |")
     lines += ["", OTHER_CELLS, ""]
     lines += _clock_lines(design, found)
+    lines += _vendor_lines(vendors)
     lines += ["", "## Next to published designs", "", *_PUBLISHED, ""]
-    lines += [f"- {remark}" for remark in remarks]
+    lines += [f"- {remark}" for remark in (*(run.line for run in vendors), *remarks)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -219,6 +229,55 @@ _PUBLISHED = (
     "| JINST 18 P05017 (VHDL, Stratix 10) | | 384 | under 125 ns |",
     "| Comput. Softw. Big Sci. 5, 19 | 344-640 MHz | 390-576 | about 200 ns |",
 )
+
+
+_VENDOR_COLUMNS = {
+    "LUT": "lut",
+    "ALM": "alm",
+    "FF": "ff",
+    "DSP": "dsp",
+    "BRAM": "bram",
+    "Fmax, MHz": "fmax_mhz",
+    "restricted Fmax, MHz": "restricted_fmax_mhz",
+    "latency, cycles": "latency_cycles",
+    "interval, cycles": "initiation_interval",
+    "clock, ns": "clock_ns",
+}
+
+
+def _vendor_lines(vendors: Sequence[VendorRun]) -> list[str]:
+    """Return a table of the vendors' own figures; nothing if no tool gave any."""
+    with_figures = [run for run in vendors if run.figures]
+    if not with_figures:
+        return []
+    lines = [
+        "",
+        "## The vendors' tools",
+        "",
+        "One core: Vitis HLS of the C++ of one network, Vivado and Quartus of the streaming core.",
+        "",
+        f"| tool | {' | '.join(_VENDOR_COLUMNS)} |",
+        "| --- |" + " ---: |" * len(_VENDOR_COLUMNS),
+    ]
+    for run in with_figures:
+        keys = _VENDOR_COLUMNS.values()
+        cells = (f"{run.figures[key]:g}" if key in run.figures else "" for key in keys)
+        lines.append(f"| {run.tool} | {' | '.join(cells)} |")
+    return lines
+
+
+def _hidden_lines(found: Sequence[Implemented]) -> list[str]:
+    """Say how many LUTs place and route will add to what synthesis counted."""
+    lines = []
+    for one in found:
+        if hidden := one.resources.get("lut_route_through"):
+            lines += [
+                "",
+                f"{one.title}: not in these LUTs are {hidden} inputs of carry chains in one core "
+                f"that no LUT drives ({one.resources['inverter_into_carry']} of them come from "
+                "inverters): place and route needs up to as many LUTs more to pass them on.",
+            ]
+    return lines
 
 
 def _clock_lines(design: RtlDesign, found: Sequence[Implemented]) -> list[str]:

@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 
 from pipeline.errors import PipelineError
+from pipeline.firmware.route_through import hidden_luts
 from pipeline.firmware.tools import run_tool
 
 _DRIVER = """\
@@ -131,7 +132,8 @@ class Synthesis:
     version
         Yosys' version.
     resources
-        Units of each resource of the family.
+        Units of each resource of the family; for UltraScale+ also what
+        `pipeline.firmware.route_through` finds, which is in none of the others.
     flat
         The netlist as plain Verilog, every cell replaced by its simulation model.
     netlist
@@ -209,7 +211,11 @@ def synthesize(
     )
     statistics = json.loads((work / STATISTICS).read_text(encoding="utf-8"))
     cells = statistics["design"]["num_cells_by_type"]
-    return Synthesis(family, version, count(cells, family), work / FLAT, work / NETLIST)
+    resources = count(cells, family)
+    if family.name == "xcup":
+        netlist = json.loads((work / NETLIST).read_text(encoding="utf-8"))
+        resources |= hidden_luts(netlist["modules"][top])
+    return Synthesis(family, version, resources, work / FLAT, work / NETLIST)
 
 
 def count(cells: Mapping[str, int], family: Family) -> dict[str, int]:

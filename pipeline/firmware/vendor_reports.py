@@ -16,7 +16,13 @@ class VendorReportError(PipelineError):
 
 
 def parse_vitis_csynth(text: str) -> dict[str, float]:
-    """Read ``csynth.xml`` of Vitis HLS: latency and interval in cycles, clock in ns, area."""
+    """Read ``csynth.xml`` of Vitis HLS: latency and interval in cycles, clock in ns, area.
+
+    Raises
+    ------
+    VendorReportError
+        Naming the figure that the report lacks.
+    """
     report = "Vitis HLS csynth.xml"
     area = _section(text, "AreaEstimates", report)
     resources = _section(area, "Resources", report)
@@ -35,6 +41,11 @@ def parse_vivado(utilization: str, timing: str, clock_period_ns: float) -> dict[
     """Read ``report_utilization`` and ``report_timing_summary`` of Vivado.
 
     The highest clock follows from the worst slack at `clock_period_ns`.
+
+    Raises
+    ------
+    VendorReportError
+        Naming the figure that a report lacks.
     """
     report = "Vivado report_utilization"
     slack = re.search(
@@ -52,17 +63,30 @@ def parse_vivado(utilization: str, timing: str, clock_period_ns: float) -> dict[
 
 
 def parse_quartus(fit: str, timing: str) -> dict[str, float]:
-    """Read the fitter's summary and the timing analyser's ``Fmax Summary`` of Quartus."""
+    """Read the fitter's summary and the timing analyser's ``Fmax Summary`` of Quartus.
+
+    ``fmax_mhz`` is what the paths allow, ``restricted_fmax_mhz`` what the device allows as
+    well (its clock network, minimum pulse widths): the design can run at no more. Both are
+    those of the worst of the report's models.
+
+    Raises
+    ------
+    VendorReportError
+        Naming the figure that a report lacks.
+    """
     report = "Quartus fit.summary"
-    clock = re.search(r"([0-9]+(?:\.[0-9]+)?) MHz", timing)
-    if clock is None:
-        raise VendorReportError("Quartus sta.rpt: no Fmax in MHz")
+    clocks = re.findall(
+        r"^;\s*([0-9]+(?:\.[0-9]+)?) MHz\s*;\s*([0-9]+(?:\.[0-9]+)?) MHz\s*;", timing, re.MULTILINE
+    )
+    if "Restricted Fmax" not in timing or not clocks:
+        raise VendorReportError("Quartus sta.rpt: no table of Fmax and Restricted Fmax in MHz")
     return {
         "alm": _summary(fit, r"Logic utilization \(in ALMs\)", report),
         "ff": _summary(fit, r"Total (?:dedicated logic )?registers", report),
         "dsp": _summary(fit, r"Total DSP Blocks", report),
         "bram": _summary(fit, r"Total RAM Blocks", report),
-        "fmax_mhz": float(clock.group(1)),
+        "fmax_mhz": min(float(fmax) for fmax, _ in clocks),
+        "restricted_fmax_mhz": min(float(restricted) for _, restricted in clocks),
     }
 
 

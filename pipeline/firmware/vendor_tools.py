@@ -17,7 +17,7 @@ from pipeline.firmware.rtl_project import RtlDesign, verilog_files
 from pipeline.firmware.tools import run_tool
 from pipeline.firmware.vendor_reports import parse_quartus, parse_vitis_csynth, parse_vivado
 
-_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # not an option of a Tcl command, either
 
 
 class VendorToolError(PipelineError):
@@ -31,6 +31,19 @@ class VendorRun:
     tool: str
     figures: dict[str, float]
     line: str
+
+
+def check_parts(*parts: str) -> None:
+    """Refuse a device whose name could be more than a name in Tcl.
+
+    Raises
+    ------
+    VendorToolError
+        Naming the part.
+    """
+    for part in parts:
+        if not _NAME.fullmatch(part):
+            raise VendorToolError(f"part: expected {_NAME.pattern}, found {part!r}")
 
 
 def run_vendor_tools(
@@ -52,7 +65,7 @@ def run_vendor_tools(
     hls, oneapi
         The HLS projects for AMD and for oneAPI.
     amd_part, intel_part
-        Devices, ``[A-Za-z0-9_.-]+``.
+        Devices; see `check_parts`.
     work
         A new directory; the projects are copied into it.
     timeout_s
@@ -63,9 +76,7 @@ def run_vendor_tools(
     VendorToolError
         For a part that could be more than a name in Tcl; before anything is run.
     """
-    for part in (amd_part, intel_part):
-        if not _NAME.fullmatch(part):
-            raise VendorToolError(f"part: expected {_NAME.pattern}, found {part!r}")
+    check_parts(amd_part, intel_part)
     work.mkdir(parents=True)
     files = verilog_files(rtl, stream=True)
     for path in (*files, rtl / f"{design.top}.xdc", rtl / f"{design.top}.sdc"):

@@ -28,8 +28,8 @@ class SynthesizeParams(Section):
     """The HLS project and how exact it must be; see `pipeline.firmware`."""
 
     backend: Literal["Vitis", "Vivado"]
-    part: str = Field(pattern=r"\A[A-Za-z0-9_.-]+\z")
-    intel_part: str = Field(pattern=r"\A[A-Za-z0-9_.-]+\z")
+    part: str = Field(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_.-]*\z")
+    intel_part: str = Field(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_.-]*\z")
     clock_period_ns: float = Field(gt=0)
     clock_uncertainty_percent: float = Field(ge=0, lt=100)
     project_name: Annotated[str, AfterValidator(check_cpp_name)]
@@ -74,7 +74,7 @@ class ImplementParams(Section):
     netlist_windows: int = Field(ge=1)
     route: bool
     seed: int = Field(ge=0)
-    intel_device: str = Field(pattern=r"\A[A-Za-z0-9_.-]+\z")
+    intel_device: str = Field(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_.-]*\z")
     timeout_s: float = Field(gt=0)
 
 

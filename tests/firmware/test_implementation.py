@@ -1,6 +1,7 @@
 """Yosys' netlist equals the golden model; counting, nextpnr's report, the table."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from pipeline.firmware.compare import MismatchError
 from pipeline.firmware.implementation import Implemented, implement, markdown
 from pipeline.firmware.open_synthesis import FAMILIES, SynthesisError, count, synthesize
 from pipeline.firmware.place_and_route import PlaceAndRouteError, Routed, parse_report
+from pipeline.firmware.route_through import hidden_luts
 from pipeline.firmware.rtl_project import RtlDesign, RtlOptions, write_rtl
+from pipeline.firmware.vendor_tools import VendorRun
 from pipeline.integer_network import IntegerNetwork
 from tests.firmware.networks import fixed, random_network
 
@@ -32,6 +35,8 @@ def test_a_netlist_is_the_network_and_is_counted(tmp_path):
     assert found.resources["ff"] > 50
     assert found.resources["dsp"] == found.resources["bram"] == 0
     assert found.metrics()["lut"] == found.resources["lut"]
+    assert 0 <= found.resources["inverter_into_carry"] <= found.resources["lut_route_through"]
+    assert found.resources["lut_route_through"] <= 8 * found.resources["carry"]
 
 
 def test_a_netlist_of_another_network_is_caught(tmp_path):
@@ -80,6 +85,24 @@ def test_counting():
         count({"UNHEARD": 1}, FAMILIES["xcup"])
 
 
+def test_what_a_carry_chain_takes_without_a_luts_help_is_counted():
+    def cell(kind: str, **ports: list[int | str]) -> dict[str, object]:
+        directions = {p: "output" if p in ("O", "Q", "CO") else "input" for p in ports}
+        return {"type": kind, "connections": ports, "port_directions": directions}
+
+    module = {
+        "cells": {
+            "lut": cell("LUT3", O=[2], I0=[9]),
+            "inverter": cell("INV", O=[3], I=[9]),
+            "register": cell("FDRE", Q=[4], D=[9]),
+            # By a LUT, an inverter, a register, a port, and constants; DI may come from anywhere.
+            "low": cell("CARRY4", S=[2, 3, 4, 9], DI=[3, 3, 4, 4], CO=[5, 6, 7, 8]),
+            "high": cell("CARRY4", S=[2, "0", "1", "x"], DI=["0", "0", "0", "0"], CO=[]),
+        }
+    }
+    assert hidden_luts(module) == {"lut_route_through": 3, "inverter_into_carry": 1}
+
+
 def test_nextpnr_report():
     report = {
         "fmax": {"clk": {"achieved": 147.34, "constraint": 480.0}},
@@ -121,14 +144,21 @@ RESOURCES = {"lut": 4565, "ff": 3570, "carry": 1427, "dsp": 0, "bram": 0}
 def test_the_report_multiplies_cores_and_says_what_is_absent():
     one = Implemented("xcup", "AMD UltraScale+", "Yosys 0.70", RESOURCES, 1000, 0)
     finetune = {"energy_nj": 0.074, "validation_rmse_mev": 50.1}
-    text = markdown(DESIGN, [one], finetune, ["Vivado: not on PATH (vivado)"])
+    text = markdown(
+        DESIGN, [one], finetune, [VendorRun("Vivado", {}, "Vivado: not on PATH (vivado)")], []
+    )
     assert f"| 384 cells | {4565 * 32} | {3570 * 32} |" in text
     assert "| AMD XCVU9P | 12.4 % | 4.8 % | 0.0 % |" in text
     assert "19 cycles (simulated)" in text
     assert "that is 38.0 ns" in text
     assert "no clock was measured" in text
     assert "Vivado: not on PATH" in text
+    assert "vendors' tools" not in text
+    assert "no LUT drives" not in text
+    hidden = {**RESOURCES, "lut_route_through": 41, "inverter_into_carry": 7}
+    more = markdown(DESIGN, [replace(one, resources=hidden)], finetune, [], [])
+    assert "41 inputs of carry chains in one core that no LUT drives (7 of them" in more
     routed = Routed("nextpnr 1", 147.34, {})
     ecp5 = Implemented("ecp5", "Lattice ECP5", "Yosys", RESOURCES, 1000, 0, routed)
-    assert "latency 129 ns, above the budget" in markdown(DESIGN, [one, ecp5], finetune, [])
+    assert "latency 129 ns, above the budget" in markdown(DESIGN, [one, ecp5], finetune, [], [])
     assert area_figure([one, ecp5]).axes[0].get_ylabel().startswith("cells of one")

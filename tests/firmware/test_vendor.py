@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.firmware.implementation import markdown
 from pipeline.firmware.rtl_project import RtlOptions, write_rtl
 from pipeline.firmware.vendor_reports import (
     VendorReportError,
@@ -42,7 +43,10 @@ Total DSP Blocks : 0 / 5,760 ( 0 % )
 """
 STA = """; Slow 900mV 100C Model Fmax Summary ;
 ; Fmax       ; Restricted Fmax ; Clock Name ;
-; 412.5 MHz  ; 412.5 MHz       ; clk        ;
+; 512.5 MHz  ; 450.0 MHz       ; clk        ; limit due to minimum period restriction
+; Slow 900mV 0C Model Fmax Summary ;
+; Fmax       ; Restricted Fmax ; Clock Name ;
+; 530.0 MHz  ; 445.0 MHz       ; clk        ; limit due to minimum period restriction
 """
 
 
@@ -58,7 +62,8 @@ def test_reports_are_read():
     }
     expected = {"lut": 4565.0, "ff": 3570.0, "dsp": 0.0, "bram": 0.5, "fmax_mhz": 500.0}
     assert parse_vivado(UTILIZATION, TIMING, 2.5) == expected
-    expected = {"alm": 3210.0, "ff": 6423.0, "dsp": 0.0, "bram": 0.0, "fmax_mhz": 412.5}
+    expected = {"alm": 3210.0, "ff": 6423.0, "dsp": 0.0, "bram": 0.0, "fmax_mhz": 512.5}
+    expected |= {"restricted_fmax_mhz": 445.0}
     assert parse_quartus(FIT, STA) == expected
 
 
@@ -70,7 +75,9 @@ def test_reports_are_read():
         (lambda: parse_vivado(UTILIZATION, "", 2.5), "WNS"),
         (lambda: parse_vivado("", TIMING, 2.5), "no row"),
         (lambda: parse_quartus("", STA), "no line"),
-        (lambda: parse_quartus(FIT, ""), "no Fmax"),
+        (lambda: parse_quartus(FIT, ""), "no table of Fmax"),
+        (lambda: parse_quartus(FIT, "input clock 100 MHz"), "no table of Fmax"),
+        (lambda: parse_quartus(FIT, STA.replace("Restricted", "")), "Restricted Fmax"),
     ],
 )
 def test_a_report_without_a_figure_is_an_error(parse, message):
@@ -132,7 +139,21 @@ def test_tools_are_run_and_their_reports_read(project, monkeypatch):
     assert oneapi.line == "oneAPI: compiled for emulation, not simulated"
     assert vitis.figures["latency_cycles"] == 21
     assert vivado.figures["fmax_mhz"] == 500
-    assert quartus.line == "Quartus: alm 3210, ff 6423, dsp 0, bram 0, fmax_mhz 412.5"
+    assert (
+        quartus.line
+        == "Quartus: alm 3210, ff 6423, dsp 0, bram 0, fmax_mhz 512.5, restricted_fmax_mhz 445"
+    )
+    report = markdown(
+        project[0],
+        [],
+        {"energy_nj": 0.1, "validation_rmse_mev": 50.0},
+        [vitis, oneapi, quartus],
+        [],
+    )
+    assert "| Vitis HLS | 9000 |  | 3000 | 7 | 0 |  |  | 21 | 1 | 2.281 |" in report
+    assert "| Quartus |  | 3210 | 6423 | 0 | 0 | 512.5 | 445 |  |  |  |" in report
+    assert "| oneAPI |" not in report
+    assert "- oneAPI: compiled for emulation" in report
     script = (path / "work" / "vivado.tcl").read_text()
     assert "synth_design -top cell_rnn_stream -part xcvu9p-flga2577-2-e" in script
 
@@ -152,7 +173,8 @@ def test_tools_that_fail_or_hang_leave_a_line(project, monkeypatch):
     assert lines[3] == "oneAPI: cmake failed with exit code 1: CMake Error: no generator"
 
 
-def test_a_part_with_a_command_in_it_runs_nothing(project):
+@pytest.mark.parametrize("part", ["xcvu9p; exec rm", "-help", "", "a b", "a\n"])
+def test_a_part_that_is_no_name_runs_nothing(project, part):
     with pytest.raises(VendorToolError, match="part"):
-        run(project, part="xcvu9p; exec rm")
+        run(project, part=part)
     assert not (project[1] / "work").exists()
