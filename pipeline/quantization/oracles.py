@@ -172,12 +172,10 @@ class _HalvingOracle(_RandomOracle):
             if response["values"] is not None:
                 response["values"][EPOCHS] = self.first_epochs
             return response
-        trials: dict[str, Any] = self.trials
-        first = [trials[name] for name in sorted(trials)[: self.first]]
-        if any(trial in self.ongoing_trials.values() for trial in first):
+        if any(trial in self.ongoing_trials.values() for trial in self._first()):
             return {"status": "IDLE"}
-        alive = [t for t in first if t.status == "COMPLETED" and not _told(t, DEAD)]
-        if any(trial.status != "COMPLETED" for trial in first) or number - self.first >= len(alive):
+        alive = self._alive()
+        if alive is None or number - self.first >= len(alive):
             return {"status": "STOPPED"}
         ranks = nondominated_order(
             [_told(trial, COST) for trial in alive], [_told(trial, RMSE) for trial in alive]
@@ -188,6 +186,22 @@ class _HalvingOracle(_RandomOracle):
             "status": "RUNNING",
             "values": values | {EARLIER: chosen.trial_id, EPOCHS: self.epochs},
         }
+
+    def asked(self) -> int:
+        """Return how many trials there must be: fewer than planned where too few are alive."""
+        alive = self._alive()
+        return self.first + (self.survivors if alive is None else min(self.survivors, len(alive)))
+
+    def _first(self) -> list[Any]:
+        trials: dict[str, Any] = self.trials
+        return [trials[name] for name in sorted(trials)[: self.first]]
+
+    def _alive(self) -> list[Any] | None:
+        """Return who can be chosen; None until all first trials are complete."""
+        first = self._first()
+        if len(first) < self.first or any(trial.status != "COMPLETED" for trial in first):
+            return None
+        return [trial for trial in first if not _told(trial, DEAD)]
 
     def _compute_values_hash(self, values: dict[str, Any]) -> Any:
         own = {name: value for name, value in values.items() if not name.startswith(_TUNER)}
@@ -200,6 +214,8 @@ def _told(trial: Any, metric: str) -> float:
 
 def trials_of(oracle: Any) -> int:
     """Return the trials that an oracle asks for; of Hyperband, all rounds of all brackets."""
+    if isinstance(oracle, _HalvingOracle):
+        return oracle.asked()
     if not isinstance(oracle, _HyperbandOracle):
         return int(oracle.max_trials)
     return sum(

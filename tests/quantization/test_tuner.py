@@ -156,6 +156,17 @@ def test_halving_never_trains_on_a_dead_network():
     assert sum(record.dead for record in tuner.records()) == 3
 
 
+@pytest.mark.parametrize("alive", [0, 1])
+def test_halving_asks_for_no_more_survivors_than_there_are(alive):
+    params = search_params(mode="halving", survivors=3)
+    seeds = [record.seed for record in search(params, directory=Path("a/s")).records()[:6]]
+    trainer = MadeUpTrainer()
+    trainer.dead_seeds = set(seeds[alive:])
+    tuner = search(params, trainer, Path("b/s"))
+    check_complete(tuner)
+    assert len(tuner.records()) == tuner.trials_asked == 6 + alive
+
+
 def test_halving_with_a_failed_trial_chooses_no_survivors_before_it_is_repeated():
     params = search_params(mode="halving")
     undisturbed = search(params, directory=Path("a/s")).records()
