@@ -14,7 +14,7 @@ from pipeline import search
 from pipeline.artifacts import Prepared, Split, read_json, save_weights, write_prepared
 from pipeline.errors import run_stage
 from pipeline.quantization.quantizers import quantized_tensors
-from pipeline.quantization.tuner import SearchError
+from pipeline.quantization.runner import SearchError
 from pipeline.rnn.network import float_weight_shapes
 from tests.quantization.quantizer_sets import random_weights
 

@@ -14,6 +14,7 @@ from pipeline.artifacts import F32, Prepared, load_weights, read_json, write_jso
 from pipeline.params.network import SearchParams
 from pipeline.quantization.blocks import Block
 from pipeline.quantization.cost import CostModel
+from pipeline.quantization.network_tuner import NetworkTuner, check_complete
 from pipeline.quantization.oracles import hyperparameters, make_oracle, trials_of
 from pipeline.quantization.quantizers import INPUT, Quantizer, parse_quantizer
 from pipeline.quantization.resizing import network_shapes
@@ -23,12 +24,7 @@ from pipeline.quantization.runner import (
     float_reference,
 )
 from pipeline.quantization.trial import QatTrainer, TrialRecord
-from pipeline.quantization.tuner import (
-    NetworkTuner,
-    QuantizationTuner,
-    best_of,
-    check_complete,
-)
+from pipeline.quantization.tuner import QuantizationTuner, best_of
 from pipeline.quantization.uniform import ReferenceTuner
 from pipeline.rnn.fitting import WindowData
 from pipeline.rnn.runtime import make_strategy

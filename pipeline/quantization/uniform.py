@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.quantization.network_tuner import NetworkTuner
 from pipeline.quantization.oracles import make_list_oracle
 from pipeline.quantization.reference_points import uniform_quantizers
 from pipeline.quantization.runner import TrialRunner
 from pipeline.quantization.search_file import uniform_name
 from pipeline.quantization.trial import QatSettings, TrialRecord
-from pipeline.quantization.tuner import NetworkTuner
 
 _BITS = "bits"
 

@@ -24,8 +24,8 @@ from keras_tuner.src import protos
 from keras_tuner.src.distribute import oracle_chief, oracle_client
 from keras_tuner.src.engine.trial import Trial, TrialStatus
 
+from pipeline.quantization.network_tuner import RECYCLED, NetworkTuner, name_and_stage, worker_id
 from pipeline.quantization.runner import SearchError
-from pipeline.quantization.tuner import RECYCLED, NetworkTuner, name_and_stage, worker_id
 
 Process = subprocess.Popen[bytes]
 

@@ -14,8 +14,8 @@ from pipeline.artifacts import save_weights
 from pipeline.params import load_params
 from pipeline.params.network import SearchParams
 from pipeline.quantization import search_state
+from pipeline.quantization.network_tuner import check_complete
 from pipeline.quantization.results import outcome_of, search_result
-from pipeline.quantization.tuner import check_complete
 from tests.imports import ROOT, local_imports
 from tests.quantization.made_up_search import (
     DIRECTORY,

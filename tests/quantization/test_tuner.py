@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.quantization.network_tuner import check_complete
 from pipeline.quantization.pareto import nondominated_order
 from pipeline.quantization.results import (
     outcome_of,
@@ -20,7 +21,7 @@ from pipeline.quantization.results import (
 from pipeline.quantization.runner import Reference, SearchError
 from pipeline.quantization.score import forgiving_delta
 from pipeline.quantization.trial import QatSettings, TrialRecord, cosine_decay
-from pipeline.quantization.tuner import best_of, check_complete
+from pipeline.quantization.tuner import best_of
 from tests.quantization.made_up_search import (
     DIRECTORY,
     REFERENCE_LOSS,

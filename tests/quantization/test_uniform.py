@@ -12,6 +12,7 @@ from pipeline.params import load_params
 from pipeline.quantization.cost import CostModel
 from pipeline.quantization.energy import float_network
 from pipeline.quantization.export import check_exportable
+from pipeline.quantization.network_tuner import check_complete
 from pipeline.quantization.pareto import on_front
 from pipeline.quantization.quantizers import quantized_tensors
 from pipeline.quantization.reference_points import uniform_quantizers
@@ -26,7 +27,7 @@ from pipeline.quantization.results import (
 from pipeline.quantization.runner import SearchError
 from pipeline.quantization.score import limit_score
 from pipeline.quantization.search_space import SearchSpaceError
-from pipeline.quantization.tuner import best_of, check_complete
+from pipeline.quantization.tuner import best_of
 from pipeline.quantization.uniform import ReferenceTuner
 from tests.quantization.made_up_search import WEIGHTS, MadeUpTrainer, search, search_params
 

@@ -17,8 +17,8 @@ from keras_tuner.src import protos
 from keras_tuner.src.engine.trial import Trial, TrialStatus
 
 from pipeline.quantization import workers
+from pipeline.quantization.network_tuner import RECYCLED, NetworkTuner, check_complete, worker_id
 from pipeline.quantization.runner import SearchError
-from pipeline.quantization.tuner import RECYCLED, NetworkTuner, check_complete, worker_id
 from tests.quantization.made_up_search import MadeUpTrainer, make_tuner, search_params
 
 
