@@ -35,7 +35,6 @@ TINY = {
     ("survey", "uniform_bits"): [],
     ("survey", "family"): "ecp5",
     ("survey", "windows"): 500,
-    ("survey", "netlist_windows"): 100,
 }
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
