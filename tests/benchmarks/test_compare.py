@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from benchmarks import compare
@@ -71,6 +72,11 @@ def test_a_contender_is_a_process_that_reports(modules):
     figures = contender("sound")
     assert {name: figures[name] for name in ("seconds", "never")} == {"seconds": 1.5, "never": None}
     assert 1 < figures["peak_mb"] < 1000
+
+
+def test_peak_memory_is_not_that_of_the_process_that_started_it(modules):
+    ballast = np.ones(300_000_000, np.uint8)
+    assert contender("sound")["peak_mb"] < 200 < ballast.nbytes / 1024**2
 
 
 @pytest.mark.parametrize(("module", "words"), [("failing", "disk is full"), ("silent", "code 0")])
