@@ -5,6 +5,7 @@ import pytest
 
 from pipeline.firmware.verification import check_golden
 from tests.firmware.networks import random_windows
+from tests.quantization.quantizer_sets import frozen_network
 
 BITS = "quantized_bits({},{},0,alpha=1)"
 RELU = "quantized_relu({},0)"
@@ -38,12 +39,7 @@ CASES = {
 @pytest.mark.filterwarnings("ignore:non-integer arguments to randrange:DeprecationWarning")
 @pytest.mark.parametrize("name", CASES)
 def test_equals_qkeras(name):
-    tf = pytest.importorskip("tensorflow")
-    from pipeline.quantization.export import to_integer_network
-    from pipeline.quantization.network import build_quantized_network, freeze
-    from pipeline.quantization.quantizers import parse_quantizer
-    from pipeline.rnn.network import named_variables
-
+    pytest.importorskip("tensorflow")
     units, kernel, bias, activation, state, output = CASES[name]
     texts = {
         "input": BITS.format(12, 0),
@@ -56,16 +52,7 @@ def test_equals_qkeras(name):
         "dense/bias": bias,
         "dense/activation": output,
     }
-    quantizers = {tensor: parse_quantizer(text, tensor) for tensor, text in texts.items()}
-    tf.keras.utils.set_random_seed(3)
-    model = build_quantized_network("SimpleRNN", units, 5, quantizers)
-    variables = named_variables(model)
-    variables["dense/kernel"].assign(tf.abs(variables["dense/kernel"]))
-    for tensor in ("rnn/bias", "dense/bias"):
-        variables[tensor].assign(tf.random.normal(variables[tensor].shape, 0, 0.05))
-    freeze(model)
-    weights = {tensor: variable.numpy() for tensor, variable in named_variables(model).items()}
-    network = to_integer_network(weights, quantizers, 5, 16.0)
+    model, _, _, network = frozen_network(texts, units, 5)
 
     windows = random_windows(network, 20_000) * np.float32(0.3)
     quantized = model(windows[..., None], training=False).numpy()[:, 0]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from pipeline.artifacts import F32
+from pipeline.integer_network import IntegerNetwork
 from pipeline.quantization.quantizers import Quantizer, parse_quantizer, quantized_tensors
 
 INPUT_TEXT = "quantized_bits(12,0,0,alpha=1)"
@@ -75,3 +77,25 @@ def random_windows(n: int, length: int = 5, seed: int = 1) -> F32:
     windows[::7] *= 0.01
     windows[3::11] *= 50
     return windows.astype(np.float32)
+
+
+def frozen_network(
+    texts: Mapping[str, str], units: int, length: int
+) -> tuple[Any, dict[str, Quantizer], dict[str, F32], IntegerNetwork]:
+    """A SimpleRNN with random weights on their grids: model, quantisers, weights, integers."""
+    import tensorflow as tf
+
+    from pipeline.quantization.export import to_integer_network
+    from pipeline.quantization.network import build_quantized_network, freeze
+    from pipeline.rnn.network import get_weights, named_variables
+
+    quantizers = {tensor: parse_quantizer(text, tensor) for tensor, text in texts.items()}
+    tf.keras.utils.set_random_seed(3)
+    model = build_quantized_network("SimpleRNN", units, length, quantizers)
+    variables = named_variables(model)
+    variables["dense/kernel"].assign(tf.abs(variables["dense/kernel"]))
+    for tensor in ("rnn/bias", "dense/bias"):
+        variables[tensor].assign(tf.random.normal(variables[tensor].shape, 0, 0.05))
+    freeze(model)
+    weights = get_weights(model)
+    return model, quantizers, weights, to_integer_network(weights, quantizers, length, 16.0)

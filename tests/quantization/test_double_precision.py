@@ -8,12 +8,9 @@ import tensorflow as tf
 from pipeline.firmware.accumulators import float32_exact
 from pipeline.firmware.verification import check_golden
 from pipeline.quantization.double_precision import precision_metrics, predict_double
-from pipeline.quantization.export import to_integer_network
-from pipeline.quantization.network import build_quantized_network, freeze
-from pipeline.quantization.quantizers import parse_quantizer
 from pipeline.rnn.fitting import WindowData
-from pipeline.rnn.network import get_weights, named_variables
 from tests.firmware.networks import random_windows
+from tests.quantization.quantizer_sets import frozen_network
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:non-integer arguments to randrange:DeprecationWarning"
@@ -42,16 +39,7 @@ def network_of(name: str):
         "dense/bias": bias,
         "dense/activation": activation,
     }
-    quantizers = {tensor: parse_quantizer(text, tensor) for tensor, text in texts.items()}
-    tf.keras.utils.set_random_seed(3)
-    model = build_quantized_network("SimpleRNN", 8, LENGTH, quantizers)
-    variables = named_variables(model)
-    variables["dense/kernel"].assign(tf.abs(variables["dense/kernel"]))
-    for tensor in ("rnn/bias", "dense/bias"):
-        variables[tensor].assign(tf.random.normal(variables[tensor].shape, 0, 0.05))
-    freeze(model)
-    weights = get_weights(model)
-    return model, quantizers, weights, to_integer_network(weights, quantizers, LENGTH, 16.0)
+    return frozen_network(texts, 8, LENGTH)
 
 
 @pytest.mark.parametrize("name", CASES)
