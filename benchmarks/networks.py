@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.artifacts import F32, load_weights
+from pipeline.arrays import F32
+from pipeline.artifacts import load_weights
 from pipeline.params import load_params
 from pipeline.quantization.quantizers import Quantizer, parse_quantizer, quantized_tensors
 from pipeline.quantization.resizing import network_shapes

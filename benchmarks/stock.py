@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.artifacts import F32, Split
+from pipeline.arrays import F32
+from pipeline.artifacts import Split
 from pipeline.detector.windows import targets, windows
 
 

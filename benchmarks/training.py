@@ -39,7 +39,8 @@ from benchmarks.networks import (
     schedule,
 )
 from benchmarks.stock import materialise
-from pipeline.artifacts import F32, read_prepared
+from pipeline.arrays import F32
+from pipeline.artifacts import read_prepared
 
 PREPARED = Path("data/prepared.h5")
 KINDS = ("float", "quantized")

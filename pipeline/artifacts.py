@@ -22,9 +22,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays import F32
 from pipeline.errors import PipelineError
-
-F32 = NDArray[np.float32]
 
 SPLITS = ("train", "validation", "test")
 SEQUENCES = ("dig_et_gev", "hit_et_gev", "ofmax_et_gev", "sig_et_gev")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.arrays import Real
 from pipeline.artifacts import (
     load_weights,
     read_json,
@@ -45,7 +46,7 @@ def main() -> None:
 
     # TensorFlow takes seconds to load: only once parameters and data are known good.
     from pipeline.quantization.cost import CostModel
-    from pipeline.quantization.double_precision import Real, precision_metrics, predict_double
+    from pipeline.quantization.double_precision import precision_metrics, predict_double
     from pipeline.quantization.energy import float_network
     from pipeline.quantization.finetuning import finetune, finetune_metrics
     from pipeline.quantization.trial import QatTrainer

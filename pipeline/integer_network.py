@@ -18,12 +18,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from pipeline.arrays import I64
 from pipeline.artifacts import ArtifactError, read_json
-
-I64 = NDArray[np.int64]
 
 MAX_BITS = 62
 

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays import F32
 from pipeline.artifacts import ArtifactError, replacing
-
-F32 = NDArray[np.float32]
 
 
 def write_predictions(path: Path, outputs: NDArray[Any]) -> None:

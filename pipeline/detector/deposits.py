@@ -12,10 +12,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays import F64, I64
 from pipeline.params.detector import BunchTrainParams, PileupParams, SignalParams
-
-F64 = NDArray[np.float64]
-I64 = NDArray[np.int64]
 
 GAPS_DRAWN_AT_ONCE = 4096
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.linalg import cholesky, toeplitz
 
+from pipeline.arrays import F32, F64
 from pipeline.detector.pulse import Shaper
 from pipeline.params.detector import AdcParams
-
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 
 NOISE_TAPS = 64
 """Length of the noise filter; its autocorrelation is right to 2e-4 of the variance."""

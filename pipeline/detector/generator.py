@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.arrays import F32
 from pipeline.detector.deposits import PileupStream, SignalStream, mean_square_hits_gev2
 from pipeline.detector.digitisation import NOISE_TAPS, CausalFilter, NoiseStream, digitise
 from pipeline.detector.optimal_filter import (
@@ -18,8 +18,6 @@ from pipeline.detector.optimal_filter import (
 from pipeline.detector.pulse import Pulse
 from pipeline.detector.sequence_file import Sequences
 from pipeline.params.detector import SimulateParams
-
-F32 = NDArray[np.float32]
 
 
 def optimal_filter(params: SimulateParams) -> Coefficients:

@@ -10,12 +10,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import inv, toeplitz
 
+from pipeline.arrays import F64
 from pipeline.detector.digitisation import CausalFilter
-
-F64 = NDArray[np.float64]
 
 
 class Coefficients(NamedTuple):

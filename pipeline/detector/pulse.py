@@ -22,14 +22,13 @@ from __future__ import annotations
 from math import factorial
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.linalg import expm, solve_continuous_lyapunov
 from scipy.optimize import minimize_scalar
 from scipy.special import hyp1f1
 
+from pipeline.arrays import F64
 from pipeline.params.detector import PulseParams
-
-F64 = NDArray[np.float64]
 
 BC_SPACING_NS = 25.0
 """Time between two bunch crossings, and between two samples."""

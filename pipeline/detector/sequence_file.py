@@ -21,12 +21,10 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.arrays import F32
 from pipeline.artifacts import ArtifactError, open_hdf5, replacing
 from pipeline.detector.root_file import read_root
-
-F32 = NDArray[np.float32]
 
 KEYS = ("sequence_dig_eT", "sequence_hit_eT", "sequence_OFMax_eT", "sequence_sig_eT")
 """HDF5 keys in the order of the fields of `Sequences`."""

@@ -22,9 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
-I64 = NDArray[np.int64]
+from pipeline.arrays import F32, F64, I64
+
 Mask = NDArray[np.bool_]
 Figures = dict[str, float | int]
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays import F32, F64, I64
 from pipeline.artifacts import ArtifactError, Split
 from pipeline.detector.windows import targets
 from pipeline.evaluation.residuals import (
-    F64,
-    I64,
     EventClass,
     Profile,
     energy_classes,
@@ -22,8 +21,6 @@ from pipeline.evaluation.residuals import (
     profile,
 )
 from pipeline.params.evaluation import EvaluateParams
-
-F32 = NDArray[np.float32]
 
 OFMAX = "ofmax"
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from pipeline.artifacts import Split
 from pipeline.detector.windows import targets
 from pipeline.evaluation.style import LOOKS
+from pipeline.units import MEV_PER_GEV
 
 # Trials far above the levels would squeeze the front; the figure ends here, in units of the float
 # network's RMSE, unless OFMax is higher. The CSV has them all.
 _TOP = 1.35
-_GEV_TO_MEV = 1000.0
 
 
 def ofmax_rmse_mev(split: Split) -> float:
@@ -24,7 +24,7 @@ def ofmax_rmse_mev(split: Split) -> float:
     geometry = split.window_length, split.target_lag
     truth = np.asarray(targets(split.hit_et_gev, *geometry), np.float64)
     reconstructed = np.asarray(targets(split.ofmax_et_gev, *geometry), np.float64)
-    return float(np.sqrt(np.mean((reconstructed - truth) ** 2))) * _GEV_TO_MEV
+    return float(np.sqrt(np.mean((reconstructed - truth) ** 2))) * MEV_PER_GEV
 
 
 def trade_off(table: Mapping[str, Sequence[Any]]) -> Figure:

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays import F64
 from pipeline.errors import PipelineError
-from pipeline.firmware.fixed_point import F64
 from pipeline.firmware.golden import Traced
 from pipeline.gated_network import HardwareNetwork, output_type
-
-MEV_PER_GEV = 1000.0
+from pipeline.units import MEV_PER_GEV
 
 Outputs = NDArray[np.float32] | NDArray[np.float64]
 

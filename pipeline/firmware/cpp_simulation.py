@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.arrays import F64, Real
 from pipeline.errors import PipelineError
-from pipeline.firmware.fixed_point import F64, Real
 from pipeline.firmware.hls_graph import INPUT
 from pipeline.firmware.hls_project import INTEL, HlsOptions
 from pipeline.firmware.tools import run_tool

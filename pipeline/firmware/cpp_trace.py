@@ -12,13 +12,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from pipeline.arrays import F64, Real
 from pipeline.firmware.cpp_simulation import (
     CppSimulation,
     CppSimulationError,
     compile_project,
     require_compiler,
 )
-from pipeline.firmware.fixed_point import F64, Real
 from pipeline.firmware.hls_graph import INPUT
 from pipeline.firmware.hls_project import INTEL, HlsOptions, write_project
 from pipeline.integer_network import IntegerNetwork

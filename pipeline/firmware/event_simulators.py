@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.arrays import I64
 from pipeline.firmware import golden
 from pipeline.firmware.compare import Comparison, compare, require_agreement
 from pipeline.firmware.fixed_point import dequantize
 from pipeline.firmware.rtl_project import RtlDesign, verilog_files
 from pipeline.firmware.tools import run_tool
 from pipeline.firmware.verilator import SimulationError
-from pipeline.integer_network import I64, IntegerNetwork
+from pipeline.integer_network import IntegerNetwork
 
 _TIMEOUT_S = 600.0
 

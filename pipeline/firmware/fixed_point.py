@@ -10,11 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays import F64, I64, Real
 from pipeline.errors import PipelineError
-from pipeline.integer_network import I64, FixedPointType, Rounding
-
-F64 = NDArray[np.float64]
-Real = NDArray[np.float32] | NDArray[np.float64]
+from pipeline.integer_network import FixedPointType, Rounding
 
 MANTISSA_BITS = 53
 _INT64_BITS = 64

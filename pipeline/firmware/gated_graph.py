@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.arrays import F64
 from pipeline.firmware.accumulators import Accumulator, gated_accumulators
 from pipeline.firmware.hls_graph import (
-    F64,
     INPUT,
     HlsGraph,
     HlsGraphError,

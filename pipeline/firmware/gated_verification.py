@@ -13,16 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.artifacts import F32, Split
+from pipeline.arrays import F32, F64, Real
+from pipeline.artifacts import Split
 from pipeline.detector.windows import targets
 from pipeline.firmware import cpp_simulation
 from pipeline.firmware.accumulators import gated_accumulators, widest_by_layer
-from pipeline.firmware.compare import MEV_PER_GEV, Comparison, MismatchError, compare
+from pipeline.firmware.compare import Comparison, MismatchError, compare
 from pipeline.firmware.cpp_simulation import Progress
-from pipeline.firmware.fixed_point import F64, Real
 from pipeline.firmware.hls_project import HlsOptions
 from pipeline.firmware.verification import QKERAS
 from pipeline.gated_network import GatedNetwork
+from pipeline.units import MEV_PER_GEV
 
 
 @dataclass(frozen=True)

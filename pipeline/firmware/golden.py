@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.artifacts import F32
+from pipeline.arrays import F32, F64, I64, Real
 from pipeline.errors import PipelineError
 from pipeline.firmware.accumulators import Accumulator, accumulators, widest_by_layer
-from pipeline.firmware.fixed_point import F64, Real, dequantize, quantize, requantize
-from pipeline.integer_network import I64, FixedPointType, IntegerNetwork, IntegerTensor
+from pipeline.firmware.fixed_point import dequantize, quantize, requantize
+from pipeline.integer_network import FixedPointType, IntegerNetwork, IntegerTensor
 
 __all__ = [
     "Accumulator",

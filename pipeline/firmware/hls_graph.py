@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.arrays import F64
 from pipeline.errors import PipelineError
 from pipeline.firmware.accumulators import Accumulator, accumulators
 from pipeline.firmware.fixed_point import MANTISSA_BITS, bits_for
@@ -31,8 +31,6 @@ from pipeline.integer_network import (
     IntegerTensor,
     SimpleRnnLayer,
 )
-
-F64 = NDArray[np.float64]
 
 INPUT = "window"
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.arrays import F64
 from pipeline.errors import PipelineError
-from pipeline.firmware.fixed_point import F64
 
 # The list of an array: its length in brackets if it has one, its values in one or two braces.
 _LIST = re.compile(r"(?:\[(\d+)\])?\s*=\s*\{+([^{}]*)\}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.arrays import I64
 from pipeline.errors import PipelineError
 from pipeline.firmware.budget import (
     BUDGET_CELLS,
@@ -23,7 +24,7 @@ from pipeline.firmware.rtl_project import RtlDesign, verilog_files
 from pipeline.firmware.rtl_simulation import check_stream
 from pipeline.firmware.stream_clocks import random_stream
 from pipeline.firmware.vendor_tools import VendorRun
-from pipeline.integer_network import I64, IntegerNetwork
+from pipeline.integer_network import IntegerNetwork
 from pipeline.params.firmware import BC_NS
 
 

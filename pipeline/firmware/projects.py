@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from pipeline.arrays import F64
 from pipeline.artifacts import write_text
 from pipeline.firmware.cpp_simulation import Progress
-from pipeline.firmware.fixed_point import F64
 from pipeline.firmware.hls_project import HlsOptions, replacing_directory, write_project
 from pipeline.gated_network import NOT_AVAILABLE, GatedNetwork, HardwareNetwork
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays import I64
 from pipeline.errors import PipelineError
 from pipeline.firmware import golden
 from pipeline.firmware.compare import Comparison, compare, require_agreement
@@ -16,7 +17,7 @@ from pipeline.firmware.fixed_point import dequantize
 from pipeline.firmware.rtl_project import RtlDesign
 from pipeline.firmware.stream_clocks import StreamClocks, expected_stream
 from pipeline.firmware.verilator import U32, Harness, compiled
-from pipeline.integer_network import I64, FixedPointType, IntegerNetwork
+from pipeline.integer_network import FixedPointType, IntegerNetwork
 
 GOLDEN = "golden"
 _SPARE_CLOCKS = 8

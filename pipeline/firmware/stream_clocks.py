@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays import I64
 from pipeline.firmware.rtl_stream import StreamDesign
-from pipeline.integer_network import I64
 
 _WINDOWS_PER_DISTURBANCE = 1000
 _FEWEST_DISTURBANCES = 6  # two of each kind: resets come in two forms

@@ -22,7 +22,7 @@ from pipeline.detector.windows import targets
 from pipeline.detector.windows import windows as windows_of
 from pipeline.errors import PipelineError
 from pipeline.firmware import golden
-from pipeline.firmware.compare import MEV_PER_GEV, Comparison
+from pipeline.firmware.compare import Comparison
 from pipeline.firmware.fixed_point import quantize
 from pipeline.firmware.implementation import Implemented, implement
 from pipeline.firmware.rtl_project import RtlDesign, RtlOptions, verilog_files, write_rtl
@@ -31,8 +31,8 @@ from pipeline.firmware.stream_clocks import random_stream
 from pipeline.firmware.tools import tools_stopped
 from pipeline.firmware.verification import scaled_samples
 from pipeline.integer_network import IntegerNetwork
+from pipeline.units import MEV_PER_GEV, PJ_PER_NJ
 
-_PJ_PER_NJ = 1000.0
 _TRACING = Lock()  # da4ml traces in Python: at the same time it would be no faster
 
 
@@ -140,7 +140,7 @@ def finetuned(network: IntegerNetwork, metrics: Mapping[str, Any]) -> Subject:
         If a figure is missing.
     """
     try:
-        energy_pj = _PJ_PER_NJ * float(metrics["energy_nj"])
+        energy_pj = PJ_PER_NJ * float(metrics["energy_nj"])
         weight_bits, bits = int(metrics["weight_bits"]), dict(metrics["bits"])
     except (KeyError, TypeError, ValueError) as error:
         raise SurveyError(f"metrics of finetune: no such figure: {error!r}") from None

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.artifacts import F32, Split
+from pipeline.arrays import F32, F64
+from pipeline.artifacts import Split
 from pipeline.errors import PipelineError
 from pipeline.firmware import cpp_simulation, golden
 from pipeline.firmware.accumulators import Accumulator
 from pipeline.firmware.compare import Comparison, compare, name_tensor, require_agreement
 from pipeline.firmware.cpp_simulation import CppSimulationError, Progress
 from pipeline.firmware.cpp_trace import trace
-from pipeline.firmware.fixed_point import F64
 from pipeline.firmware.hls_project import HlsOptions
 from pipeline.gated_network import HardwareNetwork
 from pipeline.integer_network import IntegerNetwork

@@ -12,19 +12,14 @@ from contextlib import contextmanager
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
-from pipeline.artifacts import F32
+from pipeline.arrays import F32, F64, Real
 from pipeline.quantization import qkeras_compat
 from pipeline.quantization.network import build_quantized_network, forward, without_ste
 from pipeline.quantization.quantizers import Quantizer
 from pipeline.rnn.fitting import EVALUATION_BATCH, WindowData
 from pipeline.rnn.network import RNN_LAYER, set_weights
-
-F64 = NDArray[np.float64]
-Real = NDArray[np.float32] | F64
-
-_MEV_PER_GEV = 1000.0
+from pipeline.units import MEV_PER_GEV
 
 
 def predict_double(
@@ -82,7 +77,7 @@ def precision_metrics(single: F32, used: Real, et_scale_gev: float) -> dict[str,
     return {
         "qkeras_float_bits": used.dtype.itemsize * 8,
         "float32_mismatches": int(np.count_nonzero(difference)),
-        "float32_max_difference_mev": float(difference.max()) * et_scale_gev * _MEV_PER_GEV,
+        "float32_max_difference_mev": float(difference.max()) * et_scale_gev * MEV_PER_GEV,
     }
 
 

@@ -16,7 +16,6 @@ from typing import Literal
 from pipeline.params.network import EnergyParams
 from pipeline.quantization.energy_bits import LayerBits, NetworkBits, bits_of
 from pipeline.quantization.energy_description import (
-    PJ_PER_NJ,
     ActivationDescription,
     DenseDescription,
     EnergyError,
@@ -27,6 +26,7 @@ from pipeline.quantization.energy_description import (
 from pipeline.quantization.energy_keras import describe_model
 from pipeline.quantization.energy_layers import LayerEnergy, Place, Typing, layer_energy
 from pipeline.quantization.energy_operators import Memory, technology
+from pipeline.units import PJ_PER_NJ
 
 __all__ = [
     "ActivationDescription",

@@ -13,7 +13,6 @@ from typing import Literal, Self
 
 from pipeline.errors import PipelineError
 
-PJ_PER_NJ = 1000.0
 Cell = Literal["SimpleRNN", "LSTM", "GRU"]
 Shape = tuple[int, ...]
 

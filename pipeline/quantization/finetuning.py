@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from pipeline.artifacts import F32
+from pipeline.arrays import F32
 from pipeline.errors import PipelineError
 from pipeline.params.network import FinetuneParams
 from pipeline.quantization.cost import CostModel

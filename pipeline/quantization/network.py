@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.artifacts import F32
+from pipeline.arrays import F32
 from pipeline.quantization import qkeras_compat
 from pipeline.quantization.quantizers import (
     INPUT,

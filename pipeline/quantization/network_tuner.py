@@ -19,7 +19,8 @@ from typing import Any, ClassVar
 import keras_tuner
 from keras_tuner.src.engine.trial import TrialStatus
 
-from pipeline.artifacts import F32, write_text
+from pipeline.arrays import F32
+from pipeline.artifacts import write_text
 from pipeline.quantization.failures import reason, reason_kept
 from pipeline.quantization.oracles import (
     COST,

@@ -71,16 +71,19 @@ def make_oracle(params: SearchParams, space: Any) -> Any:
         # keras-tuner counts decisions without a choice too: twenty trials would all be random.
         open_decisions = sum(len(decision.values) > 1 for decision in space.space)
         oracle.num_initial_points = _TRIALS_BEFORE_A_MODEL * max(open_decisions, 1)
-    oracle.verbose = 0
     oracle._max_collisions = _MAX_COLLISIONS
-    return oracle
+    return _quiet(oracle)
 
 
 def make_list_oracle(params: SearchParams, name: str, values: Sequence[int]) -> Any:
     """Return an oracle that asks for each value of one decision, in order."""
     space = keras_tuner.HyperParameters()
     space.Choice(name, list(values))
-    oracle = _ListOracle(max_trials=len(values), **_common(params, space))
+    return _quiet(_ListOracle(max_trials=len(values), **_common(params, space)))
+
+
+def _quiet(oracle: Any) -> Any:
+    """Stop an oracle's own prints: the stage shows its progress itself."""
     oracle.verbose = 0
     return oracle
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipeline.artifacts import F32, load_weights, save_weights
+from pipeline.arrays import F32
+from pipeline.artifacts import load_weights, save_weights
 from pipeline.rnn.network import get_weights, named_variables, set_weights
 
 _PARTS = ("weights", "first_moment", "second_moment")

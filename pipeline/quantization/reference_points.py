@@ -1,7 +1,7 @@
 """Reference points: the network with the same number of bits in all weights and states.
 
 The search has to beat them: its front must lie on or below them. Here is what they
-are; `pipeline.quantization.uniform` trains them. Needs no TensorFlow.
+are; `pipeline.quantization.reference_tuner` trains them. Needs no TensorFlow.
 """
 
 from __future__ import annotations

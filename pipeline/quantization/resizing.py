@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artifacts import F32
+from pipeline.arrays import F32
 
 GATES = {"SimpleRNN": 1, "LSTM": 4, "GRU": 3}
 # Unequal shares keep the gradients of the two halves apart.

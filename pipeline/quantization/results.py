@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.artifacts import F32
-from pipeline.quantization.energy_description import PJ_PER_NJ
+from pipeline.arrays import F32
 from pipeline.quantization.network_tuner import NetworkTuner
 from pipeline.quantization.pareto import front_table, on_front
 from pipeline.quantization.quantizers import parse_quantizer
 from pipeline.quantization.runner import TrialRunner
 from pipeline.quantization.trial import TrialRecord
 from pipeline.quantization.tuner import QuantizationTuner, best_of
+from pipeline.units import PJ_PER_NJ
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.artifacts import F32, load_weights, read_json, save_weights, write_json
+from pipeline.arrays import F32
+from pipeline.artifacts import load_weights, read_json, save_weights, write_json
 from pipeline.errors import PipelineError
 from pipeline.params.network import GoalParams, SearchParams
 from pipeline.quantization.cost import CostModel

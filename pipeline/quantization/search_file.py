@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pipeline.artifacts import F32, load_weights
-from pipeline.quantization.energy_description import PJ_PER_NJ
+from pipeline.arrays import F32
+from pipeline.artifacts import load_weights
 from pipeline.quantization.export import check_exportable
 from pipeline.quantization.quantizers import Quantizer, QuantizerError, parse_quantizer
 from pipeline.quantization.resizing import network_shapes
+from pipeline.units import PJ_PER_NJ
 
 Kind = Literal["front", "trial", "uniform"]
 

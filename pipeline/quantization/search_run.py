@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.artifacts import F32, Prepared, load_weights, read_json, write_json
+from pipeline.arrays import F32
+from pipeline.artifacts import Prepared, load_weights, read_json, write_json
 from pipeline.params.network import SearchParams
 from pipeline.quantization.blocks import Block
 from pipeline.quantization.cost import CostModel
 from pipeline.quantization.network_tuner import NetworkTuner, check_complete
 from pipeline.quantization.oracles import hyperparameters, make_oracle, trials_of
 from pipeline.quantization.quantizers import INPUT, Quantizer, parse_quantizer
+from pipeline.quantization.reference_tuner import ReferenceTuner
 from pipeline.quantization.resizing import network_shapes
 from pipeline.quantization.runner import (
     SearchError,
@@ -25,7 +27,6 @@ from pipeline.quantization.runner import (
 )
 from pipeline.quantization.trial import QatTrainer, TrialRecord
 from pipeline.quantization.tuner import QuantizationTuner, best_of
-from pipeline.quantization.uniform import ReferenceTuner
 from pipeline.rnn.fitting import WindowData
 from pipeline.rnn.runtime import make_strategy
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.artifacts import F32
+from pipeline.arrays import F32
 from pipeline.quantization.network import build_quantized_network, forward
 from pipeline.quantization.progress import KeepProgress, Progress
 from pipeline.quantization.quantizers import Quantizer

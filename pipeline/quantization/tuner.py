@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.artifacts import F32
+from pipeline.arrays import F32
 from pipeline.quantization.network_tuner import NetworkTuner
 from pipeline.quantization.oracles import EARLIER, EPOCHS, hyperparameters, make_oracle
 from pipeline.quantization.quantizers import Quantizer

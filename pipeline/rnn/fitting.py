@@ -20,7 +20,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from pipeline.artifacts import F32, Split
+from pipeline.arrays import F32
+from pipeline.artifacts import Split
+from pipeline.units import MEV_PER_GEV
 
 STEPS_PER_CALL = 512
 EVALUATION_BATCH = 16384
@@ -265,7 +267,7 @@ class WindowFitter:
 
 def rmse_mev(loss: float, et_scale_gev: float) -> float:
     """Turn a mean squared error in scaled units into an RMSE in MeV."""
-    return math.sqrt(loss) * et_scale_gev * 1000
+    return math.sqrt(loss) * et_scale_gev * MEV_PER_GEV
 
 
 def padded_blocks(order: NDArray[np.int32], length: int) -> Iterator[tuple[NDArray[np.int32], int]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipeline.artifacts import F32
+from pipeline.arrays import F32
 
 RNN_LAYER = "rnn"
 DENSE_LAYER = "dense"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.artifacts import F32
+from pipeline.arrays import F32
 from pipeline.errors import PipelineError
 from pipeline.params.network import TrainParams
 from pipeline.rnn.fitting import FitResult, WindowData, WindowFitter

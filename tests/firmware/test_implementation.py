@@ -137,6 +137,13 @@ def test_a_failing_nextpnr_is_an_error(tmp_path, monkeypatch):
         place_and_route.place_and_route(tmp_path / "n.json", 2.0, 1, 60.0)
 
 
+def test_a_nextpnr_that_does_not_say_its_version_is_an_error(tmp_path, monkeypatch):
+    fake(tmp_path, monkeypatch, "exec sleep 60")
+    monkeypatch.setattr(place_and_route, "_VERSION_S", 0.2)
+    with pytest.raises(PlaceAndRouteError, match="nextpnr-ecp5 --version does not answer"):
+        place_and_route.nextpnr()
+
+
 DESIGN = RtlDesign("cell_rnn", 12, 2.0, 5, 12, 12, 18, 19, 700)
 RESOURCES = {"lut": 4565, "ff": 3570, "carry": 1427, "dsp": 0, "bram": 0}
 

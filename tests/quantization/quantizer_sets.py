@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.artifacts import F32
+from pipeline.arrays import F32
 from pipeline.integer_network import IntegerNetwork
 from pipeline.quantization.quantizers import Quantizer, parse_quantizer, quantized_tensors
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.artifacts import F32, save_weights
+from pipeline.arrays import F32
+from pipeline.artifacts import save_weights
 from pipeline.detector.windows import targets, windows
 from pipeline.params.network import TrainParams
 from pipeline.rnn.fitting import WindowData, WindowFitter

@@ -16,6 +16,7 @@ from pipeline.quantization.network_tuner import check_complete
 from pipeline.quantization.pareto import on_front
 from pipeline.quantization.quantizers import quantized_tensors
 from pipeline.quantization.reference_points import uniform_quantizers
+from pipeline.quantization.reference_tuner import ReferenceTuner
 from pipeline.quantization.results import (
     front_columns,
     front_markdown,
@@ -28,7 +29,6 @@ from pipeline.quantization.runner import SearchError
 from pipeline.quantization.score import limit_score
 from pipeline.quantization.search_space import SearchSpaceError
 from pipeline.quantization.tuner import best_of
-from pipeline.quantization.uniform import ReferenceTuner
 from tests.quantization.made_up_search import WEIGHTS, MadeUpTrainer, search, search_params
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
