@@ -10,7 +10,10 @@ fails the stage. An LSTM or a GRU has no RTL: the report says so, the metrics ar
 from __future__ import annotations
 
 import tempfile
+from contextlib import closing
 from pathlib import Path
+
+from tqdm import tqdm
 
 from pipeline.artifacts import read_json, read_prepared, write_json, write_text
 from pipeline.errors import run_stage
@@ -18,9 +21,15 @@ from pipeline.evaluation.style import drawing, save_png
 from pipeline.firmware.area_plot import area_figure
 from pipeline.firmware.fixed_point import quantize
 from pipeline.firmware.hls_project import replacing_directory
-from pipeline.firmware.implementation import implement, markdown, require_same_network
-from pipeline.firmware.place_and_route import nextpnr
+from pipeline.firmware.implementation import (
+    Implemented,
+    implement,
+    markdown,
+    require_same_network,
+)
+from pipeline.firmware.place_and_route import ROUTED, nextpnr
 from pipeline.firmware.rtl_project import read_design
+from pipeline.firmware.tools import side_by_side
 from pipeline.firmware.vendor_tools import check_parts, run_vendor_tools
 from pipeline.firmware.verification import scaled_samples
 from pipeline.firmware.verilator import require_verilator
@@ -51,10 +60,11 @@ def main() -> None:
     finetune = read_json(Path("metrics/finetune.json"))
     test = read_prepared(Path("data/prepared.h5")).test
     samples = quantize(scaled_samples(network, test), network.input)
-    found = []
+    by_name = {}
     with tempfile.TemporaryDirectory(prefix="implement-") as temporary:
-        for family in params.families:
-            one = implement(
+
+        def build(family: str) -> Implemented:
+            return implement(
                 network,
                 design,
                 RTL,
@@ -66,8 +76,14 @@ def main() -> None:
                 params.timeout_s,
                 Path(temporary),
             )
-            print(f"{one.title}: {one.metrics()}")
-            found.append(one)
+
+        # The one that is also routed takes longest: it starts first.
+        families: list[str] = sorted(params.families, key=lambda family: family != ROUTED)
+        with closing(side_by_side(build, families)) as built:
+            for one in tqdm(built, total=len(families), unit="family", disable=None):
+                by_name[one.name] = one
+                tqdm.write(f"{one.title}: {one.metrics()}")
+        found = [by_name[family] for family in params.families]
         vendors = run_vendor_tools(
             design,
             RTL,

@@ -180,6 +180,11 @@ def test_a_value_out_of_range_is_named(key, value, words):
             [8, 8],
             "survey: uniform_bits must not repeat a number of bits",
         ),
+        (
+            "implement.families",
+            ["xcup", "xcup"],
+            "implement: families must not repeat a family",
+        ),
         ("prepare.target_lag", 6, "prepare: target_lag must not exceed window_length"),
         (
             "prepare.validation_fraction",

@@ -19,7 +19,7 @@ from pipeline.firmware.budget import (
 )
 from pipeline.firmware.golden import output_type
 from pipeline.firmware.open_synthesis import FAMILIES, Synthesis, synthesize
-from pipeline.firmware.place_and_route import DEVICE, Routed, nextpnr, place_and_route
+from pipeline.firmware.place_and_route import DEVICE, ROUTED, Routed, nextpnr, place_and_route
 from pipeline.firmware.rtl_project import RtlDesign, verilog_files
 from pipeline.firmware.rtl_simulation import check_stream
 from pipeline.firmware.stream_clocks import random_stream
@@ -121,7 +121,7 @@ def implement(
         checked = check_stream(network, design, [made.flat], clocks, f"netlist_{family}", False)
         simulated, mismatches = checked.windows, checked.mismatches
     routed = None
-    if route and family == "ecp5" and nextpnr() is not None:
+    if route and family == ROUTED and nextpnr() is not None:
         routed = place_and_route(made.netlist, design.clock_period_ns, seed, timeout_s)
     return Implemented(
         name=family,

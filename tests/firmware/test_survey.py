@@ -1,5 +1,6 @@
 """One network surveyed: its RMSE, its RTL and its area, and what stops it."""
 
+import os
 from dataclasses import replace
 from time import sleep
 
@@ -104,7 +105,7 @@ def test_networks_come_in_order_and_the_first_failure_stops_the_rest(monkeypatch
         return subject.name
 
     monkeypatch.setattr(survey_module, "survey", fake)
-    monkeypatch.setattr(survey_module.os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     subjects = [replace(SUBJECT, name=str(n)) for n in range(40)]
     assert list(survey_all(subjects[:3], make_split(), OPTIONS)) == ["0", "1", "2"]
     started.clear()
