@@ -22,14 +22,13 @@ from pipeline.firmware.area_plot import area_figure
 from pipeline.firmware.fixed_point import quantize
 from pipeline.firmware.hls_project import replacing_directory
 from pipeline.firmware.implementation import (
-    Implemented,
-    implement,
-    markdown,
+    ImplementOptions,
+    implement_all,
     require_same_network,
 )
-from pipeline.firmware.place_and_route import ROUTED, nextpnr
+from pipeline.firmware.implementation_report import markdown
+from pipeline.firmware.place_and_route import nextpnr
 from pipeline.firmware.rtl_project import read_design
-from pipeline.firmware.tools import side_by_side
 from pipeline.firmware.vendor_tools import check_parts, run_vendor_tools
 from pipeline.firmware.verification import scaled_samples
 from pipeline.firmware.verilator import require_verilator
@@ -60,30 +59,15 @@ def main() -> None:
     finetune = read_json(Path("metrics/finetune.json"))
     test = read_prepared(Path("data/prepared.h5")).test
     samples = quantize(scaled_samples(network, test), network.input)
+    options = ImplementOptions(params.netlist_windows, params.route, params.seed, params.timeout_s)
+    families = params.families
     by_name = {}
     with tempfile.TemporaryDirectory(prefix="implement-") as temporary:
-
-        def build(family: str) -> Implemented:
-            return implement(
-                network,
-                design,
-                RTL,
-                samples,
-                family,
-                params.netlist_windows,
-                params.route,
-                params.seed,
-                params.timeout_s,
-                Path(temporary),
-            )
-
-        # The one that is also routed takes longest: it starts first.
-        families: list[str] = sorted(params.families, key=lambda family: family != ROUTED)
-        with closing(side_by_side(build, families)) as built:
-            for one in tqdm(built, total=len(families), unit="family", disable=None):
+        work = Path(temporary)
+        with closing(implement_all(network, design, RTL, samples, families, options, work)) as done:
+            for one in tqdm(done, total=len(families), unit="family", disable=None):
                 by_name[one.name] = one
                 tqdm.write(f"{one.title}: {one.metrics()}")
-        found = [by_name[family] for family in params.families]
         vendors = run_vendor_tools(
             design,
             RTL,
@@ -91,9 +75,10 @@ def main() -> None:
             ONEAPI,
             parts.part,
             params.intel_device,
-            Path(temporary) / "vendor",
+            work / "vendor",
             params.timeout_s,
         )
+    found = [by_name[family] for family in families]
     remarks = []
     if params.route and nextpnr() is None:
         remarks.append("nextpnr-ecp5 is not installed: not placed and routed")

@@ -10,6 +10,7 @@ import yaml
 from pipeline import implement
 from pipeline.artifacts import Prepared, Split, write_json, write_prepared
 from pipeline.errors import PipelineError
+from pipeline.firmware import implementation
 from pipeline.firmware.compare import MismatchError
 from pipeline.firmware.rtl_project import RtlOptions, write_rtl
 from pipeline.gated_network import write_network
@@ -57,10 +58,32 @@ def test_a_netlist_that_differs_writes_nothing(workplace, monkeypatch):
     def differs(*args):
         raise MismatchError("netlist_xcup differs; first in window 3")
 
-    monkeypatch.setattr(implement, "implement", differs)
+    monkeypatch.setattr(implementation, "implement", differs)
     with pytest.raises(PipelineError, match="first in window 3"):
         implement.main()
     assert nothing_written()
+
+
+def test_the_routed_family_starts_first_and_the_report_keeps_the_order_of_the_parameters(
+    workplace, monkeypatch, capsys
+):
+    families = ["xcup", "cyclonev", "ecp5"]
+    started = []
+
+    def made(network, design, rtl, samples, family, *_):
+        started.append(family)
+        resources = {"lut": len(started), "ff": 2, "carry": 0, "dsp": 0, "bram": 0}
+        return implementation.Implemented(family, f"the {family}", "Yosys", resources, 200, 0)
+
+    monkeypatch.setattr(implementation, "implement", made)
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["implement"]["families"] = families
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    implement.main()
+    assert started[0] == "ecp5"
+    assert capsys.readouterr().out.startswith("the ecp5: ")
+    report = Path("metrics/implement.md").read_text()
+    assert sorted(families, key=lambda family: report.index(f"the {family}")) == families
 
 
 def test_rtl_of_another_network_is_refused(workplace):

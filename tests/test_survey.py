@@ -90,10 +90,10 @@ def nothing_written() -> bool:
     return not any(Path(path).exists() for path in OUTPUTS)
 
 
-def unsynthesised(network, design, rtl, samples, family, windows, *rest) -> Implemented:
+def unsynthesised(network, design, rtl, samples, family, options, work) -> Implemented:
     """Stand in for Yosys, which takes ten seconds for each network; area by its units."""
     area = {"lut": 100 * len(network.rnn.bias.integers), "ff": 10, "carry": 1, "dsp": 0, "bram": 0}
-    return Implemented(family, "a family", "no tool", area, windows, 0)
+    return Implemented(family, "a family", "no tool", area, options.windows, 0)
 
 
 def test_figures_report_and_picture_are_written(workplace, monkeypatch, capsys):

@@ -1,31 +1,24 @@
-"""What one streaming core costs, family by family, against the budget."""
+"""What one streaming core costs, family by family."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.arrays import I64
 from pipeline.errors import PipelineError
-from pipeline.firmware.budget import (
-    BUDGET_CELLS,
-    BUDGET_NS,
-    DEVICES,
-    OTHER_CELLS,
-    cores_needed,
-    share_percent,
-)
 from pipeline.firmware.golden import output_type
 from pipeline.firmware.open_synthesis import FAMILIES, Synthesis, synthesize
-from pipeline.firmware.place_and_route import DEVICE, ROUTED, Routed, nextpnr, place_and_route
+from pipeline.firmware.place_and_route import ROUTED, Routed, nextpnr, place_and_route
 from pipeline.firmware.rtl_project import RtlDesign, verilog_files
 from pipeline.firmware.rtl_simulation import check_stream
 from pipeline.firmware.stream_clocks import random_stream
-from pipeline.firmware.vendor_tools import VendorRun
+from pipeline.firmware.tools import side_by_side
 from pipeline.integer_network import IntegerNetwork
-from pipeline.params.firmware import BC_NS
+
+_GAPS = 0.2  # probability that a clock of the netlist's stream brings no sample
 
 
 class ImplementationError(PipelineError):
@@ -70,16 +63,56 @@ class Implemented:
         return found
 
 
+@dataclass(frozen=True)
+class ImplementOptions:
+    """How a core is implemented and checked.
+
+    Attributes
+    ----------
+    windows
+        Windows through the simulated netlist; 0 for no simulation.
+    route
+        Whether to place and route (ECP5 only; skipped where nextpnr is missing).
+    seed
+        Of the netlist's random stream and of the placer.
+    timeout_s
+        Seconds for each run of Yosys and nextpnr.
+    """
+
+    windows: int
+    route: bool
+    seed: int
+    timeout_s: float
+
+
+def implement_all(
+    network: IntegerNetwork,
+    design: RtlDesign,
+    rtl: Path,
+    samples: I64,
+    families: Sequence[str],
+    options: ImplementOptions,
+    work: Path,
+) -> Generator[Implemented, None, None]:
+    """Implement the core for several families, as many at once as there are processors.
+
+    Yields in the order in which they start: the routed one, which takes longest, first.
+    See `implement` for parameters and errors, `pipeline.firmware.tools.side_by_side` for
+    what an error does to the others.
+    """
+    return side_by_side(
+        lambda family: implement(network, design, rtl, samples, family, options, work),
+        sorted(families, key=lambda family: family != ROUTED),
+    )
+
+
 def implement(
     network: IntegerNetwork,
     design: RtlDesign,
     rtl: Path,
     samples: I64,
     family: str,
-    windows: int,
-    route: bool,
-    seed: int,
-    timeout_s: float,
+    options: ImplementOptions,
     work: Path,
 ) -> Implemented:
     """Synthesise the streaming core for a family, simulate the netlist, route where possible.
@@ -92,14 +125,8 @@ def implement(
         int64 (n,) of the input type, for the netlist's random stream.
     family
         A name in `pipeline.firmware.open_synthesis.FAMILIES`.
-    windows
-        Windows to simulate; 0 for no simulation of the netlist.
-    route
-        Whether to place and route (ECP5 only; skipped where nextpnr is missing).
-    seed
-        Of the stream and the placer.
-    timeout_s
-        Seconds for each run of Yosys and nextpnr.
+    options
+        How.
     work
         A directory for the tools' files.
 
@@ -113,16 +140,18 @@ def implement(
         f"{design.top}_stream",
         FAMILIES[family],
         work / family,
-        timeout_s,
+        options.timeout_s,
     )
     simulated = mismatches = 0
-    if windows:
-        clocks = random_stream(samples, design, windows, 0.2, seed)
+    if options.windows:
+        clocks = random_stream(samples, design, options.windows, _GAPS, options.seed)
         checked = check_stream(network, design, [made.flat], clocks, f"netlist_{family}", False)
         simulated, mismatches = checked.windows, checked.mismatches
     routed = None
-    if route and family == ROUTED and nextpnr() is not None:
-        routed = place_and_route(made.netlist, design.clock_period_ns, seed, timeout_s)
+    if options.route and family == ROUTED and nextpnr() is not None:
+        routed = place_and_route(
+            made.netlist, design.clock_period_ns, options.seed, options.timeout_s
+        )
     return Implemented(
         name=family,
         title=made.family.title,
@@ -153,148 +182,3 @@ def require_same_network(network: IntegerNetwork, design: RtlDesign) -> None:
                 f"the RTL has {name} {getattr(design, name)}, the network {value}: "
                 "run the stage rtl again"
             )
-
-
-def markdown(
-    design: RtlDesign,
-    found: Sequence[Implemented],
-    finetune: dict[str, Any],
-    vendors: Sequence[VendorRun],
-    remarks: Sequence[str],
-) -> str:
-    """Return the report: tables against the budget, and next to published designs.
-
-    Raises
-    ------
-    ImplementationError
-        If a figure of the stage finetune is missing.
-    """
-    for key in ("energy_nj", "validation_rmse_mev"):
-        if not isinstance(finetune.get(key), float):
-            raise ImplementationError(f"metrics of finetune: no number {key}")
-    latency_ns = design.latency_cycles * design.clock_period_ns
-    cores = cores_needed(design.cells)
-    lines = [
-        "# Implementation of the streaming core",
-        "",
-        f"One core: {design.cells} cells, {design.stages} pipeline stages, latency "
-        f"{design.latency_cycles} cycles (simulated), one sample a clock. At the stated clock of "
-        f"{1000 / design.clock_period_ns:.1f} MHz that is {latency_ns:.1f} ns; the clock itself "
-        "is measured only where a family was routed. "
-        f"{BUDGET_CELLS} cells need {cores} cores.",
-        "",
-        "Budget: 125 ns, 384 cells per FPGA, one sample each 25 ns. "
-        f"Energy of one inference, QTools' model: {1000 * finetune['energy_nj']:.1f} pJ; "
-        f"validation RMSE: {finetune['validation_rmse_mev']:.2f} MeV.",
-        "",
-        "## Area",
-        "",
-        "| family | tool | | LUT | FF | carry | DSP | BRAM | netlist windows | mismatches |",
-        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for one in found:
-        for label, factor in (("one core", 1), (f"{BUDGET_CELLS} cells", cores)):
-            counts = " | ".join(
-                str(one.resources[key] * factor) for key in ("lut", "ff", "carry", "dsp", "bram")
-            )
-            checked = f"{one.windows} | {one.mismatches}" if factor == 1 else "| "
-            lines.append(f"| {one.title} | {one.tool} | {label} | {counts} | {checked} |")
-    lines += [
-        "",
-        "LUT: LUTs of any size with those used as shift registers (UltraScale+; inverters, which "
-        "fold into LUTs and registers, are in the metrics only), ALUTs (Intel), LUT4 with two for "
-        "each carry cell (ECP5). Synthesis only, before packing.",
-        *_hidden_lines(found),
-        "",
-        "## Share of a target FPGA, 384 cells",
-        "",
-        "| FPGA | LUT | FF | DSP |",
-        "| --- | ---: | ---: | ---: |",
-    ]
-    for one in found:
-        if one.name in DEVICES:
-            shares = share_percent(one.name, one.resources, cores)
-            cells = " | ".join(f"{share:.1f} %" for share in shares.values())
-            lines.append(f"| {DEVICES[one.name].title} | {cells} |")
-    lines += ["", OTHER_CELLS, ""]
-    lines += _clock_lines(design, found)
-    lines += _vendor_lines(vendors)
-    lines += ["", "## Next to published designs", "", *_PUBLISHED, ""]
-    lines += [f"- {remark}" for remark in (*(run.line for run in vendors), *remarks)]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-_PUBLISHED = (
-    "| design | clock | cells per FPGA | latency |",
-    "| --- | ---: | ---: | ---: |",
-    "| JINST 18 P05017 (VHDL, Stratix 10) | | 384 | under 125 ns |",
-    "| Comput. Softw. Big Sci. 5, 19 | 344-640 MHz | 390-576 | about 200 ns |",
-)
-
-
-_VENDOR_COLUMNS = {
-    "LUT": "lut",
-    "ALM": "alm",
-    "FF": "ff",
-    "DSP": "dsp",
-    "BRAM": "bram",
-    "Fmax, MHz": "fmax_mhz",
-    "restricted Fmax, MHz": "restricted_fmax_mhz",
-    "latency, cycles": "latency_cycles",
-    "interval, cycles": "initiation_interval",
-    "clock, ns": "clock_ns",
-}
-
-
-def _vendor_lines(vendors: Sequence[VendorRun]) -> list[str]:
-    """Return a table of the vendors' own figures; nothing if no tool gave any."""
-    with_figures = [run for run in vendors if run.figures]
-    if not with_figures:
-        return []
-    lines = [
-        "",
-        "## The vendors' tools",
-        "",
-        "One core: Vitis HLS of the C++ of one network, Vivado and Quartus of the streaming core.",
-        "",
-        f"| tool | {' | '.join(_VENDOR_COLUMNS)} |",
-        "| --- |" + " ---: |" * len(_VENDOR_COLUMNS),
-    ]
-    for run in with_figures:
-        keys = _VENDOR_COLUMNS.values()
-        cells = (f"{run.figures[key]:g}" if key in run.figures else "" for key in keys)
-        lines.append(f"| {run.tool} | {' | '.join(cells)} |")
-    return lines
-
-
-def _hidden_lines(found: Sequence[Implemented]) -> list[str]:
-    """Say how many LUTs place and route will add to what synthesis counted."""
-    lines = []
-    for one in found:
-        if hidden := one.resources.get("lut_route_through"):
-            lines += [
-                "",
-                f"{one.title}: not in these LUTs are {hidden} inputs of carry chains in one core "
-                f"that no LUT drives ({one.resources['inverter_into_carry']} of them come from "
-                "inverters): place and route needs up to as many LUTs more to pass them on.",
-            ]
-    return lines
-
-
-def _clock_lines(design: RtlDesign, found: Sequence[Implemented]) -> list[str]:
-    lines = ["## Clock", ""]
-    for one in found:
-        if one.routed is not None:
-            fmax = one.routed.fmax_mhz
-            latency = design.latency_cycles * 1000 / fmax
-            verdict = "within" if latency <= BUDGET_NS else "above"
-            lines.append(
-                f"{one.title} ({DEVICE}), {one.routed.version}: {fmax:.1f} MHz after place and "
-                f"route; latency {latency:.0f} ns, {verdict} the budget of {BUDGET_NS:g} ns; "
-                f"that clock serves {int(fmax * BC_NS / 1000)} cells a core."
-            )
-    if len(lines) == 2:
-        lines.append("No family was placed and routed: no clock was measured.")
-    lines.append("")
-    lines.append("AMD's and Intel's target families have no open timing data: not measured.")
-    return lines

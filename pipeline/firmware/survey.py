@@ -22,7 +22,7 @@ from pipeline.errors import PipelineError
 from pipeline.firmware import golden
 from pipeline.firmware.compare import Comparison
 from pipeline.firmware.fixed_point import quantize
-from pipeline.firmware.implementation import Implemented, implement
+from pipeline.firmware.implementation import Implemented, ImplementOptions, implement
 from pipeline.firmware.rtl_project import RtlDesign, RtlOptions, verilog_files, write_rtl
 from pipeline.firmware.rtl_simulation import check_stream
 from pipeline.firmware.stream_clocks import random_stream
@@ -204,10 +204,7 @@ def _survey(subject: Subject, split: Split, options: SurveyOptions, work: Path) 
         rtl,
         samples,
         options.family,
-        options.netlist_windows,
-        False,
-        options.seed,
-        options.timeout_s,
+        ImplementOptions(options.netlist_windows, False, options.seed, options.timeout_s),
         work / "synthesis",
     )
     exact = all(accumulator.float32_exact for accumulator in golden.accumulators(network))

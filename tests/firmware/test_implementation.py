@@ -1,30 +1,28 @@
-"""Yosys' netlist equals the golden model; counting, nextpnr's report, the table."""
+"""Yosys' netlist equals the golden model; counting, nextpnr's report."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from pipeline.firmware import open_synthesis, place_and_route
-from pipeline.firmware.area_plot import area_figure
 from pipeline.firmware.compare import MismatchError
-from pipeline.firmware.implementation import Implemented, implement, markdown
+from pipeline.firmware.implementation import ImplementOptions, implement
 from pipeline.firmware.open_synthesis import FAMILIES, SynthesisError, count, synthesize
 from pipeline.firmware.place_and_route import PlaceAndRouteError, Routed, parse_report
 from pipeline.firmware.route_through import hidden_luts
-from pipeline.firmware.rtl_project import RtlDesign, RtlOptions, write_rtl
-from pipeline.firmware.vendor_tools import VendorRun
+from pipeline.firmware.rtl_project import RtlOptions, write_rtl
 from pipeline.integer_network import IntegerNetwork
 from tests.firmware.networks import fixed, random_network
 
 NETWORK = random_network(5, 2, 2, weight=fixed(4, 1), sample=fixed(6, 3))
 OPTIONS = RtlOptions("cell_rnn", 2, 2.0, 3)
+CHECKED = ImplementOptions(500, False, 1, 300.0)
 SAMPLES = np.arange(NETWORK.input.minimum, NETWORK.input.maximum + 1)
 
 
 def run(network, rtl, design, work):
-    return implement(network, design, rtl, SAMPLES, "xcup", 500, False, 1, 300.0, work)
+    return implement(network, design, rtl, SAMPLES, "xcup", CHECKED, work)
 
 
 def test_a_netlist_is_the_network_and_is_counted(tmp_path):
@@ -142,30 +140,3 @@ def test_a_nextpnr_that_does_not_say_its_version_is_an_error(tmp_path, monkeypat
     monkeypatch.setattr(place_and_route, "_VERSION_S", 0.2)
     with pytest.raises(PlaceAndRouteError, match="nextpnr-ecp5 --version does not answer"):
         place_and_route.nextpnr()
-
-
-DESIGN = RtlDesign("cell_rnn", 12, 2.0, 5, 12, 12, 18, 19, 700)
-RESOURCES = {"lut": 4565, "ff": 3570, "carry": 1427, "dsp": 0, "bram": 0}
-
-
-def test_the_report_multiplies_cores_and_says_what_is_absent():
-    one = Implemented("xcup", "AMD UltraScale+", "Yosys 0.70", RESOURCES, 1000, 0)
-    finetune = {"energy_nj": 0.074, "validation_rmse_mev": 50.1}
-    text = markdown(
-        DESIGN, [one], finetune, [VendorRun("Vivado", {}, "Vivado: not on PATH (vivado)")], []
-    )
-    assert f"| 384 cells | {4565 * 32} | {3570 * 32} |" in text
-    assert "| AMD XCVU9P | 12.4 % | 4.8 % | 0.0 % |" in text
-    assert "19 cycles (simulated)" in text
-    assert "that is 38.0 ns" in text
-    assert "no clock was measured" in text
-    assert "Vivado: not on PATH" in text
-    assert "vendors' tools" not in text
-    assert "no LUT drives" not in text
-    hidden = {**RESOURCES, "lut_route_through": 41, "inverter_into_carry": 7}
-    more = markdown(DESIGN, [replace(one, resources=hidden)], finetune, [], [])
-    assert "41 inputs of carry chains in one core that no LUT drives (7 of them" in more
-    routed = Routed("nextpnr 1", 147.34, {})
-    ecp5 = Implemented("ecp5", "Lattice ECP5", "Yosys", RESOURCES, 1000, 0, routed)
-    assert "latency 129 ns, above the budget" in markdown(DESIGN, [one, ecp5], finetune, [], [])
-    assert area_figure([one, ecp5]).axes[0].get_ylabel().startswith("cells of one")

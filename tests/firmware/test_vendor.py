@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.firmware.implementation import markdown
+from pipeline.firmware.implementation_report import markdown
 from pipeline.firmware.rtl_project import RtlOptions, write_rtl
 from pipeline.firmware.vendor_reports import (
     VendorReportError,
