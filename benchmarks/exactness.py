@@ -12,23 +12,15 @@ from __future__ import annotations
 
 import argparse
 import copy
-import os
-import subprocess
-import sys
-import tempfile
-import time
-from pathlib import Path
 from typing import Any
 
-import yaml
 from tqdm import tqdm
 
 from benchmarks.compare import machine
+from benchmarks.stages import ROOT, run_stage, workplace
 from pipeline.artifacts import read_json
 from pipeline.params import load_params
 
-ROOT = Path(__file__).parents[1]
-INPUTS = ("data/prepared.h5", "models/float.weights.h5")
 WEIGHTS = "quantized_bits({},0,1,alpha='auto_po2')"
 PO2 = "quantized_po2(5,2)"
 STATE = "quantized_relu({},0)"
@@ -78,24 +70,8 @@ def _bits(text: str) -> int:
 
 def run_network(network: str, epochs: int, stream_windows: int) -> dict[str, Any]:
     """Run the stages; return windows and mismatches by evaluator and seconds by stage."""
-    with tempfile.TemporaryDirectory(prefix="exactness-") as temporary:
-        work = Path(temporary)
-        for name in INPUTS:
-            (work / name).parent.mkdir(exist_ok=True)
-            (work / name).symlink_to((ROOT / name).resolve())
-        tree = params_of(network, epochs, stream_windows)
-        (work / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
-        seconds = {}
-        for stage in STAGES:
-            start = time.perf_counter()
-            subprocess.run(
-                [sys.executable, "-m", f"pipeline.{stage}"],
-                cwd=work,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-                check=True,
-                stdout=subprocess.DEVNULL,
-            )
-            seconds[stage] = time.perf_counter() - start
+    with workplace(params_of(network, epochs, stream_windows)) as work:
+        seconds = {stage: run_stage(stage, work) for stage in STAGES}
         metrics = {
             name: read_json(work / "metrics" / f"{name}.json") for name in ("firmware", "rtl")
         }
