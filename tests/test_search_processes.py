@@ -58,19 +58,41 @@ def undisturbed(tmp_path_factory):
 def test_killed_in_the_middle_and_started_again(tmp_path, monkeypatch, undisturbed, workers):
     """With workers it is their chief that is killed."""
     folder = workplace(tmp_path / "cell", monkeypatch, workers=workers)
-    process = start(folder)
-    deadline = time.monotonic() + PATIENCE_S
-    while not list(folder.glob(".search/*/trials/record_1.json")):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.kill()
-    process.communicate()  # until its workers are gone, too
+    kill_once_recorded(folder, "1")
     assert len(trained(folder)) < len(TRAINED)
     finish(start(folder))
     assert sorted(trained(folder)) == TRAINED
     assert {name: (folder / name).read_bytes() for name in WRITTEN} == undisturbed
     assert not list(folder.glob(".search/*"))
+
+
+def kill_once_recorded(folder: Path, trial: str) -> None:
+    """Start a search and kill it as soon as a trial is recorded."""
+    process = start(folder)
+    deadline = time.monotonic() + PATIENCE_S
+    while not list(folder.glob(f".search/*/trials/record_{trial}.json")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()  # until its workers are gone, too
+
+
+HALVING = {"mode": "halving", "epochs": 3, "first_epochs": 1, "survivors": 2, "uniform_bits": []}
+
+
+def test_halving_killed_among_the_survivors_and_started_again(tmp_path, monkeypatch):
+    """Trials 4 and 5 go on with two of the first four."""
+    alone = workplace(tmp_path / "alone", monkeypatch, **HALVING)
+    finish(start(alone))
+    all_trials = [f"trial {n}" for n in range(6)]
+    assert trained(alone) == all_trials
+    folder = workplace(tmp_path / "cell", monkeypatch, **HALVING)
+    kill_once_recorded(folder, "4")
+    finish(start(folder))
+    assert trained(folder) == all_trials
+    for name in WRITTEN:
+        assert (folder / name).read_bytes() == (alone / name).read_bytes()
 
 
 def test_two_workers_share_a_search_and_one_may_die(tmp_path, monkeypatch, undisturbed):
