@@ -29,7 +29,7 @@ STATE_ROOT = Path(".search")
 _BLOCK_BYTES = 1 << 20
 _PIPELINE = Path(__file__).parents[1]
 # What a trial is made by. Parameters are not here: it is their values that matter.
-CODE = ("artifacts.py", "integer_network.py", "quantization", "rnn")
+CODE = ("arrays.py", "artifacts.py", "integer_network.py", "quantization", "rnn", "units.py")
 _PACKAGES = ("keras", "keras-tuner", "numpy", "qkeras", "scipy")
 # What keras-tuner cannot do without in a file of its own.
 _KEYS = {"oracle.json": "start_order", "trial.json": "status"}
