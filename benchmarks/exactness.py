@@ -16,8 +16,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from benchmarks.compare import machine
-from benchmarks.stages import ROOT, run_stage, workplace
+from benchmarks.compare import ROOT, machine
+from benchmarks.stages import run_stage, workplace
 from pipeline.artifacts import read_json
 from pipeline.params import load_params
 

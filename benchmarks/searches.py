@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.compare import machine
-from benchmarks.stages import ROOT, run_stage, workplace
+from benchmarks.compare import ROOT, machine
+from benchmarks.stages import run_stage, workplace
 from pipeline.artifacts import Split, read_json, read_prepared
 from pipeline.detector.windows import targets
 from pipeline.params import load_params

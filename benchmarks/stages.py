@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.compare import ROOT
+
 INPUTS = ("data/prepared.h5", "models/float.weights.h5")
 
 
