@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
@@ -13,9 +15,10 @@ import pytest
 from pipeline.errors import PipelineError
 from pipeline.firmware.tools import run_tool, tools_stopped
 
-# Two threads run a script that starts a program of its own, as a vendor's command would.
+# Two threads run a script that starts a program of its own, as a vendor's command would. Its
+# numbers are there whole or not at all: it may be stopped at any moment.
 STAGE = """
-import os, subprocess, sys
+import os, subprocess, sys, time
 from contextlib import closing
 from pathlib import Path
 from pipeline.errors import PipelineError, run_stage
@@ -25,14 +28,15 @@ from pipeline.firmware.tools import run_tool
 TOOL = (
     "import os, subprocess, sys\\n"
     "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\\n"
-    "open(f'pids_{os.getpid()}', 'w').write(f'{os.getpid()} {child.pid} ')\\n"
+    "open(f'part_{os.getpid()}', 'w').write(f'{os.getpid()} {child.pid}')\\n"
+    "os.replace(f'part_{os.getpid()}', f'pids_{os.getpid()}')\\n"
     "child.wait()"
 )
 
 def survey(subject, split, options):
     if subject == "fails":
-        while len(list(Path().glob("pids_*"))) < 1:
-            pass
+        while not list(Path().glob("pids_*")):
+            time.sleep(0.01)
         raise PipelineError("no such network")
     run_tool("the tool", [sys.executable, "-c", TOOL], Path(), None, PipelineError)
     run_tool("one more", [sys.executable, "-c", TOOL], Path(), None, PipelineError)
@@ -51,7 +55,7 @@ def started(directory: Path, tools: int) -> list[int]:
     """Wait for the processes of so many tools to be there; return their numbers."""
     for _ in range(1200):
         texts = [path.read_text() for path in directory.glob("pids_*")]
-        if sum(text.endswith(" ") for text in texts) >= tools:
+        if len(texts) >= tools:
             return [int(word) for text in texts for word in text.split()]
         time.sleep(0.05)
     raise AssertionError("the tools do not start")
@@ -72,14 +76,19 @@ def all_gone(pids: list[int]) -> bool:
     return False
 
 
-def start(directory: Path, *subjects: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextmanager
+def stage_of(directory: Path, *subjects: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
         [sys.executable, "-c", STAGE, *subjects],
         cwd=directory,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as stage:
+        try:
+            yield stage
+        finally:
+            stage.kill()  # only one that a failed test left behind is still there
 
 
 @pytest.mark.parametrize(
@@ -87,19 +96,19 @@ def start(directory: Path, *subjects: str) -> subprocess.Popen[str]:
     [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
 )
 def test_a_survey_that_is_stopped_ends_at_once_with_all_its_tools(tmp_path, number, code, said):
-    stage = start(tmp_path, "a", "b", "c")
-    pids = started(tmp_path, 2)
-    stage.send_signal(number)
-    _, errors = stage.communicate(timeout=30)
+    with stage_of(tmp_path, "a", "b", "c") as stage:
+        pids = started(tmp_path, 2)
+        stage.send_signal(number)
+        _, errors = stage.communicate(timeout=60)
     assert (stage.returncode, errors) == (code, f"{said}\n")
     assert all_gone(pids)
     assert len(list(tmp_path.glob("pids_*"))) == 2  # no tool was started after it
 
 
 def test_a_network_that_fails_stops_the_tools_of_the_others(tmp_path):
-    stage = start(tmp_path, "fails", "b")
-    pids = started(tmp_path, 1)
-    _, errors = stage.communicate(timeout=30)
+    with stage_of(tmp_path, "fails", "b") as stage:
+        pids = started(tmp_path, 1)
+        _, errors = stage.communicate(timeout=60)
     assert (stage.returncode, errors) == (1, "error: no such network\n")
     assert all_gone(pids)
 
