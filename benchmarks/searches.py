@@ -23,11 +23,11 @@ from tqdm import tqdm
 from benchmarks.compare import ROOT, machine
 from benchmarks.stages import run_stage, workplace
 from pipeline.artifacts import Split, read_json, read_prepared
-from pipeline.detector.windows import targets
+from pipeline.detector.windows import rmse_mev
 from pipeline.params import load_params
 from pipeline.predictions import read_predictions
 from pipeline.quantization.score import forgiving_factor
-from pipeline.units import MEV_PER_GEV, PJ_PER_NJ
+from pipeline.units import PJ_PER_NJ
 
 # What differs from the `search` section that is shipped.
 SEARCHES: dict[str, dict[str, Any]] = {
@@ -118,9 +118,8 @@ def chosen(search: Mapping[str, Any], bits: Mapping[str, Mapping[str, int]]) -> 
 
 def split_rmse_mev(file: Path, split: Split) -> float:
     """RMSE of stored predictions of a split, MeV."""
-    truth = targets(split.hit_et_gev, split.window_length, split.target_lag)
-    found = read_predictions(file, len(truth)).astype(np.float64) * split.et_scale_gev
-    return float(np.sqrt(np.mean((found - truth) ** 2))) * MEV_PER_GEV
+    found = read_predictions(file, split.n_windows).astype(np.float64) * split.et_scale_gev
+    return rmse_mev(found, split)
 
 
 def finetuned(work: Path) -> list[str]:

@@ -22,6 +22,7 @@ from pipeline.firmware.area_plot import area_figure
 from pipeline.firmware.fixed_point import quantize
 from pipeline.firmware.hls_project import replacing_directory
 from pipeline.firmware.implementation import (
+    Core,
     ImplementOptions,
     implement_all,
     require_same_network,
@@ -64,7 +65,8 @@ def main() -> None:
     by_name = {}
     with tempfile.TemporaryDirectory(prefix="implement-") as temporary:
         work = Path(temporary)
-        with closing(implement_all(network, design, RTL, samples, families, options, work)) as done:
+        core = Core(network, design, RTL, samples)
+        with closing(implement_all(core, families, options, work)) as done:
             for one in tqdm(done, total=len(families), unit="family", disable=None):
                 by_name[one.name] = one
                 tqdm.write(f"{one.title}: {one.metrics()}")

@@ -14,6 +14,7 @@ from pipeline.firmware import implementation
 from pipeline.firmware.compare import MismatchError
 from pipeline.firmware.rtl_project import RtlOptions, write_rtl
 from pipeline.gated_network import write_network
+from tests.firmware.fake_tools import FakeTools
 from tests.firmware.networks import fixed, random_network
 
 NETWORK = random_network(5, 2, 2, weight=fixed(4, 1), sample=fixed(6, 3))
@@ -58,32 +59,25 @@ def test_a_netlist_that_differs_writes_nothing(workplace, monkeypatch):
     def differs(*args):
         raise MismatchError("netlist_xcup differs; first in window 3")
 
-    monkeypatch.setattr(implementation, "implement", differs)
+    monkeypatch.setattr(implementation, "check_stream", differs)
     with pytest.raises(PipelineError, match="first in window 3"):
         implement.main()
     assert nothing_written()
 
 
-def test_the_routed_family_starts_first_and_the_report_keeps_the_order_of_the_parameters(
-    workplace, monkeypatch, capsys
-):
-    families = ["xcup", "cyclonev", "ecp5"]
-    started = []
-
-    def made(network, design, rtl, samples, family, *_):
-        started.append(family)
-        resources = {"lut": len(started), "ff": 2, "carry": 0, "dsp": 0, "bram": 0}
-        return implementation.Implemented(family, f"the {family}", "Yosys", resources, 200, 0)
-
-    monkeypatch.setattr(implementation, "implement", made)
+def test_the_report_keeps_the_order_of_the_parameters(workplace, monkeypatch, capsys):
+    families = ["ecp5", "xcup"]
+    FakeTools(monkeypatch)
     params = yaml.safe_load(Path("params.yaml").read_text())
-    params["implement"]["families"] = families
+    params["implement"] |= {"families": families, "route": True}
     Path("params.yaml").write_text(yaml.safe_dump(params))
     implement.main()
-    assert started[0] == "ecp5"
-    assert capsys.readouterr().out.startswith("the ecp5: ")
+    assert capsys.readouterr().out.startswith("AMD UltraScale+: ")
     report = Path("metrics/implement.md").read_text()
-    assert sorted(families, key=lambda family: report.index(f"the {family}")) == families
+    rows = [row for row in report.splitlines() if "| Yosys" in row]
+    assert ["Lattice" in row for row in rows] == [True, True, False, False]
+    metrics = json.loads(Path("metrics/implement.json").read_text())
+    assert ["fmax_mhz" in metrics[family] for family in families] == [True, False]
 
 
 def test_rtl_of_another_network_is_refused(workplace):

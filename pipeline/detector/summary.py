@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.detector.sequence_file import Sequences
+from pipeline.units import MEV_PER_GEV
 
 QUIET_BC = 32
 """BCs without injected deposit that make a sample quiet: longer than a pulse, 26 BC."""
@@ -62,7 +63,7 @@ def summarise(chunks: Iterable[Sequences]) -> Summary:
     noise_mev = None
     if n_quiet:
         variance_gev2 = sum_square_quiet / n_quiet - (sum_quiet / n_quiet) ** 2
-        noise_mev = 1e3 * math.sqrt(max(variance_gev2, 0.0))
+        noise_mev = MEV_PER_GEV * math.sqrt(max(variance_gev2, 0.0))
     return Summary(n_bc, sum_square / n_bc, n_hit / n_bc, noise_mev)
 
 

@@ -14,7 +14,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from pipeline.arrays import Real
+from pipeline.artifacts import Split
 from pipeline.errors import PipelineError
+from pipeline.units import MEV_PER_GEV
 
 Number = TypeVar("Number", bound=np.generic)
 
@@ -96,6 +99,21 @@ def targets(truth: NDArray[Number], window_length: int, target_lag: int) -> NDAr
         raise PipelineError(f"target_lag: expected 0 to {window_length}, found {target_lag}")
     first = window_length - target_lag
     return truth[first : first + n_windows]
+
+
+def rmse_mev(reconstructed_gev: Real, split: Split) -> float:
+    """RMSE of reconstructed E_T on a split, MeV.
+
+    Parameters
+    ----------
+    reconstructed_gev
+        ``(n_windows,)``, float32 or float64; differences are taken in float64.
+    split
+        Whose truth it is compared with.
+    """
+    truth_gev = targets(split.hit_et_gev, split.window_length, split.target_lag)
+    errors = np.asarray(reconstructed_gev, np.float64) - truth_gev
+    return float(np.sqrt(np.mean(errors**2))) * MEV_PER_GEV
 
 
 def split_bounds(

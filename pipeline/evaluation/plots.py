@@ -18,6 +18,7 @@ from pipeline.evaluation.sample import OFMAX, Sample
 from pipeline.evaluation.style import data_label, headroom, looks, note
 from pipeline.evaluation.tables import Metrics
 from pipeline.params.evaluation import EvaluateParams
+from pipeline.units import MEV_PER_GEV
 
 TRUE_ET = r"$E_\mathrm{T}^\mathrm{true}$"
 RESIDUAL = r"$E_\mathrm{T}^\mathrm{reco} - E_\mathrm{T}^\mathrm{true}$"
@@ -139,7 +140,7 @@ def response(profiles: Mapping[str, Profile], label: str) -> Figure:
     panels = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False)
     for axes, (name, look) in zip(panels.flat, looks(list(profiles)).items(), strict=False):
         bins = profiles[name]
-        x = bins.centre / 1e3
+        x = bins.centre / MEV_PER_GEV
         axes.fill_between(x, bins.q01, bins.q99, color=look.colour, alpha=0.22, lw=0, label="98 %")
         axes.fill_between(x, bins.q16, bins.q84, color=look.colour, alpha=0.5, lw=0, label="68 %")
         axes.plot(x, bins.median, color="black", lw=1.2, marker="o", ms=3, label="Median")
@@ -180,10 +181,10 @@ def stretch(sample: Sample, start_bc: int, length_bc: int, label: str) -> Figure
     bc = np.arange(cut.start, cut.stop) + sample.first_bc
     figure = Figure(figsize=(9.6, 5.6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2.2, 1))
-    above.bar(bc, sample.true_mev[cut] / 1e3, width=0.8, color="0.78", label=TRUE_ET)
+    above.bar(bc, sample.true_mev[cut] / MEV_PER_GEV, width=0.8, color="0.78", label=TRUE_ET)
     above.plot(
         bc,
-        sample.dig_mev[cut] / 1e3,
+        sample.dig_mev[cut] / MEV_PER_GEV,
         color="black",
         lw=0.9,
         marker=".",
@@ -196,7 +197,12 @@ def stretch(sample: Sample, start_bc: int, length_bc: int, label: str) -> Figure
         # OFMax is 0 except at its maxima: drawn there only.
         shown = values != 0 if name == OFMAX else np.ones_like(values, np.bool_)
         above.plot(
-            bc[shown], values[shown] / 1e3, ls="none", ms=4.5, label=look.title, **look.points
+            bc[shown],
+            values[shown] / MEV_PER_GEV,
+            ls="none",
+            ms=4.5,
+            label=look.title,
+            **look.points,
         )
         below.plot(bc, sample.residual_mev[name][cut], color=look.colour, ls=look.line, lw=1.2)
     below.axhline(0, color="black", lw=0.8, zorder=0)

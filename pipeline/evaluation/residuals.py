@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.arrays import F32, F64, I64
+from pipeline.units import MEV_PER_GEV
 
 Mask = NDArray[np.bool_]
 Figures = dict[str, float | int]
@@ -74,7 +75,7 @@ class Profile:
 
 def mev(et_gev: NDArray[Any]) -> F64:
     """E_T in MeV, float64, from GeV of any float type; same shape."""
-    return np.asarray(et_gev, np.float64) * 1e3
+    return np.asarray(et_gev, np.float64) * MEV_PER_GEV
 
 
 def figures(true_mev: F64, reco_mev: F64, mask: Mask) -> Figures:
@@ -127,13 +128,13 @@ def energy_classes(true_gev: F32, low_et_mev: float, high_et_mev: float) -> list
         (``above_1gev``), so that a name never stands for two selections.
     """
     low, high = _threshold_gev(low_et_mev), _threshold_gev(high_et_mev)
-    name = f"above_{high_et_mev / 1e3:g}gev".replace(".", "p")
+    name = f"above_{high_et_mev / MEV_PER_GEV:g}gev".replace(".", "p")
     return [
         EventClass("all", "all", np.ones(true_gev.shape, np.bool_)),
         EventClass("zero", "0", true_gev == 0),
         EventClass("low", f"0-{low_et_mev:g} MeV", (true_gev > 0) & (true_gev < low)),
         EventClass("high", f"≥ {low_et_mev:g} MeV", true_gev >= low),
-        EventClass(name, f"≥ {high_et_mev / 1e3:g} GeV", true_gev >= high),
+        EventClass(name, f"≥ {high_et_mev / MEV_PER_GEV:g} GeV", true_gev >= high),
     ]
 
 
@@ -225,4 +226,4 @@ def histogram(residual_mev: F64, range_mev: float, bin_mev: float) -> tuple[F64,
 
 
 def _threshold_gev(threshold_mev: float) -> np.float32:
-    return np.float32(threshold_mev / 1e3)
+    return np.float32(threshold_mev / MEV_PER_GEV)

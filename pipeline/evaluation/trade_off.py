@@ -10,9 +10,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pipeline.artifacts import Split
-from pipeline.detector.windows import targets
+from pipeline.detector.windows import rmse_mev, targets
 from pipeline.evaluation.style import LOOKS
-from pipeline.units import MEV_PER_GEV
 
 # Trials far above the levels would squeeze the front; the figure ends here, in units of the float
 # network's RMSE, unless OFMax is higher. The CSV has them all.
@@ -21,10 +20,7 @@ _TOP = 1.35
 
 def ofmax_rmse_mev(split: Split) -> float:
     """Return the RMSE of optimal filter and maximum finder on a split, MeV."""
-    geometry = split.window_length, split.target_lag
-    truth = np.asarray(targets(split.hit_et_gev, *geometry), np.float64)
-    reconstructed = np.asarray(targets(split.ofmax_et_gev, *geometry), np.float64)
-    return float(np.sqrt(np.mean((reconstructed - truth) ** 2))) * MEV_PER_GEV
+    return rmse_mev(targets(split.ofmax_et_gev, split.window_length, split.target_lag), split)
 
 
 def trade_off(table: Mapping[str, Sequence[Any]]) -> Figure:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,48 +87,33 @@ class ImplementOptions:
     timeout_s: float
 
 
-def implement_all(
-    network: IntegerNetwork,
-    design: RtlDesign,
-    rtl: Path,
-    samples: I64,
-    families: Sequence[str],
-    options: ImplementOptions,
-    work: Path,
-) -> Generator[Implemented, None, None]:
-    """Implement the core for several families, as many at once as there are processors.
+@dataclass(frozen=True, eq=False)
+class Core:
+    """A streaming core.
 
-    Yields in the order in which they start: the routed one, which takes longest, first.
-    See `implement` for parameters and errors, `pipeline.firmware.tools.side_by_side` for
-    what an error does to the others.
-    """
-    return side_by_side(
-        lambda family: implement(network, design, rtl, samples, family, options, work),
-        sorted(families, key=lambda family: family != ROUTED),
-    )
-
-
-def implement(
-    network: IntegerNetwork,
-    design: RtlDesign,
-    rtl: Path,
-    samples: I64,
-    family: str,
-    options: ImplementOptions,
-    work: Path,
-) -> Implemented:
-    """Synthesise the streaming core for a family, simulate the netlist, route where possible.
-
-    Parameters
+    Attributes
     ----------
     network, design, rtl
         The network, its description, and the directory of its RTL.
     samples
-        int64 (n,) of the input type, for the netlist's random stream.
+        int64 (n,) of the input type, for the random stream of a netlist's simulation.
+    """
+
+    network: IntegerNetwork
+    design: RtlDesign
+    rtl: Path
+    samples: I64
+
+
+def implement(core: Core, family: str, options: ImplementOptions, work: Path) -> Implemented:
+    """Synthesise a core for a family, route it where possible, simulate the netlist.
+
+    Parameters
+    ----------
+    core, options
+        What and how.
     family
         A name in `pipeline.firmware.open_synthesis.FAMILIES`.
-    options
-        How.
     work
         A directory for the tools' files.
 
@@ -135,32 +122,93 @@ def implement(
     SynthesisError, PlaceAndRouteError, MismatchError
         If a tool fails, or the netlist is not the network.
     """
-    made: Synthesis = synthesize(
-        verilog_files(rtl, stream=True),
-        f"{design.top}_stream",
-        FAMILIES[family],
-        work / family,
-        options.timeout_s,
-    )
-    simulated = mismatches = 0
-    if options.windows:
-        clocks = random_stream(samples, design, options.windows, _GAPS, options.seed)
-        checked = check_stream(network, design, [made.flat], clocks, f"netlist_{family}", False)
-        simulated, mismatches = checked.windows, checked.mismatches
-    routed = None
-    if options.route and family == ROUTED and nextpnr() is not None:
-        routed = place_and_route(
-            made.netlist, design.clock_period_ns, options.seed, options.timeout_s
+    build = _Build(core, family, options, work)
+    build.make()
+    return build.check()
+
+
+def implement_all(
+    core: Core, families: Sequence[str], options: ImplementOptions, work: Path
+) -> Generator[Implemented, None, None]:
+    """Implement a core for several families, as much at once as there are processors.
+
+    Routing takes longest and needs one processor: that family starts first, and its netlist
+    is simulated after the others'. Yields in the order in which the simulations end.
+    See `implement` for parameters and errors, `pipeline.firmware.tools.side_by_side` for
+    what an error does to the others.
+    """
+    builds = [_Build(core, family, options, work) for family in families]
+    first = [build for build in builds if build.routes]
+    others = [build for build in builds if not build.routes]
+    steps: list[Callable[[], Implemented | None]] = [build.make for build in first]
+    for build in others:
+        steps += [build.make, build.check]
+    steps += [build.check for build in first]
+    with closing(side_by_side(lambda step: step(), steps)) as done:
+        for found in done:
+            if found is not None:
+                yield found
+
+
+class _Build:
+    """One core for one family, in two steps; the second waits for what it needs of the first."""
+
+    def __init__(self, core: Core, family: str, options: ImplementOptions, work: Path) -> None:
+        self._core, self._family, self._options = core, family, options
+        self._work = work / family
+        self.routes = options.route and family == ROUTED and nextpnr() is not None
+        self._made: Future[Synthesis] = Future()
+        self._routed: Future[Routed | None] = Future()
+
+    def make(self) -> None:
+        """Synthesise, and route where possible."""
+        try:
+            self._made.set_result(self._synthesize())
+            self._routed.set_result(self._route() if self.routes else None)
+        except BaseException as error:
+            for waited_for in (self._made, self._routed):
+                if not waited_for.done():
+                    waited_for.set_exception(error)
+            raise
+
+    def check(self) -> Implemented:
+        """Simulate the netlist; return what was found in both steps."""
+        made = self._made.result()
+        windows, mismatches = self._simulate(made)
+        return Implemented(
+            name=self._family,
+            title=made.family.title,
+            tool=f"Yosys {made.version}, `{made.family.command}`",
+            resources=made.resources,
+            windows=windows,
+            mismatches=mismatches,
+            routed=self._routed.result(),
         )
-    return Implemented(
-        name=family,
-        title=made.family.title,
-        tool=f"Yosys {made.version}, `{made.family.command}`",
-        resources=made.resources,
-        windows=simulated,
-        mismatches=mismatches,
-        routed=routed,
-    )
+
+    def _synthesize(self) -> Synthesis:
+        return synthesize(
+            verilog_files(self._core.rtl, stream=True),
+            f"{self._core.design.top}_stream",
+            FAMILIES[self._family],
+            self._work,
+            self._options.timeout_s,
+            flat=self._options.windows > 0,
+        )
+
+    def _route(self) -> Routed:
+        netlist, options = self._made.result().netlist, self._options
+        period_ns = self._core.design.clock_period_ns
+        return place_and_route(netlist, period_ns, options.seed, options.timeout_s)
+
+    def _simulate(self, made: Synthesis) -> tuple[int, int]:
+        """Return how many windows were compared, and how many differ."""
+        if made.flat is None:
+            return 0, 0
+        core, options = self._core, self._options
+        clocks = random_stream(core.samples, core.design, options.windows, _GAPS, options.seed)
+        name = f"netlist_{self._family}"
+        checked = check_stream(core.network, core.design, [made.flat], clocks, name, False)
+        return checked.windows, checked.mismatches
 
 
 def require_same_network(network: IntegerNetwork, design: RtlDesign) -> None:

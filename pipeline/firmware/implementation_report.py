@@ -18,6 +18,7 @@ from pipeline.firmware.place_and_route import DEVICE
 from pipeline.firmware.rtl_project import RtlDesign
 from pipeline.firmware.vendor_tools import VendorRun
 from pipeline.params.firmware import BC_NS
+from pipeline.units import NS_TIMES_MHZ, PJ_PER_NJ
 
 
 def markdown(
@@ -38,18 +39,19 @@ def markdown(
         if not isinstance(finetune.get(key), float):
             raise ImplementationError(f"metrics of finetune: no number {key}")
     latency_ns = design.latency_cycles * design.clock_period_ns
+    clock_mhz = NS_TIMES_MHZ / design.clock_period_ns
     cores = cores_needed(design.cells)
     lines = [
         "# Implementation of the streaming core",
         "",
         f"One core: {design.cells} cells, {design.stages} pipeline stages, latency "
         f"{design.latency_cycles} cycles (simulated), one sample a clock. At the stated clock of "
-        f"{1000 / design.clock_period_ns:.1f} MHz that is {latency_ns:.1f} ns; the clock itself "
+        f"{clock_mhz:.1f} MHz that is {latency_ns:.1f} ns; the clock itself "
         "is measured only where a family was routed. "
         f"{BUDGET_CELLS} cells need {cores} cores.",
         "",
         "Budget: 125 ns, 384 cells per FPGA, one sample each 25 ns. "
-        f"Energy of one inference, QTools' model: {1000 * finetune['energy_nj']:.1f} pJ; "
+        f"Energy of one inference, QTools' model: {PJ_PER_NJ * finetune['energy_nj']:.1f} pJ; "
         f"validation RMSE: {finetune['validation_rmse_mev']:.2f} MeV.",
         "",
         "## Area",
@@ -151,12 +153,12 @@ def _clock_lines(design: RtlDesign, found: Sequence[Implemented]) -> list[str]:
     for one in found:
         if one.routed is not None:
             fmax = one.routed.fmax_mhz
-            latency = design.latency_cycles * 1000 / fmax
+            latency = design.latency_cycles * NS_TIMES_MHZ / fmax
             verdict = "within" if latency <= BUDGET_NS else "above"
             lines.append(
                 f"{one.title} ({DEVICE}), {one.routed.version}: {fmax:.1f} MHz after place and "
                 f"route; latency {latency:.0f} ns, {verdict} the budget of {BUDGET_NS:g} ns; "
-                f"that clock serves {int(fmax * BC_NS / 1000)} cells a core."
+                f"that clock serves {int(fmax * BC_NS / NS_TIMES_MHZ)} cells a core."
             )
     if len(lines) == 2:
         lines.append("No family was placed and routed: no clock was measured.")

@@ -135,7 +135,8 @@ class Synthesis:
         Units of each resource of the family; for UltraScale+ also what
         `pipeline.firmware.route_through` finds, which is in none of the others.
     flat
-        The netlist as plain Verilog, every cell replaced by its simulation model.
+        The netlist as plain Verilog, every cell replaced by its simulation model; None if
+        it was not asked for.
     netlist
         The netlist as JSON, for nextpnr.
     """
@@ -143,7 +144,7 @@ class Synthesis:
     family: Family
     version: str
     resources: dict[str, int]
-    flat: Path
+    flat: Path | None
     netlist: Path
 
 
@@ -162,7 +163,12 @@ def yosys_version() -> str:
 
 
 def synthesize(
-    files: Sequence[Path], top: str, family: Family, work: Path, timeout_s: float
+    files: Sequence[Path],
+    top: str,
+    family: Family,
+    work: Path,
+    timeout_s: float,
+    flat: bool = True,
 ) -> Synthesis:
     """Synthesise a module.
 
@@ -178,6 +184,8 @@ def synthesize(
         A new directory, for the files that Yosys reads and writes.
     timeout_s
         Seconds after which Yosys is stopped.
+    flat
+        Whether to write the netlist for a simulation, too, which takes some seconds.
 
     Raises
     ------
@@ -197,10 +205,13 @@ def synthesize(
         f"{family.command} -top {top}",
         f"tee -q -o {STATISTICS} stat -json -top {top}",
         f"write_json {NETLIST}",
-        "techmap -autoproc " + " ".join(f"-map {model}" for model in family.models),
-        "clean -purge",
-        f"write_verilog -noattr {FLAT}",
     ]
+    if flat:
+        script += [
+            "techmap -autoproc " + " ".join(f"-map {model}" for model in family.models),
+            "clean -purge",
+            f"write_verilog -noattr {FLAT}",
+        ]
     (work / "script.ys").write_text("\n".join(script) + "\n", encoding="utf-8")
     run_tool(
         f"Yosys for {family.name}",
@@ -215,7 +226,8 @@ def synthesize(
     if family.name == "xcup":
         netlist = json.loads((work / NETLIST).read_text(encoding="utf-8"))
         resources |= hidden_luts(netlist["modules"][top])
-    return Synthesis(family, version, resources, work / FLAT, work / NETLIST)
+    simulated = work / FLAT if flat else None
+    return Synthesis(family, version, resources, simulated, work / NETLIST)
 
 
 def count(cells: Mapping[str, int], family: Family) -> dict[str, int]:

@@ -19,6 +19,7 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.firmware.tools import run_tool
+from pipeline.units import NS_TIMES_MHZ
 
 ROUTED = "ecp5"  # of `pipeline.firmware.open_synthesis.FAMILIES`
 DEVICE = "LFE5U-85F, speed grade 8"
@@ -109,7 +110,7 @@ def place_and_route(netlist: Path, clock_period_ns: float, seed: int, timeout_s:
         "--package": "CABGA756",
         "--speed": "8",
         "--json": netlist.name,
-        "--freq": f"{1000 / clock_period_ns:g}",
+        "--freq": f"{NS_TIMES_MHZ / clock_period_ns:g}",
         "--seed": str(seed),
         "--report": "routed.json",
     }

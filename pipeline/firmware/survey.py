@@ -13,23 +13,21 @@ from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import Any
 
-import numpy as np
-
 from pipeline.artifacts import Split
-from pipeline.detector.windows import targets
+from pipeline.detector.windows import rmse_mev
 from pipeline.detector.windows import windows as windows_of
 from pipeline.errors import PipelineError
 from pipeline.firmware import golden
 from pipeline.firmware.compare import Comparison
 from pipeline.firmware.fixed_point import quantize
-from pipeline.firmware.implementation import Implemented, ImplementOptions, implement
+from pipeline.firmware.implementation import Core, Implemented, ImplementOptions, implement
 from pipeline.firmware.rtl_project import RtlDesign, RtlOptions, verilog_files, write_rtl
 from pipeline.firmware.rtl_simulation import check_stream
 from pipeline.firmware.stream_clocks import random_stream
 from pipeline.firmware.tools import side_by_side
 from pipeline.firmware.verification import scaled_samples
 from pipeline.integer_network import IntegerNetwork
-from pipeline.units import MEV_PER_GEV, PJ_PER_NJ
+from pipeline.units import PJ_PER_NJ
 
 _TRACING = Lock()  # da4ml traces in Python: at the same time it would be no faster
 
@@ -154,9 +152,7 @@ def golden_rmse_mev(network: IntegerNetwork, split: Split) -> float:
         If the network was made for other windows.
     """
     windows = windows_of(scaled_samples(network, split), split.window_length)
-    reconstructed = golden.evaluate(network, windows) * split.et_scale_gev
-    truth = targets(split.hit_et_gev, split.window_length, split.target_lag)
-    return float(np.sqrt(np.mean((reconstructed - truth) ** 2))) * MEV_PER_GEV
+    return rmse_mev(golden.evaluate(network, windows) * split.et_scale_gev, split)
 
 
 def survey_all(
@@ -199,10 +195,7 @@ def _survey(subject: Subject, split: Split, options: SurveyOptions, work: Path) 
     files = verilog_files(rtl, stream=True)
     streamed = check_stream(network, design, files, clocks, optimise=False)
     core = implement(
-        network,
-        design,
-        rtl,
-        samples,
+        Core(network, design, rtl, samples),
         options.family,
         ImplementOptions(options.netlist_windows, False, options.seed, options.timeout_s),
         work / "synthesis",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from pipeline.errors import PipelineError
+from pipeline.units import NS_TIMES_MHZ
 
 
 class VendorReportError(PipelineError):
@@ -58,7 +59,7 @@ def parse_vivado(utilization: str, timing: str, clock_period_ns: float) -> dict[
         "ff": _row(utilization, r"(?:CLB|Slice) Registers", "|", report),
         "dsp": _row(utilization, r"DSPs", "|", report),
         "bram": _row(utilization, r"Block RAM Tile", "|", report),
-        "fmax_mhz": 1000.0 / (clock_period_ns - float(slack.group(1))),
+        "fmax_mhz": NS_TIMES_MHZ / (clock_period_ns - float(slack.group(1))),
     }
 
 

@@ -7,12 +7,13 @@ import pytest
 
 from pipeline.firmware import open_synthesis, place_and_route
 from pipeline.firmware.compare import MismatchError
-from pipeline.firmware.implementation import ImplementOptions, implement
+from pipeline.firmware.implementation import Core, ImplementOptions, implement, implement_all
 from pipeline.firmware.open_synthesis import FAMILIES, SynthesisError, count, synthesize
 from pipeline.firmware.place_and_route import PlaceAndRouteError, Routed, parse_report
 from pipeline.firmware.route_through import hidden_luts
-from pipeline.firmware.rtl_project import RtlOptions, write_rtl
+from pipeline.firmware.rtl_project import RtlOptions, verilog_files, write_rtl
 from pipeline.integer_network import IntegerNetwork
+from tests.firmware.fake_tools import FakeTools
 from tests.firmware.networks import fixed, random_network
 
 NETWORK = random_network(5, 2, 2, weight=fixed(4, 1), sample=fixed(6, 3))
@@ -22,7 +23,7 @@ SAMPLES = np.arange(NETWORK.input.minimum, NETWORK.input.maximum + 1)
 
 
 def run(network, rtl, design, work):
-    return implement(network, design, rtl, SAMPLES, "xcup", CHECKED, work)
+    return implement(Core(network, design, rtl, SAMPLES), "xcup", CHECKED, work)
 
 
 def test_a_netlist_is_the_network_and_is_counted(tmp_path):
@@ -43,6 +44,72 @@ def test_a_netlist_of_another_network_is_caught(tmp_path):
     design = write_rtl(IntegerNetwork.model_validate(tree), OPTIONS, tmp_path / "rtl")
     with pytest.raises(MismatchError, match=r"netlist_xcup differs .* first in window \d+"):
         run(NETWORK, tmp_path / "rtl", design, tmp_path / "work")
+
+
+FAMILIES_ASKED = ["xcup", "ecp5", "cyclonev"]
+
+
+@pytest.fixture
+def core(tmp_path):
+    design = write_rtl(NETWORK, OPTIONS, tmp_path / "rtl")
+    return Core(NETWORK, design, tmp_path / "rtl", SAMPLES)
+
+
+def all_of(core, tmp_path, windows=200, route=True):
+    options = ImplementOptions(windows, route, 1, 60.0)
+    return list(implement_all(core, FAMILIES_ASKED, options, tmp_path))
+
+
+def test_with_two_processors_everything_else_is_done_beside_the_routing(
+    core, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    tools = FakeTools(monkeypatch, route_lasts_until="ecp5")
+    found = all_of(core, tmp_path)
+    assert [one.name for one in found] == ["xcup", "cyclonev", "ecp5"]
+    assert [one.routed is not None for one in found] == [False, False, True]
+    assert tools.asked[-1] == "check ecp5"
+    assert len(tools.asked) == 7
+
+
+def test_one_processor_does_one_thing_after_the_other(core, tmp_path, monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
+    tools = FakeTools(monkeypatch)
+    all_of(core, tmp_path)
+    assert tools.asked == [
+        "make ecp5", "route ecp5", "make xcup", "check xcup", "make cyclonev", "check cyclonev",
+        "check ecp5",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("processors", [1, 2, 8])
+@pytest.mark.parametrize("failing", ["make ecp5", "route ecp5", "make cyclonev", "check ecp5"])
+def test_a_step_that_fails_is_the_error_and_nobody_waits_for_it(
+    core, tmp_path, monkeypatch, failing, processors
+):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(processors)))
+    FakeTools(monkeypatch, failing=failing)
+    with pytest.raises(PlaceAndRouteError, match=f"^no {failing}$"):
+        all_of(core, tmp_path)
+
+
+def test_without_windows_or_routing_neither_is_asked_for(core, tmp_path, monkeypatch):
+    tools = FakeTools(monkeypatch)
+    found = all_of(core, tmp_path, windows=0, route=False)
+    assert sorted(tools.asked) == ["make cyclonev", "make ecp5", "make xcup"]
+    assert [(one.name, one.windows, one.routed) for one in found] == [
+        (family, 0, None) for family in FAMILIES_ASKED
+    ]
+
+
+def test_a_netlist_that_nobody_simulates_is_not_written(core, tmp_path):
+    made = synthesize(
+        verilog_files(core.rtl, stream=True), "cell_rnn_stream", FAMILIES["xcup"],
+        tmp_path / "work", 300.0, flat=False,
+    )  # fmt: skip
+    assert made.flat is None
+    assert made.netlist.exists()
+    assert not (tmp_path / "work" / open_synthesis.FLAT).exists()
 
 
 def test_yosys_errors_are_quoted(tmp_path, monkeypatch):
