@@ -46,6 +46,7 @@ from pipeline.params.network import SearchParams
 from pipeline.quantization.energy import float_network, network_energy
 from pipeline.quantization.resizing import network_shapes
 from pipeline.quantization.score import forgiving_delta, score
+from pipeline.units import PJ_PER_NJ
 
 PREPARED = Path("data/prepared.h5")
 ROWS = {
@@ -164,7 +165,7 @@ def run_ours(options: argparse.Namespace) -> None:
         assert searched is not None  # this is no worker
         seconds = time.perf_counter() - start
         records = [record for tuner in searched.tuners for record in tuner.records()]
-    _report(seconds, clock, [(r.validation_rmse_mev, 1000 * r.energy_nj) for r in records])
+    _report(seconds, clock, [(r.validation_rmse_mev, PJ_PER_NJ * r.energy_nj) for r in records])
 
 
 def our_settings(search: SearchParams, options: argparse.Namespace) -> SearchParams:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -130,9 +131,11 @@ class WindowFitter:
             optimizer.build(model.trainable_variables)
         one = self.replicas == 1
         loop = self._train_loop if one else self._train_loop_distributed
-        self._train = tf.function(loop, jit_compile=one)
-        self._squared_errors = tf.function(self._sum_squared_errors, jit_compile=True)
-        self._forward = tf.function(self._predict_windows, jit_compile=True)
+        # AutoGraph would take apart every layer's Python, which only a loop in it needs.
+        self._train = tf.function(loop, jit_compile=one, autograph=not one)
+        compiled = partial(tf.function, jit_compile=True, autograph=False)
+        self._squared_errors = compiled(self._sum_squared_errors)
+        self._forward = compiled(self._predict_windows)
 
     def run_epoch(self, data: WindowData, batch_size: int, generator: np.random.Generator) -> float:
         """Train once over all windows in a new random order; return the mean loss."""

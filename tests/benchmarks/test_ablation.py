@@ -21,11 +21,12 @@ CHANGES = {  # of a line, against the line that it names
     "D: C, unrolled in time": {"unroll"},
     "C, XLA, not unrolled": {"xla"},
     "E: D, XLA": {"xla"},
-    "F: E, op determinism (the pipeline)": {"deterministic"},
-    "F, the recipe's callbacks after each epoch": {"callbacks"},
-    "F, batch 256": {"batch"},
-    "F, batch 1024": {"batch"},
-    "F, batch 8192": {"batch"},
+    "F: E, op determinism": {"deterministic"},
+    "G: F, products on one thread (the pipeline)": {"pool"},
+    "G, the recipe's callbacks after each epoch": {"callbacks"},
+    "G, batch 256": {"batch"},
+    "G, batch 1024": {"batch"},
+    "G, batch 8192": {"batch"},
 }
 
 
@@ -54,8 +55,8 @@ def test_only_some_variants_run(workplace, monkeypatch, capsys):
     monkeypatch.setattr(ablation, "contender", lambda *_: {
         "epoch_s": 2.0, "first_epoch_s": 3.0, "rmse_mev": 50.0, "peak_mb": 500.0,
     })  # fmt: skip
-    ablation.main(["--only", "A:", "F, batch", "--repeats", "1"])
+    ablation.main(["--only", "A:", "G, batch", "--repeats", "1"])
     assert list(table(capsys.readouterr().out)) == [
         "variant", "---", "A: Keras fit, as in the notebook",
-        "F, batch 256", "F, batch 1024", "F, batch 8192",
+        "G, batch 256", "G, batch 1024", "G, batch 8192",
     ]  # fmt: skip
