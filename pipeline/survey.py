@@ -71,11 +71,12 @@ def main() -> None:
         integers = to_integer_network(frozen, quantizers, length, validation.et_scale_gev)
         costs = point.energy_pj, point.weight_bits, point.bits
         subjects.append(Subject(point.name, point.kind, integers, *costs))
-    found = []
+    by_name = {}
     with closing(survey_all(subjects, validation, options)) as surveyed:
         for one in tqdm(surveyed, total=len(subjects), unit="network", disable=None):
-            found.append(one)
+            by_name[one.subject.name] = one
             tqdm.write(line(one))
+    found = [by_name[subject.name] for subject in subjects]
     table = columns(found)
     write_json(METRICS, metrics(found))
     write_text(REPORT, markdown(found))

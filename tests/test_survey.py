@@ -11,7 +11,7 @@ import yaml
 from pipeline import survey
 from pipeline.artifacts import Prepared, Split, save_weights, write_json, write_prepared
 from pipeline.errors import PipelineError
-from pipeline.firmware.implementation import Implemented
+from pipeline.firmware.implementation import Core, Implemented
 from pipeline.firmware.survey import SurveyError, golden_rmse_mev
 from pipeline.gated_network import write_network
 from pipeline.quantization.export import to_integer_network
@@ -90,9 +90,10 @@ def nothing_written() -> bool:
     return not any(Path(path).exists() for path in OUTPUTS)
 
 
-def unsynthesised(network, design, rtl, samples, family, options, work) -> Implemented:
+def unsynthesised(core: Core, family, options, work) -> Implemented:
     """Stand in for Yosys, which takes ten seconds for each network; area by its units."""
-    area = {"lut": 100 * len(network.rnn.bias.integers), "ff": 10, "carry": 1, "dsp": 0, "bram": 0}
+    units = len(core.network.rnn.bias.integers)
+    area = {"lut": 100 * units, "ff": 10, "carry": 1, "dsp": 0, "bram": 0}
     return Implemented(family, "a family", "no tool", area, options.windows, 0)
 
 
@@ -127,7 +128,7 @@ def test_a_network_that_differs_writes_nothing(workplace, monkeypatch):
         raise SurveyError(f"{subject.name}: stream differs; first in window 3")
 
     monkeypatch.setattr("pipeline.firmware.survey.survey", differs)
-    with pytest.raises(PipelineError, match="finetuned: stream differs; first in window 3"):
+    with pytest.raises(PipelineError, match="trial_01: stream differs; first in window 3"):
         survey.main()
     assert nothing_written()
 

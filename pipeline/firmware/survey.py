@@ -158,14 +158,20 @@ def golden_rmse_mev(network: IntegerNetwork, split: Split) -> float:
 def survey_all(
     subjects: Sequence[Subject], split: Split, options: SurveyOptions
 ) -> Generator[Surveyed, None, None]:
-    """Survey networks, as many at once as there are processors; yields them in order.
+    """Survey networks, as many at once as there are processors.
+
+    Yields in the order in which they start: the one with most bits of weights first, which
+    takes longest and at the end would leave the other processors idle.
 
     Raises
     ------
     SurveyError
         For the first network that fails; see `pipeline.firmware.tools.side_by_side`.
     """
-    return side_by_side(lambda subject: survey(subject, split, options), subjects)
+    return side_by_side(
+        lambda subject: survey(subject, split, options),
+        sorted(subjects, key=lambda subject: -subject.weight_bits),
+    )
 
 
 def survey(subject: Subject, split: Split, options: SurveyOptions) -> Surveyed:

@@ -152,26 +152,24 @@ class TrialRunner:
         units = self.record(name).units
         return load_weights(self._weights_file(name), self._shapes(units))
 
-    def start(self, units: int, owner: str = "") -> Mapping[str, F32]:
+    def start(self, units: int) -> Mapping[str, F32]:
         """Return float weights of a network of some width; made once, then read from disk.
 
         A narrower network loses at most a quarter of its units at once and is trained
-        before it loses more.
+        before it loses more. Two workers that make one at the same time make the same.
 
         Parameters
         ----------
         units
             Width of the recurrent layer.
-        owner
-            Who asks: processes that share a directory must not write one file.
         """
         if units == self._start_units:
             return self.float_weights
-        file = self.directory / f"float_{units}{owner}.h5"
+        file = self.directory / f"float_{units}.h5"
         if not file.exists():
             wider = min(units + max(units // 3, 1), self._start_units)
             narrower = units < self._start_units
-            before = self.start(wider, owner) if narrower else self.float_weights
+            before = self.start(wider) if narrower else self.float_weights
             save_weights(file, self.trainer.float_start(before, units))
         return load_weights(file, self._shapes(units))
 

@@ -120,7 +120,7 @@ class QuantizationTuner(NetworkTuner):
     def _initial_weights(self, units: int) -> Mapping[str, F32] | None:
         if not self.params.transfer_weights:
             return None
-        return self.runner.start(units, f"_{self.tuner_id}" if self._is_worker() else "")
+        return self.runner.start(units)
 
 
 def best_of(records: Sequence[TrialRecord]) -> TrialRecord:

@@ -21,6 +21,7 @@ STAGE = """
 import os, subprocess, sys, time
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from pipeline.errors import PipelineError, run_stage
 from pipeline.firmware import survey as module
 from pipeline.firmware.tools import run_tool
@@ -34,7 +35,7 @@ TOOL = (
 )
 
 def survey(subject, split, options):
-    if subject == "fails":
+    if subject.name == "fails":
         while not list(Path().glob("pids_*")):
             time.sleep(0.01)
         raise PipelineError("no such network")
@@ -42,7 +43,8 @@ def survey(subject, split, options):
     run_tool("one more", [sys.executable, "-c", TOOL], Path(), None, PipelineError)
 
 def main():
-    with closing(module.survey_all(sys.argv[1:], None, None)) as found:
+    subjects = [SimpleNamespace(name=name, weight_bits=1) for name in sys.argv[1:]]
+    with closing(module.survey_all(subjects, None, None)) as found:
         list(found)
 
 module.survey = survey

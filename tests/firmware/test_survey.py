@@ -94,7 +94,7 @@ def test_a_netlist_of_another_network_stops_the_survey_and_is_named(monkeypatch)
         survey(SUBJECT, make_split(), OPTIONS)
 
 
-def test_networks_come_in_order_and_the_first_failure_stops_the_rest(monkeypatch):
+def test_the_largest_network_starts_first_and_the_first_failure_stops_the_rest(monkeypatch):
     started = []
 
     def fake(subject, split, options):
@@ -106,8 +106,8 @@ def test_networks_come_in_order_and_the_first_failure_stops_the_rest(monkeypatch
 
     monkeypatch.setattr(survey_module, "survey", fake)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
-    subjects = [replace(SUBJECT, name=str(n)) for n in range(40)]
-    assert list(survey_all(subjects[:3], make_split(), OPTIONS)) == ["0", "1", "2"]
+    subjects = [replace(SUBJECT, name=str(n), weight_bits=100 - n) for n in range(40)]
+    assert list(survey_all(subjects[2::-1], make_split(), OPTIONS)) == ["0", "1", "2"]
     started.clear()
     with pytest.raises(SurveyError, match="3: differs"):
         list(survey_all(subjects, make_split(), OPTIONS))
