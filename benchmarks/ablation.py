@@ -98,7 +98,7 @@ VARIANTS: dict[str, Variant] = {
 
 def run(variant: Variant, n_windows: int, epochs: int) -> None:
     """Time epochs and report them; the first holds tracing and compilation."""
-    # Before XLA compiles anything, and kept by the pipeline.
+    # Before XLA compiles anything; other flags of the user would blur the comparison.
     os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={str(variant.pool).lower()}"
     import tensorflow as tf
 
@@ -203,7 +203,7 @@ def device_seconds(
     data = WindowData.from_split(train, strategy)
     fitter = WindowFitter(model, optimizer, strategy)
     if not variant.xla:
-        fitter._train = tf.function(fitter._train_loop)
+        fitter._train = tf.function(fitter._train_loop, autograph=False)
     handlers = tf.keras.callbacks.CallbackList(
         schedule("plateau", epochs) if variant.callbacks == "epoch" else [], model=model
     )

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from benchmarks.compare import ROOT, machine
 from benchmarks.stages import run_stage, workplace
 from pipeline.artifacts import Split, read_json, read_prepared
-from pipeline.detector.windows import rmse_mev
+from pipeline.detector.windows import split_rmse_mev
 from pipeline.params import load_params
 from pipeline.predictions import read_predictions
 from pipeline.quantization.score import forgiving_factor
@@ -116,10 +116,10 @@ def chosen(search: Mapping[str, Any], bits: Mapping[str, Mapping[str, int]]) -> 
     ]
 
 
-def split_rmse_mev(file: Path, split: Split) -> float:
+def stored_rmse_mev(file: Path, split: Split) -> float:
     """RMSE of stored predictions of a split, MeV."""
     found = read_predictions(file, split.n_windows).astype(np.float64) * split.et_scale_gev
-    return rmse_mev(found, split)
+    return split_rmse_mev(found, split)
 
 
 def finetuned(work: Path) -> list[str]:
@@ -127,8 +127,8 @@ def finetuned(work: Path) -> list[str]:
     run_stage("finetune", work)
     metrics = read_json(work / "metrics/finetune.json")
     test = read_prepared(work / "data/prepared.h5").test
-    of_float = split_rmse_mev(ROOT / "data/float_test.npy", test)
-    rmse = split_rmse_mev(work / "data/quantized_test.npy", test)
+    of_float = stored_rmse_mev(ROOT / "data/float_test.npy", test)
+    rmse = stored_rmse_mev(work / "data/quantized_test.npy", test)
     return [
         f"{metrics['validation_rmse_mev']:.2f}",
         f"{metrics['rmse_ratio_to_float']:.3f}",

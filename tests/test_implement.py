@@ -59,23 +59,22 @@ def test_a_netlist_that_differs_writes_nothing(workplace, monkeypatch):
     def differs(*args):
         raise MismatchError("netlist_xcup differs; first in window 3")
 
+    FakeTools(monkeypatch)
     monkeypatch.setattr(implementation, "check_stream", differs)
     with pytest.raises(PipelineError, match="first in window 3"):
         implement.main()
     assert nothing_written()
 
 
-def test_the_report_keeps_the_order_of_the_parameters(workplace, monkeypatch, capsys):
+def test_the_report_keeps_the_order_of_the_parameters(workplace, monkeypatch):
     families = ["ecp5", "xcup"]
     FakeTools(monkeypatch)
     params = yaml.safe_load(Path("params.yaml").read_text())
     params["implement"] |= {"families": families, "route": True}
     Path("params.yaml").write_text(yaml.safe_dump(params))
     implement.main()
-    assert capsys.readouterr().out.startswith("AMD UltraScale+: ")
     report = Path("metrics/implement.md").read_text()
-    rows = [row for row in report.splitlines() if "| Yosys" in row]
-    assert ["Lattice" in row for row in rows] == [True, True, False, False]
+    assert report.index("| Lattice ECP5 |") < report.index("| AMD UltraScale+ |")
     metrics = json.loads(Path("metrics/implement.json").read_text())
     assert ["fmax_mhz" in metrics[family] for family in families] == [True, False]
 

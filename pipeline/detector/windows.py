@@ -2,7 +2,8 @@
 
 Window ``i`` holds samples ``i .. i + L - 1``; its target is the true E_T of BC
 ``i + L - target_lag``. A sequence of ``n_bc`` samples has ``n_bc - L`` windows: the
-target of the last one still exists for ``target_lag = 0``.
+target of the last one still exists for ``target_lag = 0``. And how far reconstructed E_T are
+from the targets of a split.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def targets(truth: NDArray[Number], window_length: int, target_lag: int) -> NDAr
     return truth[first : first + n_windows]
 
 
-def rmse_mev(reconstructed_gev: Real, split: Split) -> float:
+def split_rmse_mev(reconstructed_gev: Real, split: Split) -> float:
     """RMSE of reconstructed E_T on a split, MeV.
 
     Parameters
@@ -110,8 +111,18 @@ def rmse_mev(reconstructed_gev: Real, split: Split) -> float:
         ``(n_windows,)``, float32 or float64; differences are taken in float64.
     split
         Whose truth it is compared with.
+
+    Raises
+    ------
+    PipelineError
+        If there is not one value for each window.
     """
     truth_gev = targets(split.hit_et_gev, split.window_length, split.target_lag)
+    if reconstructed_gev.shape != truth_gev.shape:
+        raise PipelineError(
+            f"{split.name} split: expected {len(truth_gev)} reconstructed E_T, "
+            f"found shape {reconstructed_gev.shape}"
+        )
     errors = np.asarray(reconstructed_gev, np.float64) - truth_gev
     return float(np.sqrt(np.mean(errors**2))) * MEV_PER_GEV
 

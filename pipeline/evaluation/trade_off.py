@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pipeline.artifacts import Split
-from pipeline.detector.windows import rmse_mev, targets
+from pipeline.detector.windows import split_rmse_mev, targets
 from pipeline.evaluation.style import LOOKS
 
 # Trials far above the levels would squeeze the front; the figure ends here, in units of the float
@@ -20,7 +20,7 @@ _TOP = 1.35
 
 def ofmax_rmse_mev(split: Split) -> float:
     """Return the RMSE of optimal filter and maximum finder on a split, MeV."""
-    return rmse_mev(targets(split.ofmax_et_gev, split.window_length, split.target_lag), split)
+    return split_rmse_mev(targets(split.ofmax_et_gev, split.window_length, split.target_lag), split)
 
 
 def trade_off(table: Mapping[str, Sequence[Any]]) -> Figure:

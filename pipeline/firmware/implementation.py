@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ class Core:
 
 
 def implement(core: Core, family: str, options: ImplementOptions, work: Path) -> Implemented:
-    """Synthesise a core for a family, route it where possible, simulate the netlist.
+    """Synthesise a core for a family, simulate the netlist, route it where possible.
 
     Parameters
     ----------
@@ -122,93 +123,108 @@ def implement(core: Core, family: str, options: ImplementOptions, work: Path) ->
     SynthesisError, PlaceAndRouteError, MismatchError
         If a tool fails, or the netlist is not the network.
     """
-    build = _Build(core, family, options, work)
-    build.make()
-    return build.check()
+    made = _synthesize(core, family, options, work)
+    simulated = _simulate(core, made, options)
+    routed = _route(core, made, options) if _is_routed(family, options) else None
+    return _implemented(made, simulated, routed)
 
 
 def implement_all(
     core: Core, families: Sequence[str], options: ImplementOptions, work: Path
 ) -> Generator[Implemented, None, None]:
-    """Implement a core for several families, as much at once as there are processors.
+    """Implement a core for several families, as many at once as there are processors.
 
-    Routing takes longest and needs one processor: that family starts first, and its netlist
-    is simulated after the others'. Yields in the order in which the simulations end.
-    See `implement` for parameters and errors, `pipeline.firmware.tools.side_by_side` for
-    what an error does to the others.
+    Routing takes longest and keeps one processor busy: that family starts first, and its
+    simulation is the last thing to start. Yields families as they end. See `implement` for
+    parameters and errors, `pipeline.firmware.tools.side_by_side` for what an error does to
+    the others.
     """
-    builds = [_Build(core, family, options, work) for family in families]
-    first = [build for build in builds if build.routes]
-    others = [build for build in builds if not build.routes]
-    steps: list[Callable[[], Implemented | None]] = [build.make for build in first]
-    for build in others:
-        steps += [build.make, build.check]
-    steps += [build.check for build in first]
-    with closing(side_by_side(lambda step: step(), steps)) as done:
+    steps: list[Callable[[], Implemented | None]] = []
+    last: list[Callable[[], Implemented | None]] = []
+    for family in families:
+        if _is_routed(family, options):
+            routing = _Routing(core, family, options, work)
+            steps.insert(0, routing.route)
+            last.append(routing.simulate)
+        else:
+            steps.append(partial(implement, core, family, options, work))
+    with closing(side_by_side(lambda step: step(), [*steps, *last])) as done:
         for found in done:
             if found is not None:
                 yield found
 
 
-class _Build:
-    """One core for one family, in two steps; the second waits for what it needs of the first."""
+class _Routing:
+    """The family that is routed, in two steps that may run beside each other.
+
+    `simulate` waits for the netlist of `route`, which must have been started before it.
+    """
 
     def __init__(self, core: Core, family: str, options: ImplementOptions, work: Path) -> None:
-        self._core, self._family, self._options = core, family, options
-        self._work = work / family
-        self.routes = options.route and family == ROUTED and nextpnr() is not None
+        self._core, self._family, self._options, self._work = core, family, options, work
         self._made: Future[Synthesis] = Future()
-        self._routed: Future[Routed | None] = Future()
+        self._routed: Future[Routed] = Future()
 
-    def make(self) -> None:
-        """Synthesise, and route where possible."""
+    def route(self) -> None:
+        """Synthesise, place and route."""
         try:
-            self._made.set_result(self._synthesize())
-            self._routed.set_result(self._route() if self.routes else None)
+            made = _synthesize(self._core, self._family, self._options, self._work)
+            self._made.set_result(made)
+            self._routed.set_result(_route(self._core, made, self._options))
         except BaseException as error:
             for waited_for in (self._made, self._routed):
                 if not waited_for.done():
                     waited_for.set_exception(error)
             raise
 
-    def check(self) -> Implemented:
+    def simulate(self) -> Implemented:
         """Simulate the netlist; return what was found in both steps."""
         made = self._made.result()
-        windows, mismatches = self._simulate(made)
-        return Implemented(
-            name=self._family,
-            title=made.family.title,
-            tool=f"Yosys {made.version}, `{made.family.command}`",
-            resources=made.resources,
-            windows=windows,
-            mismatches=mismatches,
-            routed=self._routed.result(),
-        )
+        simulated = _simulate(self._core, made, self._options)
+        return _implemented(made, simulated, self._routed.result())
 
-    def _synthesize(self) -> Synthesis:
-        return synthesize(
-            verilog_files(self._core.rtl, stream=True),
-            f"{self._core.design.top}_stream",
-            FAMILIES[self._family],
-            self._work,
-            self._options.timeout_s,
-            flat=self._options.windows > 0,
-        )
 
-    def _route(self) -> Routed:
-        netlist, options = self._made.result().netlist, self._options
-        period_ns = self._core.design.clock_period_ns
-        return place_and_route(netlist, period_ns, options.seed, options.timeout_s)
+def _is_routed(family: str, options: ImplementOptions) -> bool:
+    return options.route and family == ROUTED and nextpnr() is not None
 
-    def _simulate(self, made: Synthesis) -> tuple[int, int]:
-        """Return how many windows were compared, and how many differ."""
-        if made.flat is None:
-            return 0, 0
-        core, options = self._core, self._options
-        clocks = random_stream(core.samples, core.design, options.windows, _GAPS, options.seed)
-        name = f"netlist_{self._family}"
-        checked = check_stream(core.network, core.design, [made.flat], clocks, name, False)
-        return checked.windows, checked.mismatches
+
+def _synthesize(core: Core, family: str, options: ImplementOptions, work: Path) -> Synthesis:
+    return synthesize(
+        verilog_files(core.rtl, stream=True),
+        f"{core.design.top}_stream",
+        FAMILIES[family],
+        work / family,
+        options.timeout_s,
+        flat=options.windows > 0,
+    )
+
+
+def _route(core: Core, made: Synthesis, options: ImplementOptions) -> Routed:
+    period_ns = core.design.clock_period_ns
+    return place_and_route(made.netlist, period_ns, options.seed, options.timeout_s)
+
+
+def _simulate(core: Core, made: Synthesis, options: ImplementOptions) -> tuple[int, int]:
+    """Return how many windows went through the netlist, and how many differed."""
+    if made.flat is None:
+        return 0, 0
+    clocks = random_stream(core.samples, core.design, options.windows, _GAPS, options.seed)
+    name = f"netlist_{made.family.name}"
+    checked = check_stream(core.network, core.design, [made.flat], clocks, name, False)
+    return checked.windows, checked.mismatches
+
+
+def _implemented(made: Synthesis, simulated: tuple[int, int], routed: Routed | None) -> Implemented:
+    windows, mismatches = simulated
+    return Implemented(
+        name=made.family.name,
+        title=made.family.title,
+        tool=f"Yosys {made.version}, `{made.family.command}`",
+        resources=made.resources,
+        windows=windows,
+        mismatches=mismatches,
+        routed=routed,
+    )
 
 
 def require_same_network(network: IntegerNetwork, design: RtlDesign) -> None:

@@ -168,6 +168,7 @@ def synthesize(
     family: Family,
     work: Path,
     timeout_s: float,
+    *,
     flat: bool = True,
 ) -> Synthesis:
     """Synthesise a module.

@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Any
 
 from pipeline.artifacts import Split
-from pipeline.detector.windows import rmse_mev
+from pipeline.detector.windows import split_rmse_mev
 from pipeline.detector.windows import windows as windows_of
 from pipeline.errors import PipelineError
 from pipeline.firmware import golden
@@ -152,7 +152,7 @@ def golden_rmse_mev(network: IntegerNetwork, split: Split) -> float:
         If the network was made for other windows.
     """
     windows = windows_of(scaled_samples(network, split), split.window_length)
-    return rmse_mev(golden.evaluate(network, windows) * split.et_scale_gev, split)
+    return split_rmse_mev(golden.evaluate(network, windows) * split.et_scale_gev, split)
 
 
 def survey_all(
@@ -160,8 +160,8 @@ def survey_all(
 ) -> Generator[Surveyed, None, None]:
     """Survey networks, as many at once as there are processors.
 
-    Yields in the order in which they start: the one with most bits of weights first, which
-    takes longest and at the end would leave the other processors idle.
+    Yields them as they end. The one with most bits of weights starts first: it takes longest,
+    and at the end would leave the other processors idle.
 
     Raises
     ------

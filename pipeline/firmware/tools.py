@@ -11,7 +11,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
@@ -61,9 +61,10 @@ def tools_stopped() -> Iterator[None]:
 def side_by_side(
     work: Callable[[Item], Made], items: Sequence[Item]
 ) -> Generator[Made, None, None]:
-    """Do `work` for each item, for as many at once as there are processors; yields in order.
+    """Do `work` for each item, for as many at once as there are processors; yields as they end.
 
-    For work of which nearly all is done by programs that `run_tool` starts.
+    For work of which nearly all is done by programs that `run_tool` starts. Items start in
+    their order, also when the rest is given up: one may wait for an earlier one.
 
     Raises
     ------
@@ -72,11 +73,17 @@ def side_by_side(
         the programs that run for others are stopped. So they are when the generator is closed.
     """
     pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+    started: list[Future[Made]] = []
     try:
-        yield from pool.map(work, items)
+        for item in items:
+            started.append(pool.submit(work, item))
+        for done in as_completed(started):
+            yield done.result()
     except BaseException:  # also Ctrl-C, and a consumer that wants no more
         with tools_stopped():
-            pool.shutdown(cancel_futures=True)
+            for waiting in reversed(started):  # none starts without one before it
+                waiting.cancel()
+            pool.shutdown()
         raise
     pool.shutdown()
 

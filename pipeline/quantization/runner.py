@@ -156,7 +156,8 @@ class TrialRunner:
         """Return float weights of a network of some width; made once, then read from disk.
 
         A narrower network loses at most a quarter of its units at once and is trained
-        before it loses more. Two workers that make one at the same time make the same.
+        before it loses more. Workers that make one at the same time, on machines alike, make
+        the same.
 
         Parameters
         ----------
@@ -166,12 +167,15 @@ class TrialRunner:
         if units == self._start_units:
             return self.float_weights
         file = self.directory / f"float_{units}.h5"
-        if not file.exists():
-            wider = min(units + max(units // 3, 1), self._start_units)
-            narrower = units < self._start_units
-            before = self.start(wider) if narrower else self.float_weights
-            save_weights(file, self.trainer.float_start(before, units))
-        return load_weights(file, self._shapes(units))
+        if file.exists():
+            return load_weights(file, self._shapes(units))
+        wider = min(units + max(units // 3, 1), self._start_units)
+        narrower = units < self._start_units
+        before = self.start(wider) if narrower else self.float_weights
+        made = self.trainer.float_start(before, units)
+        if not file.exists():  # else another worker has made it, too
+            save_weights(file, made)
+        return made
 
     def verify(self, record: TrialRecord) -> None:
         """Score a network again from its stored weights.

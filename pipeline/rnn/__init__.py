@@ -7,9 +7,10 @@ import os
 # errors reach Python as exceptions.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# Read when XLA compiles for the first time. Its matrix products else ask for a pool of
-# threads, each of a batch of 64 windows: an epoch took half as long again.
-_ONE_THREAD = "xla_cpu_multi_thread_eigen"
-_FLAGS = os.environ.get("XLA_FLAGS", "")
-if _ONE_THREAD not in _FLAGS:
-    os.environ["XLA_FLAGS"] = f"{_FLAGS} --{_ONE_THREAD}=false".strip()
+# Read when XLA compiles for the first time. XLA hands matrix products to a pool of threads,
+# which for a batch of 64 windows costs more than the product itself: an epoch took half as
+# long again. A value that is no flag names a file of them, which is the user's own affair.
+_POOL = "xla_cpu_multi_thread_eigen"
+_FLAGS = os.environ.get("XLA_FLAGS", "").strip()
+if _POOL not in _FLAGS and (not _FLAGS or _FLAGS.startswith("-")):
+    os.environ["XLA_FLAGS"] = f"{_FLAGS} --{_POOL}=false".strip()

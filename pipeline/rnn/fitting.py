@@ -131,7 +131,7 @@ class WindowFitter:
             optimizer.build(model.trainable_variables)
         one = self.replicas == 1
         loop = self._train_loop if one else self._train_loop_distributed
-        # AutoGraph would take apart every layer's Python, which only a loop in it needs.
+        # AutoGraph takes apart every layer's Python; only `_train_loop_distributed` needs it.
         self._train = tf.function(loop, jit_compile=one, autograph=not one)
         compiled = partial(tf.function, jit_compile=True, autograph=False)
         self._squared_errors = compiled(self._sum_squared_errors)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.artifacts import Split
-from pipeline.detector.windows import rmse_mev, split_bounds, targets, windows
+from pipeline.detector.windows import split_bounds, split_rmse_mev, targets, windows
 from pipeline.errors import PipelineError
 
 
@@ -76,6 +76,8 @@ def test_the_rmse_of_a_split_is_that_of_its_targets(lag):
     nothing = np.zeros(6, np.float32)
     split = Split("test", nothing, truth, nothing, nothing, 2, lag, 16.0)
     wanted = targets(truth, 2, lag)
-    assert rmse_mev(wanted, split) == 0
+    assert split_rmse_mev(wanted, split) == 0
     errors = np.array([0.003, -0.004, 0, 0])
-    assert rmse_mev(wanted + errors, split) == pytest.approx(2.5)
+    assert split_rmse_mev(wanted + errors, split) == pytest.approx(2.5)
+    with pytest.raises(PipelineError, match=r"test split: expected 4 .* found shape \(4, 1\)"):
+        split_rmse_mev(wanted[:, np.newaxis], split)

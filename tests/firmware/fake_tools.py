@@ -5,12 +5,13 @@ from threading import Event
 
 import pytest
 
-from pipeline.firmware import implementation
+from pipeline.firmware import implementation, tools
 from pipeline.firmware.compare import Comparison
 from pipeline.firmware.open_synthesis import Synthesis
 from pipeline.firmware.place_and_route import PlaceAndRouteError, Routed
 
 PATIENCE_S = 60.0
+STOPPED = "until tools are stopped"
 
 
 class FakeTools:
@@ -21,7 +22,7 @@ class FakeTools:
     asked
         What was asked for, as it comes: ``make``, ``route`` or ``check``, and the family.
     route_lasts_until
-        The check of this family; None for a routing that is done at once.
+        The check of this family, or `STOPPED`; None for a routing that is done at once.
     failing
         A step, as in `asked`, that fails.
     """
@@ -61,5 +62,13 @@ class FakeTools:
     def _route(self, netlist, clock_period_ns, seed, timeout_s):
         self._ask("route ecp5")
         if self.route_lasts_until is not None:
-            assert self._over.wait(PATIENCE_S), "nothing is done beside the routing"
+            self._wait()
         return Routed("nextpnr 1", 99.0, {})
+
+    def _wait(self) -> None:
+        for _ in range(int(PATIENCE_S / 0.01)):
+            if self._over.wait(0.01):
+                return
+            if self.route_lasts_until == STOPPED and tools._RUNNING.refused:
+                raise PlaceAndRouteError("stopped")
+        raise AssertionError("nothing is done beside the routing")

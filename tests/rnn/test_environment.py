@@ -14,6 +14,7 @@ import pipeline.rnn
         (None, "--xla_cpu_multi_thread_eigen=false"),
         ("--xla_dump_to=a", "--xla_dump_to=a --xla_cpu_multi_thread_eigen=false"),
         ("--xla_cpu_multi_thread_eigen=true", "--xla_cpu_multi_thread_eigen=true"),
+        ("flags.txt", "flags.txt"),
     ],
 )
 def test_small_products_are_not_shared_out_unless_asked_for(monkeypatch, given, wanted):
