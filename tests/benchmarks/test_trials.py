@@ -107,6 +107,7 @@ def test_both_sides_search(workplace, capsys):
          "--mode", "halving", "--first-epochs", "2", "--survivors", "1",
          "--repeats", "1", "--extrapolate", "20", "80"]
     )  # fmt: skip
+    short, survivors = SEARCH.first_epochs, SEARCH.survivors
     rows = table(capsys.readouterr().out)
     assert rows["trials completed"][:2] == ["1 [1, 1]", "2 [2, 2]"]
     epoch, fixed, whole, halved = (
@@ -115,10 +116,12 @@ def test_both_sides_search(workplace, capsys):
             "seconds of an epoch",
             "seconds of a trial besides its epochs",
             "EXTRAPOLATED: 20 trials of 80 epochs, s",
-            "EXTRAPOLATED: the same; ours halving, 20 of 20 and 8 of 60 more, s",
+            f"EXTRAPOLATED: the same; ours halving, 20 of {short} and {survivors} of "
+            f"{80 - short} more, s",
         )
     )
     for side in (0, 1):
         assert whole[side] == pytest.approx(20 * (fixed[side] + 80 * epoch[side]), rel=0.02)
     assert halved[0] == whole[0]
-    assert halved[1] == pytest.approx(28 * fixed[1] + (400 + 480) * epoch[1], rel=0.02)
+    epochs = 20 * short + survivors * (80 - short)
+    assert halved[1] == pytest.approx((20 + survivors) * fixed[1] + epochs * epoch[1], rel=0.02)

@@ -18,7 +18,7 @@ from pipeline.firmware.tools import run_tool, tools_stopped
 # Two threads run a script that starts a program of its own, as a vendor's command would. Its
 # numbers are there whole or not at all: it may be stopped at any moment.
 STAGE = """
-import os, subprocess, sys, time
+import os, signal, subprocess, sys, time
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -47,6 +47,8 @@ def main():
     with closing(module.survey_all(subjects, None, None)) as found:
         list(found)
 
+# Ignored by what a shell starts in the background, and so by the tests and by this.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 module.survey = survey
 os.sched_getaffinity = lambda _: {0, 1}
 run_stage(main)
