@@ -25,7 +25,7 @@ from benchmarks.networks import BATCH, UNITS, schedule
 from benchmarks.stock import materialise
 from benchmarks.training import PREPARED
 from pipeline.artifacts import SEQUENCES, Split, read_prepared
-from pipeline.units import MEV_PER_GEV
+from pipeline.detector.windows import split_rmse_mev
 
 STEPS = 512
 COLUMNS = (
@@ -229,9 +229,9 @@ def _timed(epoch: Callable[[np.random.Generator], None], epochs: int) -> list[fl
 
 def _validation_rmse(model: Any, validation: Split) -> float:
     """Return the RMSE over all validation windows, MeV."""
-    x, y = materialise(validation)
-    residuals = model.predict(x, batch_size=16384, verbose=0) - y
-    return float(np.sqrt(np.mean(np.square(residuals)))) * validation.et_scale_gev * MEV_PER_GEV
+    x, _ = materialise(validation)
+    scaled = model.predict(x, batch_size=16384, verbose=0)[:, 0]
+    return split_rmse_mev(scaled * validation.et_scale_gev, validation)
 
 
 def _run_variant(number: int, options: argparse.Namespace, _repeat: int) -> Figures:

@@ -103,7 +103,7 @@ def test_a_survey_that_is_stopped_ends_at_once_with_all_its_tools(tmp_path, numb
     with stage_of(tmp_path, "a", "b", "c") as stage:
         pids = started(tmp_path, 2)
         stage.send_signal(number)
-        _, errors = stage.communicate(timeout=60)
+        _, errors = stage.communicate(timeout=30)
     assert (stage.returncode, errors) == (code, f"{said}\n")
     assert all_gone(pids)
     assert len(list(tmp_path.glob("pids_*"))) == 2  # no tool was started after it
@@ -112,7 +112,7 @@ def test_a_survey_that_is_stopped_ends_at_once_with_all_its_tools(tmp_path, numb
 def test_a_network_that_fails_stops_the_tools_of_the_others(tmp_path):
     with stage_of(tmp_path, "fails", "b") as stage:
         pids = started(tmp_path, 1)
-        _, errors = stage.communicate(timeout=60)
+        _, errors = stage.communicate(timeout=30)
     assert (stage.returncode, errors) == (1, "error: no such network\n")
     assert all_gone(pids)
 
