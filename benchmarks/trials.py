@@ -177,6 +177,7 @@ def our_settings(search: SearchParams, options: argparse.Namespace) -> SearchPar
         "epochs": options.epochs,
         "first_epochs": first,
         "survivors": options.survivors or min(search.survivors, options.trials),
+        "descents": 0,  # so many trials as were asked for
         "seed": options.seed,
         "uniform_bits": [],
         # Local workers would read params.yaml; one process is what stock has, too.
@@ -217,12 +218,16 @@ def extrapolation_rows(found: dict[str, list[Figures]], options: argparse.Namesp
     """Return rows of searches that were not run, from seconds of an epoch and of a trial."""
     trials, epochs = options.extrapolate
     search = load_params().search
-    first, survivors = min(search.first_epochs, epochs), min(search.survivors, trials)
+    first, survivors = min(search.first_epochs, epochs), search.survivors
     whole = [(trials, epochs)]
     rows = {
         f"EXTRAPOLATED: {trials} trials of {epochs} epochs, s": whole,
-        f"EXTRAPOLATED: the same; ours halving, {trials} of {first} and {survivors} of "
-        f"{epochs - first} more, s": [(trials, first), (survivors, epochs - first)],
+        f"EXTRAPOLATED: the same; ours halving, {search.max_trials} of {first}, {survivors} of "
+        f"{epochs - first} more and {search.descents} of {epochs}, s": [
+            (search.max_trials, first),
+            (survivors, epochs - first),
+            (search.descents, epochs),
+        ],
     }
     lines = []
     for title, plan in rows.items():

@@ -24,6 +24,7 @@ TINY = {
     ("search", "epochs"): 2,
     ("search", "first_epochs"): 1,
     ("search", "survivors"): 1,
+    ("search", "descents"): 1,
     ("search", "uniform_bits"): [8],
     ("search", "workers"): 1,
     ("finetune", "epochs"): 2,

@@ -78,14 +78,17 @@ def kill_once_recorded(folder: Path, trial: str) -> None:
     process.communicate()  # until its workers are gone, too
 
 
-HALVING = {"mode": "halving", "epochs": 3, "first_epochs": 1, "survivors": 2, "uniform_bits": []}
+HALVING = {
+    "mode": "halving", "epochs": 3, "first_epochs": 1, "survivors": 2, "descents": 2,
+    "uniform_bits": [],
+}  # fmt: skip
 
 
 def test_halving_killed_among_the_survivors_and_started_again(tmp_path, monkeypatch):
-    """Trials 4 and 5 go on with two of the first four."""
+    """Trials 4 and 5 go on with two of the first four; 6 and 7 are steps from the best."""
     alone = workplace(tmp_path / "alone", monkeypatch, **HALVING)
     finish(start(alone))
-    all_trials = [f"trial {n}" for n in range(6)]
+    all_trials = [f"trial {n}" for n in range(8)]
     assert trained(alone) == all_trials
     folder = workplace(tmp_path / "cell", monkeypatch, **HALVING)
     kill_once_recorded(folder, "4")

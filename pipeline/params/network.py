@@ -86,6 +86,7 @@ class SearchParams(Section):
     epochs: int = Field(ge=1)
     first_epochs: int = Field(ge=1)
     survivors: int = Field(ge=1)
+    descents: int = Field(ge=0)
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
     learning_rate_optimizer: bool

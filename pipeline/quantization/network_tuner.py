@@ -22,13 +22,9 @@ from keras_tuner.src.engine.trial import TrialStatus
 from pipeline.arrays import F32
 from pipeline.artifacts import write_text
 from pipeline.quantization.failures import reason, reason_kept
-from pipeline.quantization.oracles import (
-    COST,
-    DEAD,
-    RMSE,
-    drop_half_told_trials,
-    trials_of,
-)
+from pipeline.quantization.halving import COST, DEAD, RMSE
+from pipeline.quantization.oracle_files import drop_half_told_trials
+from pipeline.quantization.oracles import trials_of
 from pipeline.quantization.runner import SearchError, TrialRunner
 from pipeline.quantization.trial import TrialRecord
 

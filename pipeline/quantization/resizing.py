@@ -63,33 +63,6 @@ def resize(
     return found
 
 
-def within_one(weights: Mapping[str, F32], samples: F32) -> Weights:
-    """Return the weights of the same SimpleRNN whose hidden units stay below 1 on `samples`.
-
-    A ReLU passes a factor on: what a unit puts out is divided by a power of two, and what reads
-    it is multiplied by it, so float32 gives the same output to the last bit. A quantised
-    ReLU that ends at 1 then cuts nothing off.
-
-    Parameters
-    ----------
-    weights
-        Of a SimpleRNN with ReLU, by ``layer/tensor``.
-    samples
-        Windows ``(n, L)``, scaled.
-    """
-    largest = np.max(
-        [state.max(axis=0) for state in hidden_states(weights, "SimpleRNN", samples)], 0
-    )
-    factor = np.exp2(np.ceil(np.log2(np.maximum(largest, 1)))).astype(np.float32)
-    return {
-        "rnn/kernel": weights["rnn/kernel"] / factor,
-        "rnn/recurrent_kernel": weights["rnn/recurrent_kernel"] * (factor[:, None] / factor),
-        "rnn/bias": weights["rnn/bias"] / factor,
-        "dense/kernel": weights["dense/kernel"] * factor[:, None],
-        "dense/bias": weights["dense/bias"],
-    }
-
-
 def hidden_states(weights: Mapping[str, F32], cell: str, samples: F32) -> list[F32]:
     """Return the output of the recurrent layer after each time step, ``(n, units)`` each."""
     units = weights["rnn/recurrent_kernel"].shape[0]

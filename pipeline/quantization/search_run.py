@@ -82,6 +82,7 @@ def planned_trials(params: SearchParams, blocks: Sequence[Block]) -> list[int]:
         make_oracle(
             params.model_copy(update={"max_trials": block.max_trials}),
             hyperparameters(block.choices, params, block.filters),
+            price=lambda _: 0.0,  # nothing is asked for
         )
         for block in blocks
     ]

@@ -16,7 +16,8 @@ from pipeline.arrays import F32
 from pipeline.quantization.network import build_quantized_network, forward
 from pipeline.quantization.progress import KeepProgress, Progress
 from pipeline.quantization.quantizers import Quantizer
-from pipeline.quantization.resizing import resize, units_of, within_one
+from pipeline.quantization.rescaling import within_one
+from pipeline.quantization.resizing import resize, units_of
 from pipeline.rnn.fitting import FitResult, WindowData, WindowFitter
 from pipeline.rnn.network import get_weights, set_weights
 from pipeline.rnn.runtime import seed_everything

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.arrays import F32
+from pipeline.quantization.halving import EARLIER, EPOCHS
 from pipeline.quantization.network_tuner import NetworkTuner
-from pipeline.quantization.oracles import EARLIER, EPOCHS, hyperparameters, make_oracle
+from pipeline.quantization.oracles import hyperparameters, make_oracle
 from pipeline.quantization.quantizers import Quantizer
+from pipeline.quantization.rescaling import KERNEL, is_sign_and_shift, kernel_of_powers_of_two
 from pipeline.quantization.runner import TrialRunner
 from pipeline.quantization.search_space import LEARNING_RATE, LEARNING_RATE_CHOICES, Choice
 from pipeline.quantization.trial import QatSettings, TrialRecord
@@ -52,7 +54,7 @@ class QuantizationTuner(NetworkTuner):
         stage: int = 0,
     ) -> None:
         space = hyperparameters(choices, runner.params, filters)
-        super().__init__(runner, make_oracle(runner.params, space), stage)
+        super().__init__(runner, make_oracle(runner.params, space, self.price), stage)
         self.choices = choices
         self.fixed = dict(fixed or {})
         self.units = units or runner.costs.units
@@ -83,8 +85,13 @@ class QuantizationTuner(NetworkTuner):
             first_epoch=0 if continues is None else self.runner.record(continues).epochs,
             last_epoch=values.get(EPOCHS),
         )
-        start = self._initial_weights(units) if continues is None else None
+        start = self._initial_weights(quantizers, units) if continues is None else None
         return self.runner.run(name, quantizers, settings, start, f"trial {name}", continues)
+
+    def price(self, values: Mapping[str, Any]) -> float:
+        """Return the cost of the network that some choices describe."""
+        units = chosen_units(values, self.units)
+        return self.runner.costs.trial(self.quantizers_of(values), units).cost
 
     def quantizers_of(self, values: Mapping[str, Any]) -> dict[str, Quantizer]:
         """Return the quantiser of every tensor for one set of choices."""
@@ -117,10 +124,17 @@ class QuantizationTuner(NetworkTuner):
             return self.runner.record(continues).seed
         return self.params.seed + int(trial_id)
 
-    def _initial_weights(self, units: int) -> Mapping[str, F32] | None:
+    def _initial_weights(
+        self, quantizers: Mapping[str, Quantizer], units: int
+    ) -> Mapping[str, F32] | None:
         if not self.params.transfer_weights:
             return None
-        return self.runner.start(units)
+        start = self.runner.start(units)
+        # A kernel that an earlier block has decided was trained with its quantiser.
+        kernel = None if KERNEL in self.fixed else quantizers.get(KERNEL)
+        if self.runner.trainer.cell == "SimpleRNN" and kernel and is_sign_and_shift(kernel):
+            return kernel_of_powers_of_two(start)
+        return start
 
 
 def best_of(records: Sequence[TrialRecord]) -> TrialRecord:

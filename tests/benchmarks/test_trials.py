@@ -75,7 +75,7 @@ def test_stock_settings_leave_the_default_of_the_activations():
 @pytest.mark.parametrize(
     ("given", "found"),
     [
-        ({"epochs": 80}, ("halving", 80, 20, 4)),
+        ({"epochs": 80}, ("halving", 80, 15, 4)),
         ({"epochs": 8}, ("halving", 8, 2, 4)),
         ({"epochs": 8, "first_epochs": 3, "survivors": 2}, ("halving", 8, 3, 2)),
         ({"epochs": 1, "mode": "random"}, ("random", 1, 1, 4)),
@@ -86,7 +86,7 @@ def test_our_side_searches_as_asked(given, found):
     settings = trials.our_settings(SEARCH, argparse.Namespace(**options | given))
     assert (settings.mode, settings.epochs, settings.first_epochs, settings.survivors) == found
     assert (settings.max_trials, settings.seed, settings.workers) == (4, 7, 1)
-    assert settings.uniform_bits == []
+    assert (settings.uniform_bits, settings.descents) == ([], 0)
 
 
 def test_quality_is_one_score_for_both_sides(workplace):
@@ -107,7 +107,8 @@ def test_both_sides_search(workplace, capsys):
          "--mode", "halving", "--first-epochs", "2", "--survivors", "1",
          "--repeats", "1", "--extrapolate", "20", "80"]
     )  # fmt: skip
-    short, survivors = SEARCH.first_epochs, SEARCH.survivors
+    first, short = SEARCH.max_trials, SEARCH.first_epochs
+    survivors, descents = SEARCH.survivors, SEARCH.descents
     rows = table(capsys.readouterr().out)
     assert rows["trials completed"][:2] == ["1 [1, 1]", "2 [2, 2]"]
     epoch, fixed, whole, halved = (
@@ -116,12 +117,13 @@ def test_both_sides_search(workplace, capsys):
             "seconds of an epoch",
             "seconds of a trial besides its epochs",
             "EXTRAPOLATED: 20 trials of 80 epochs, s",
-            f"EXTRAPOLATED: the same; ours halving, 20 of {short} and {survivors} of "
-            f"{80 - short} more, s",
+            f"EXTRAPOLATED: the same; ours halving, {first} of {short}, {survivors} of "
+            f"{80 - short} more and {descents} of 80, s",
         )
     )
     for side in (0, 1):
         assert whole[side] == pytest.approx(20 * (fixed[side] + 80 * epoch[side]), rel=0.02)
     assert halved[0] == whole[0]
-    epochs = 20 * short + survivors * (80 - short)
-    assert halved[1] == pytest.approx((20 + survivors) * fixed[1] + epochs * epoch[1], rel=0.02)
+    epochs = first * short + survivors * (80 - short) + descents * 80
+    begun = first + survivors + descents
+    assert halved[1] == pytest.approx(begun * fixed[1] + epochs * epoch[1], rel=0.02)

@@ -12,6 +12,7 @@ from pipeline.params.network import SearchParams
 from pipeline.quantization.cost import CostModel
 from pipeline.quantization.energy import float_network
 from pipeline.quantization.progress import Progress
+from pipeline.quantization.resizing import network_shapes
 from pipeline.quantization.runner import TrialRunner, float_reference
 from pipeline.quantization.search_space import build_search_space, network_layers
 from pipeline.quantization.trial import QatResult, QatSettings
@@ -19,7 +20,20 @@ from pipeline.quantization.tuner import QuantizationTuner
 from pipeline.rnn.fitting import FitResult
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
-WEIGHTS = {"rnn/kernel": np.zeros((1, 2), np.float32), "dense/bias": np.zeros(1, np.float32)}
+WEIGHTS = {
+    name: np.zeros(shape, np.float32) for name, shape in network_shapes("SimpleRNN", 8).items()
+}
+# A SimpleRNN's space is the tests' own, whatever is shipped; the rest is what is shipped.
+CONFIG: dict[str, dict[str, int]] = {
+    "kernel": {f"quantized_bits({bits},0,1,alpha='auto_po2')": bits for bits in (6, 8)},
+    "recurrent_kernel": {
+        f"quantized_bits({bits},0,1,alpha='auto_po2')": bits for bits in (4, 5, 6, 8, 10)
+    },
+    "activation": {f"quantized_relu({bits},0)": bits for bits in (10, 12)},
+    "state": {f"quantized_relu({bits},0)": bits for bits in (8, 9, 10, 12)},
+}
+LIMIT = {"SimpleRNN": [8, 14, 10, 12, 12]}
+OF_GATED_CELLS_TOO = ("activation", "state")
 DIRECTORY = Path("state/search")
 REFERENCE_LOSS = 1e-5
 
@@ -72,11 +86,18 @@ class MadeUpTrainer:
 
 
 def search_params(**changed: Any) -> SearchParams:
-    small = {"mode": "random", "max_trials": 6, "epochs": 3, "first_epochs": 1, "survivors": 2}
+    small = {"mode": "random", "max_trials": 6, "epochs": 3}
+    halving = {"first_epochs": 1, "survivors": 2, "descents": 0}
     alone = {"tune_filters": "none", "workers": 1, "uniform_bits": []}
-    changed = {**small, **alone, **changed}
+    changed = {**small, **halving, **alone, **changed}
     tree = load_params(PARAMS).search.model_dump()
     tree["goal"]["max_rmse_ratio"] = None
+    config: dict[str, dict[str, int]] = tree["quantization_config"]
+    tree["quantization_config"] = config | {
+        kind: {**config[kind], **entries} if kind in OF_GATED_CELLS_TOO else entries
+        for kind, entries in CONFIG.items()
+    }
+    tree["limit"] |= LIMIT
     return SearchParams.model_validate({**tree, **changed})
 
 

@@ -121,14 +121,19 @@ def test_a_layer_that_is_not_searched_needs_no_pattern():
 
 
 def test_the_plan_says_blocks_costs_trials_and_space():
-    params, blocks = plan(blocks=["dense", "rnn"], schedule_block="cost", tune_filters="layer")
+    params, blocks = plan(
+        blocks=["dense", "rnn"],
+        schedule_block="cost",
+        tune_filters="layer",
+        filter_range=[0.5, 1.0],
+    )
     text = describe(blocks, params, planned_trials(params, blocks))
     first, *rest = text.splitlines()
     assert first == (
         "block 1: rnn: rnn: 98.25 of 102.02 pJ in the reference, "
         f"10 trials of {blocks[0].combinations} combinations"
     )
-    assert "  network_filters_rnn: 0.625, 0.75, 1 of the units" in rest
+    assert "  network_filters_rnn: 0.5, 1 of the units" in rest
     assert any(line.startswith("block 2: dense: dense: 3.77 of 102.02 pJ") for line in rest)
     assert any(
         line.startswith("  rnn_state_quantizer: rnn/state: quantized_relu(") for line in rest

@@ -12,7 +12,6 @@ from pipeline.quantization.resizing import (
     resize,
     scaled_units,
     units_of,
-    within_one,
 )
 from pipeline.rnn.network import build_float_network, float_weight_shapes, set_weights
 from tests.quantization.quantizer_sets import random_weights, random_windows
@@ -86,17 +85,3 @@ def test_widths_are_rounded_as_upstream():
     assert [scaled_units(3, factor) for factor in (0.1, 0.5, 0.75)] == [1, 1, 2]
     assert units_of(weights_of("LSTM", 5)) == 5
     assert units_of({"dense/bias": np.zeros(1)}) is None
-
-
-def test_units_below_one_change_nothing_and_stay_below_one():
-    weights = random_weights(float_weight_shapes("SimpleRNN", 4, LENGTH))
-    weights["rnn/kernel"] = np.abs(weights["rnn/kernel"]) * np.array([1, 3, 9, 40], np.float32)
-    before = np.max(hidden_states(weights, "SimpleRNN", SAMPLES), axis=(0, 1))
-    assert before.max() > 4
-    tame = within_one(weights, SAMPLES)
-    after = np.max(hidden_states(tame, "SimpleRNN", SAMPLES), axis=(0, 1))
-    assert after.max() <= 1
-    np.testing.assert_array_equal(after[before <= 1], before[before <= 1])
-    np.testing.assert_array_equal(
-        network_output(tame, "SimpleRNN", SAMPLES), network_output(weights, "SimpleRNN", SAMPLES)
-    )

@@ -16,7 +16,7 @@ from tests.quantization.made_up_search import search_params
 
 PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
 KERNEL = "quantized_bits(6,0,1,alpha='auto_po2')"
-CONFIG = PARAMS.search.quantization_config
+CONFIG = search_params().quantization_config
 
 
 def plan(cell: Any = "SimpleRNN", energy: EnergyParams = PARAMS.energy, **changed: Any):

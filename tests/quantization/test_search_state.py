@@ -45,6 +45,11 @@ def test_a_killed_halving_goes_on_where_survivors_train_on(interrupted):
     assert_goes_on(search_params(mode="halving"), interrupted)
 
 
+@pytest.mark.parametrize("interrupted", [8, 9, 12])
+def test_a_killed_descent_goes_on_in_the_middle_of_a_round(interrupted):
+    assert_goes_on(search_params(mode="halving", descents=6), interrupted)
+
+
 def test_a_killed_bayesian_search_goes_on_where_the_gaussian_process_chooses(monkeypatch):
     """It does so once there are three trials for each of the choices, here at trial 6.
 
@@ -300,7 +305,8 @@ def test_workers_and_reference_points_keep_the_trials(tmp_path):
     assert state() == state(workers=3) == state(uniform_bits=[5]) == state(worker_timeout_s=1.0)
     changes: list[dict[str, Any]] = [
         {}, {"seed": 43}, {"tune_filters": "layer"}, {"blocks": ["rnn", "d"]}, {"epochs": 4},
-        {"first_epochs": 2}, {"survivors": 3}, {"batch_size": 8}, {"learning_rate": 0.1},
+        {"first_epochs": 2}, {"survivors": 3}, {"descents": 1}, {"batch_size": 8},
+        {"learning_rate": 0.1},
         {"transfer_weights": False}, {"input_quantizer": "quantized_bits(9)"}, {"max_trials": 7},
     ]  # fmt: skip
     assert len({state(**change) for change in changes}) == len(changes)

@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.quantization.network_tuner import check_complete
 from pipeline.quantization.pareto import nondominated_order
+from pipeline.quantization.quantizers import parse_quantizer
 from pipeline.quantization.results import (
     outcome_of,
     pareto_table,
@@ -27,6 +28,7 @@ from tests.quantization.made_up_search import (
     REFERENCE_LOSS,
     WEIGHTS,
     MadeUpTrainer,
+    make_tuner,
     search,
     search_params,
 )
@@ -114,6 +116,26 @@ def test_trials_start_from_the_float_weights_or_from_new_ones(transfer):
     assert trainer.started_from == ([WEIGHTS] * 2 if transfer else [None] * 2)
 
 
+@pytest.mark.parametrize("decided", [False, True])
+def test_a_kernel_of_signs_and_shifts_starts_as_such_where_the_trial_decides_it(decided):
+    """Of an earlier block's kernel, QAT has made something already."""
+    signs = "binary(alpha='auto_po2')"
+    config = search_params().quantization_config
+    config = config | {"kernel": config["kernel"] | {signs: 1}}
+    limit = search_params().limit | {"SimpleRNN": [[signs], 14, 10, 12, 12]}
+    params = search_params(max_trials=1, quantization_config=config, limit=limit)
+    trainer = MadeUpTrainer()
+    tuner = make_tuner(params, trainer)
+    start = {**WEIGHTS, "rnn/kernel": np.full((1, 8), 0.3, np.float32)}
+    tuner.runner = replace(tuner.runner, float_weights=start)
+    if decided:
+        tuner.choices = [c for c in tuner.choices if c.tensors != ("rnn/kernel",)]
+        tuner.fixed = {"rnn/kernel": parse_quantizer(signs, "kernel")}
+    tuner.search()
+    (found,) = trainer.started_from
+    np.testing.assert_array_equal(found["rnn/kernel"], start["rnn/kernel"] if decided else 0.25)
+
+
 @pytest.mark.parametrize("mode", ["halving", "hyperband"])
 def test_a_survivor_goes_on_with_the_training_of_the_shorter_trial(mode):
     trainer = MadeUpTrainer()
@@ -173,6 +195,48 @@ def test_halving_with_a_failed_trial_chooses_no_survivors_before_it_is_repeated(
     undisturbed = search(params, directory=Path("a/s")).records()
     broken = MadeUpTrainer(fail=(2,))
     assert len(search(params, broken).records()) == 5
+    again = search(params)
+    check_complete(again)
+    assert again.records() == undisturbed
+
+
+def test_a_descent_tries_cheaper_neighbours_of_the_best_in_rounds():
+    goal = {**search_params().goal.model_dump(), "max_rmse_ratio": 1.065}
+    params = search_params(mode="halving", max_trials=8, survivors=3, descents=9, goal=goal)
+    tuner = search(params)
+    check_complete(tuner)
+    records = tuner.records()
+    steps = records[8 + 3 :]
+    assert len(steps) == tuner.trials_asked - 11 > 5
+    for number, step in enumerate(steps, 11):
+        before = records[:number]
+        assert step.epochs == 3
+        assert step.continues is None or records[int(step.continues)].epochs == 1
+        whole = [record for record in before if record.epochs == 3]
+        assert step.quantizers not in [record.quantizers for record in whole]
+        assert step.cost < max(record.cost for record in before if record.score >= 1)
+        differing = [
+            sum(step.quantizers[tensor] != text for tensor, text in record.quantizers.items())
+            for record in before
+        ]
+        assert min(differing) <= 1  # 0 where a short trial goes on
+    assert best_of(records) in steps
+
+
+def test_a_descent_ends_where_no_step_is_left():
+    tuner = search(search_params(mode="halving", max_trials=4, survivors=4, descents=5, **SMALL))
+    check_complete(tuner)
+    assert len(tuner.records()) == tuner.trials_asked == 8
+
+
+@pytest.mark.parametrize("failing", [8, 10])
+def test_a_descent_with_a_failed_trial_goes_no_further_before_it_is_repeated(failing):
+    params = search_params(mode="halving", descents=6)
+    undisturbed = search(params, directory=Path("a/s")).records()
+    broken = search(params, MadeUpTrainer(fail=(failing,)))
+    assert failing < len(broken.records()) + 1 < len(undisturbed)
+    with pytest.raises(SearchError, match="1 failed"):
+        check_complete(broken)
     again = search(params)
     check_complete(again)
     assert again.records() == undisturbed

@@ -237,8 +237,11 @@ def test_two_tuners_over_grpc_run_every_trial_once(chief, monkeypatch):
 
 @pytest.mark.parametrize("order", [[0, 1], [1, 0]])
 def test_halving_with_workers_finds_what_one_process_does(chief, monkeypatch, order):
-    """Survivors are chosen when all first trials are over, in whatever order they ended."""
-    params = search_params(mode="halving", max_trials=6, survivors=3)
+    """Survivors are chosen when all first trials are over, in whatever order they ended.
+
+    The same goes for the rounds of a descent.
+    """
+    params = search_params(mode="halving", max_trials=6, survivors=3, descents=7)
     with monkeypatch.context() as alone:
         alone.delenv("KERASTUNER_ORACLE_IP")
         tuner = make_tuner(params, MadeUpTrainer(), Path("alone/search"))
@@ -259,7 +262,7 @@ def test_halving_with_workers_finds_what_one_process_does(chief, monkeypatch, or
             trial.status = TrialStatus.COMPLETED
             service.EndTrial(Request(trial=trial.to_proto()), None)
     monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
-    assert len(expected) == 6 + 3
+    assert len(expected) == 6 + 3 + 7
     assert chief_of_both.records() == expected
 
 
