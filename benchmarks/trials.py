@@ -222,7 +222,7 @@ def extrapolation_rows(found: dict[str, list[Figures]], options: argparse.Namesp
     whole = [(trials, epochs)]
     rows = {
         f"EXTRAPOLATED: {trials} trials of {epochs} epochs, s": whole,
-        f"EXTRAPOLATED: the same; ours halving, {search.max_trials} of {first}, {survivors} of "
+        f"EXTRAPOLATED: the same; ours as shipped, {search.max_trials} of {first}, {survivors} of "
         f"{epochs - first} more and {search.descents} of {epochs}, s": [
             (search.max_trials, first),
             (survivors, epochs - first),

@@ -7,6 +7,7 @@ the best that was. No keras-tuner here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +19,12 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Tried:
-    """A network that was trained: its decisions, its score and its cost."""
+    """A network that was trained: its decisions, score and cost, and whether it is good enough."""
 
     values: Values
     score: float
     cost: float
+    good: bool
 
 
 def from_narrow_to_wide(options: Sequence[Any]) -> list[Any]:
@@ -41,13 +43,13 @@ def next_steps(
     decisions: Mapping[str, Sequence[Any]],
     closed: Iterable[Values],
     price: Callable[[Values], float],
-    satisfied: bool,
 ) -> list[dict[str, Any]]:
     """Return the networks to try next, or nothing if none is left.
 
-    They differ from one that was tried by a step in one decision: a step narrower and cheaper
-    than the best so far, or, as long as nothing is good enough, a step wider. The best network
-    is left by all its steps at once; if it has none that are open, the next best is.
+    They differ by one step in one decision from a network that was tried: narrower, if that
+    one is good enough, wider, if it is not. The best network is left by all its steps at once; if
+    it has none that are open, the next best is. Once there is a good network, only what is
+    cheaper than the best one is worth a trial.
 
     Parameters
     ----------
@@ -59,19 +61,21 @@ def next_steps(
         Networks that are not to be tried.
     price
         Cost of a network.
-    satisfied
-        Whether the best network is good enough.
     """
     shut = [dict(values) for values in closed]
     ranked = sorted(tried, key=lambda network: -network.score)
+    most = ranked[0].cost if ranked and ranked[0].good else math.inf
     for network in ranked:
-        steps = _steps(network.values, decisions, -1 if satisfied else 1)
-        fresh = [step for step in steps if step not in shut]
-        if satisfied:
-            fresh = [step for step in fresh if price(step) < ranked[0].cost]
+        direction = -1 if network.good else 1
+        open_ = [step for step in _steps(network.values, decisions, direction) if step not in shut]
+        priced = [(price(step), step) for step in open_]
+        # Two options of one width, or a dearer of two with fewer bits, are no step.
+        fresh = [(cost, step) for cost, step in priced if direction * (cost - network.cost) > 0]
+        fresh = [(cost, step) for cost, step in fresh if cost < most]
         if fresh:
-            # The smallest change first: where trials run out, it is the one most likely good.
-            return sorted(fresh, key=lambda step: abs(price(step) - network.cost))
+            # The smallest change first: where trials run out, it is the likeliest to be good.
+            fresh.sort(key=lambda item: abs(item[0] - network.cost))
+            return [step for _, step in fresh]
     return []
 
 

@@ -28,7 +28,9 @@ class HalvingOracle(RandomOracle):
     are far behind what they become, and whoever is dear would be chosen.
 
     The descent (`pipeline.quantization.descent`) goes in rounds, each decided when the one
-    before is over: what is tried does not depend on how many workers try it.
+    before is over: what is tried does not depend on how many workers try it. Good enough is a
+    network within the limit on the RMSE; without a limit, every network is, and the descent
+    looks for cheaper ones only.
 
     Parameters
     ----------
@@ -45,8 +47,9 @@ class HalvingOracle(RandomOracle):
     ) -> None:
         self.first, self.first_epochs = params.max_trials, params.first_epochs
         self.survivors, self.epochs = min(params.survivors, self.first), params.epochs
-        self.descents, self.price = params.descents, price
+        self.descents = params.descents
         self.limited = params.goal.max_rmse_ratio is not None
+        self._price, self._prices = price, dict[str, float]()
         super().__init__(max_trials=self.first + self.survivors + self.descents, **common)
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
@@ -71,6 +74,13 @@ class HalvingOracle(RandomOracle):
         survivors = min(self.survivors, len(alive))
         steps, ended = self._steps(self.first + survivors)
         return self.first + survivors + (len(steps) if ended else self.descents)
+
+    def price(self, values: Values) -> float:
+        """Return the cost of a network; the rounds before are planned again at each request."""
+        key = repr(sorted(values.items()))
+        if key not in self._prices:
+            self._prices[key] = self._price(values)
+        return self._prices[key]
 
     def _planned(self) -> list[dict[str, Any]]:
         """Return the values of the trials after the first ones, as far as they are decided."""
@@ -103,7 +113,12 @@ class HalvingOracle(RandomOracle):
             return []
         short = {trial.trial_id: _own(trial) for trial in before[: self.first] if trial in alive}
         goes_on = {_earlier(trial) for trial in before}
-        tried = [Tried(_own(trial), trial.score, _told(trial, COST)) for trial in alive]
+        tried = [
+            Tried(
+                _own(trial), trial.score, _told(trial, COST), not self.limited or trial.score >= 1
+            )
+            for trial in alive
+        ]
         # A short trial that nobody went on with is open: its training goes on.
         open_ = {name: values for name, values in short.items() if name not in goes_on}
         closed = [_own(trial) for trial in before if trial.trial_id not in open_]
@@ -116,7 +131,6 @@ class HalvingOracle(RandomOracle):
             },
             closed,
             self.price,
-            satisfied=not self.limited or max(network.score for network in tried) >= 1,
         )
         for step in steps:
             for name, values in open_.items():

@@ -16,6 +16,8 @@ from pipeline.quantization.quantizers import Quantizer
 from pipeline.quantization.resizing import Weights, hidden_states
 
 KERNEL = "rnn/kernel"
+# Flags of 0 instead of a sign, of even exponents only, and of chance.
+_OTHER_VALUES = ("use_01", "quadratic_approximation", "use_stochastic_rounding")
 
 
 def within_one(weights: Mapping[str, F32], samples: F32) -> Weights:
@@ -39,9 +41,12 @@ def within_one(weights: Mapping[str, F32], samples: F32) -> Weights:
 
 
 def is_sign_and_shift(quantizer: Quantizer) -> bool:
-    """Whether a quantiser leaves a weight of its own channel nothing but ``±2**n``."""
+    """Whether a quantiser makes of a weight of its own channel ``±2**n``, of any n in its range."""
+    given = quantizer.arguments
+    if any(given.get(flag) for flag in _OTHER_VALUES):
+        return False
     if quantizer.name == "binary":
-        return quantizer.arguments.get("alpha") == "auto_po2"
+        return given.get("alpha") == "auto_po2"
     return quantizer.name == "quantized_po2"
 
 
@@ -50,7 +55,8 @@ def kernel_of_powers_of_two(weights: Mapping[str, F32]) -> Weights:
 
     There is one sample a time step, so each hidden unit has one weight in the kernel, and its
     free factor can make that one ``±2**n``: a quantiser that allows nothing else then loses
-    nothing. Factors lie between 2**-0.5 and 2**0.5; the output changes by rounding in float32.
+    nothing. Factors lie between 2**-0.5 and 2**0.5, and so a unit may go beyond 1 that did not
+    before; the output changes by rounding in float32.
 
     Parameters
     ----------
@@ -65,7 +71,7 @@ def kernel_of_powers_of_two(weights: Mapping[str, F32]) -> Weights:
 def _divided(weights: Mapping[str, F32], factor: F32) -> Weights:
     """Divide what each hidden unit puts out by its `factor` ``(units,)``."""
     return {
-        "rnn/kernel": weights["rnn/kernel"] / factor,
+        KERNEL: weights[KERNEL] / factor,
         "rnn/recurrent_kernel": weights["rnn/recurrent_kernel"] * (factor[:, None] / factor),
         "rnn/bias": weights["rnn/bias"] / factor,
         "dense/kernel": weights["dense/kernel"] * factor[:, None],

@@ -77,7 +77,7 @@ class _Decided:
 
 
 def planned_trials(params: SearchParams, blocks: Sequence[Block]) -> list[int]:
-    """Return how many trials each block will ask for."""
+    """Return how many trials each block will ask for at most."""
     oracles = [
         make_oracle(
             params.model_copy(update={"max_trials": block.max_trials}),

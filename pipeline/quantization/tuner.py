@@ -62,8 +62,11 @@ class QuantizationTuner(NetworkTuner):
 
     @property
     def asked_by(self) -> str:
-        """The parameter that says how many trials there are."""
-        return "search.epochs" if self.params.mode == "hyperband" else "search.max_trials"
+        """The parameters that say how many trials there are."""
+        return {
+            "hyperband": "search.epochs",
+            "halving": "search.max_trials, survivors and descents",
+        }.get(self.params.mode, "search.max_trials")
 
     def name_of(self, trial: Any) -> str:
         """Return what a trial is recorded under."""
@@ -130,7 +133,8 @@ class QuantizationTuner(NetworkTuner):
         if not self.params.transfer_weights:
             return None
         start = self.runner.start(units)
-        # A kernel that an earlier block has decided was trained with its quantiser.
+        # A kernel that an earlier block has decided was trained with its quantiser. The Dense
+        # kernel may have been, too, but it is trained on here, and a factor costs it little.
         kernel = None if KERNEL in self.fixed else quantizers.get(KERNEL)
         if self.runner.trainer.cell == "SimpleRNN" and kernel and is_sign_and_shift(kernel):
             return kernel_of_powers_of_two(start)

@@ -117,7 +117,7 @@ def test_both_sides_search(workplace, capsys):
             "seconds of an epoch",
             "seconds of a trial besides its epochs",
             "EXTRAPOLATED: 20 trials of 80 epochs, s",
-            f"EXTRAPOLATED: the same; ours halving, {first} of {short}, {survivors} of "
+            f"EXTRAPOLATED: the same; ours as shipped, {first} of {short}, {survivors} of "
             f"{80 - short} more and {descents} of 80, s",
         )
     )

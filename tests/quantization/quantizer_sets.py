@@ -32,6 +32,7 @@ SETS: dict[str, tuple[str, str, str, str]] = {
                  "quantized_relu(8,0)"),
     "powers of two": ("quantized_po2(4,1)", _BIAS, "quantized_relu(9,0)", "quantized_relu(8,0)"),
     "ternary": ("ternary(alpha=0.5)", _BIAS, "quantized_relu(9,0)", "quantized_relu(8,0)"),
+    "signs": ("binary(alpha='auto_po2')", _BIAS, "quantized_relu(9,0)", "quantized_relu(8,0)"),
     "signed": (_FIXED.format(6), _BIAS, "quantized_bits(9,0,0,alpha=1)",
                "quantized_bits(8,0,0,alpha=1)"),
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a descent tries next: single steps, narrower and cheaper, from the best network."""
+"""What a descent tries next: single steps from the best networks, in the direction that helps."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ def price(values):
 
 def tried(units, state, score):
     values = {"units": units, "state": state}
-    return Tried(values, score, price(values))
+    return Tried(values, score, price(values), good=score >= 1)
 
 
-def steps(networks, closed=None, satisfied=True):
+def steps(networks, closed=None, decisions=DECISIONS):
     shut = [network.values for network in networks] if closed is None else closed
-    return [
-        (step["units"], step["state"])
-        for step in next_steps(networks, DECISIONS, shut, price, satisfied)
-    ]
+    found = next_steps(networks, decisions, shut, price)
+    return [(step["units"], step["state"]) for step in found]
 
 
 def test_options_are_ordered_by_bits_and_size():
@@ -44,17 +42,26 @@ def test_what_was_tried_is_not_tried_again_and_what_is_open_is():
 def test_the_next_best_is_left_where_the_best_has_no_step_but_only_to_cheaper_ones():
     networks = [tried(0.5, 8, 1.9), tried(0.75, 8, 1.8), tried(0.5, 10, 1.7)]
     assert steps(networks) == []  # (0.5, 9) would cost more than the best
-    networks = [tried(0.75, 8, 1.9), tried(0.5, 8, 0.9), tried(0.5, 10, 0.8)]
+    networks = [tried(0.5, 9, 1.9), tried(0.5, 8, 0.9), tried(0.75, 8, 1.1)]
+    assert steps(networks) == []
+    networks = [tried(0.75, 8, 1.9), tried(0.5, 8, 0.9), tried(0.75, 9, 1.8)]
     assert steps(networks) == [(0.5, 9)]
 
 
-def test_as_long_as_nothing_is_good_enough_steps_are_wider():
+def test_a_network_that_is_not_good_enough_is_left_by_wider_steps_cheaper_than_the_best():
+    networks = [tried(0.75, 8, 1.9), tried(0.5, 8, 0.9)]
+    assert steps(networks) == [(0.5, 9)]  # not narrower, and (0.75, 8) was tried
     networks = [tried(0.75, 9, 0.9), tried(0.5, 8, 0.8)]
-    assert steps(networks, satisfied=False) == [(0.75, 10), (1.0, 9)]
-    assert steps([tried(1.0, 10, 0.9)], satisfied=False) == []
+    assert steps(networks) == [(0.75, 10), (1.0, 9)]
+    assert steps([tried(1.0, 10, 0.9)]) == []
+
+
+def test_an_option_that_costs_the_same_is_no_step():
+    twice = {"units": [0.5, 0.75], "state": [8, 8.0]}
+    assert steps([tried(0.5, 8, 0.9)], closed=[], decisions=twice) == [(0.75, 8)]
 
 
 def test_the_networks_given_are_left_alone():
     network = tried(1.0, 10, 1.5)
-    next_steps([network], DECISIONS, [], price, True)[0]["more"] = 1
+    next_steps([network], DECISIONS, [], price)[0]["more"] = 1
     assert network.values == {"units": 1.0, "state": 10}

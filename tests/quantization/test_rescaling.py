@@ -56,6 +56,9 @@ def test_a_kernel_of_powers_of_two_is_the_same_network():
         ("quantized_po2(4,4)", True),
         ("binary(alpha=1)", False),  # the sign alone
         ("binary()", False),
+        ("binary(use_01=1,alpha='auto_po2')", False),
+        ("quantized_po2(4,4,quadratic_approximation=1)", False),
+        ("binary(alpha='auto_po2',use_stochastic_rounding=1)", False),
         ("ternary(alpha='auto_po2')", False),
         ("quantized_bits(8,0,1,alpha='auto_po2')", False),
     ],
