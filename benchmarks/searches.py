@@ -26,26 +26,20 @@ from pipeline.artifacts import Split, read_json, read_prepared
 from pipeline.detector.windows import split_rmse_mev
 from pipeline.params import load_params
 from pipeline.predictions import read_predictions
+from pipeline.quantization.quantizers import parse_quantizer
 from pipeline.quantization.score import forgiving_factor
 from pipeline.units import PJ_PER_NJ
 
-# What differs from the `search` section that is shipped.
+# What differs from the `search` section that is shipped, whose `max_trials` are short ones.
+_RANDOM = {"mode": "random", "max_trials": 20}
 SEARCHES: dict[str, dict[str, Any]] = {
     "halving": {"mode": "halving"},
-    "random": {"mode": "random"},
-    "bayesian": {"mode": "bayesian"},
+    "random": _RANDOM,
+    "bayesian": {"mode": "bayesian", "max_trials": 20},
     "hyperband": {"mode": "hyperband"},
-    "group": {"mode": "random", "limit": {"rnn|dense": 14}},
-    "blocks": {
-        "mode": "random",
-        "blocks": ["dense", "rnn"],
-        "schedule_block": "sequential",
-    },
-    "blocks-by-cost": {
-        "mode": "random",
-        "blocks": ["dense", "rnn"],
-        "schedule_block": "cost",
-    },
+    "group": {**_RANDOM, "limit": {"rnn|dense": 14}},
+    "blocks": {**_RANDOM, "blocks": ["dense", "rnn"], "schedule_block": "sequential"},
+    "blocks-by-cost": {**_RANDOM, "blocks": ["dense", "rnn"], "schedule_block": "cost"},
 }
 BITS = ("rnn/kernel", "rnn/recurrent_kernel", "rnn/state")
 COLUMNS = (
@@ -88,18 +82,16 @@ def best_forgiving_score(trials: Sequence[Mapping[str, Any]]) -> float:
     )
 
 
-def chosen(search: Mapping[str, Any], bits: Mapping[str, Mapping[str, int]]) -> list[str]:
+def chosen(search: Mapping[str, Any]) -> list[str]:
     """Return the cells of a row that say what a search chose.
 
     Parameters
     ----------
     search
         What the stage wrote, ``models/search.json``.
-    bits
-        The ``quantization_config``, which has the bits of every quantiser.
     """
     (best,) = (trial for trial in search["trials"] if trial["trial"] == search["best"])
-    of = {text: number for kind in bits.values() for text, number in kind.items()}
+    bits = (parse_quantizer(best["quantizers"][tensor], tensor).bits for tensor in BITS)
     baseline = read_json(ROOT / "metrics/baseline.json")
     energy = best["energy_nj"]
     ratios = (baseline["energy_nj"][name] / energy for name in ("fp32", "int8"))
@@ -107,7 +99,7 @@ def chosen(search: Mapping[str, Any], bits: Mapping[str, Mapping[str, int]]) -> 
     return [
         "yes" if search["limit_met"] else "no",
         str(best["units"]),
-        " / ".join(str(of[best["quantizers"][tensor]]) for tensor in BITS),
+        " / ".join(map(str, bits)),
         f"{PJ_PER_NJ * energy:.1f}",
         *(f"1/{ratio:.1f}" for ratio in ratios),
         f"{rmse:.2f}",
@@ -147,7 +139,7 @@ def row(search: str, seed: int, options: argparse.Namespace) -> list[str]:
         cells = [
             f"{metrics['trials_completed']} of {metrics['trials_asked']}",
             f"{seconds:.0f}",
-            *chosen(found, tree["search"]["quantization_config"]),
+            *chosen(found),
         ]
         return [search, str(seed), *cells, *(finetuned(work) if options.finetune else [])]
 

@@ -30,14 +30,13 @@ def test_every_search_can_be_planned(search):
 
 
 def test_a_row_is_that_of_the_chosen_trial():
-    config = parse_params(params_of("halving", 42, None, None)).search.quantization_config
     search = {
         "best": "1",
         "limit_met": False,
         "reference": {"validation_rmse_mev": 48.0},
         "trials": [trial("0", quality=2.0), trial("1")],
     }
-    cells = chosen(search, config)
+    cells = chosen(search)
     assert cells[:4] == ["no", "6", "6 / 5 / 8", "50.0"]
     assert cells[6:] == ["50.00", "1.042", "2.200"]
 
