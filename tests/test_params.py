@@ -64,7 +64,7 @@ def test_the_shipped_file_is_valid():
     params = load_params(SHIPPED)
     assert (params.prepare.window_length, params.prepare.target_lag) == (5, 5)
     assert params.train.min_delta == 1e-8
-    assert list(params.search.quantization_config["state"].values()) == [8, 9, 10, 13, 14]
+    assert list(params.search.quantization_config["activation"].values()) == [12, 13]
     assert parse_params(TREE) == params
 
 
