@@ -24,8 +24,8 @@ from benchmarks.compare import Figures, alternate, contender, machine, ratios, r
 from benchmarks.networks import BATCH, UNITS, schedule
 from benchmarks.stock import materialise
 from benchmarks.training import PREPARED
-from pipeline.artifacts import SEQUENCES, Split, read_prepared
-from pipeline.detector.windows import split_rmse_mev
+from pipeline.samples.prepared import SEQUENCES, Split, read_prepared
+from pipeline.samples.windows import split_rmse_mev
 
 STEPS = 512
 COLUMNS = (
@@ -102,7 +102,7 @@ def run(variant: Variant, n_windows: int, epochs: int) -> None:
     os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={str(variant.pool).lower()}"
     import tensorflow as tf
 
-    from pipeline.rnn.runtime import make_strategy
+    from pipeline.networks.runtime import make_strategy
 
     strategy = make_strategy("auto")
     tf.keras.utils.set_random_seed(2)
@@ -198,7 +198,7 @@ def device_seconds(
     """Return the seconds of each epoch of `WindowFitter`, with or without XLA."""
     import tensorflow as tf
 
-    from pipeline.rnn.fitting import WindowData, WindowFitter
+    from pipeline.networks.fitting import WindowData, WindowFitter
 
     data = WindowData.from_split(train, strategy)
     fitter = WindowFitter(model, optimizer, strategy)

@@ -32,7 +32,7 @@ def repair() -> None:
     """Let AutoQKeras rebuild models from Keras 2.15's JSON; once in a process."""
     import qkeras.utils
 
-    import pipeline.quantization.qkeras_compat  # noqa: F401
+    import pipeline.quantization.quantizers.qkeras_compat  # noqa: F401
 
     original = qkeras.utils.quantized_model_from_json
     if getattr(original, "repaired", False):

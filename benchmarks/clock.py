@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.compare import Figures
-from pipeline.rnn.fitting import rmse_mev
+from pipeline.networks.fitting import rmse_mev
 
 
 class EpochClock(tf.keras.callbacks.Callback):  # type: ignore[misc]

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from benchmarks.compare import ROOT, machine
 from benchmarks.stages import run_stage, workplace
-from pipeline.artifacts import read_json
+from pipeline.base.files import read_json
 from pipeline.params import load_params
 
 WEIGHTS = "quantized_bits({},0,1,alpha='auto_po2')"

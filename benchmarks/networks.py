@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.arrays import F32
-from pipeline.artifacts import load_weights
+from pipeline.base.architecture import network_shapes, quantized_tensors
+from pipeline.base.arrays import F32
+from pipeline.base.weights import load_weights
 from pipeline.params import load_params
-from pipeline.quantization.quantizers import Quantizer, parse_quantizer, quantized_tensors
-from pipeline.quantization.resizing import network_shapes
+from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
 
 BATCH = 64
 LEARNING_RATE = 0.001
@@ -44,7 +44,11 @@ def first_weights(kind: str, window_length: int, seed: int) -> dict[str, F32]:
     """
     import tensorflow as tf
 
-    from pipeline.rnn.network import build_float_network, float_weight_shapes, get_weights
+    from pipeline.networks.float_network import (
+        build_float_network,
+        float_weight_shapes,
+        get_weights,
+    )
 
     if kind == "quantized":
         return load_weights(FLOAT_WEIGHTS, float_weight_shapes("SimpleRNN", UNITS, window_length))
@@ -71,11 +75,11 @@ def schedule(name: str, epochs: int) -> list[Any]:
     `search` and `finetune` do, over all epochs of the side that asks.
     """
     if name == "plateau":
-        from pipeline.rnn.training import plateau_callbacks
+        from pipeline.networks.training import plateau_callbacks
 
         return plateau_callbacks(load_params().train)[:1]  # without stopping early
     if name == "cosine":
-        from pipeline.quantization.trial import QatSettings, cosine_decay
+        from pipeline.quantization.training.trainer import QatSettings, cosine_decay
 
         return [cosine_decay(QatSettings(epochs, BATCH, LEARNING_RATE, seed=0))]
     return []

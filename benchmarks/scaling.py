@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 
 from benchmarks.compare import Figures, contender, machine, report
 from benchmarks.networks import UNITS, made_up_weights, quantizers
-from pipeline.artifacts import Split, read_prepared
-from pipeline.detector.windows import windows
-from pipeline.firmware import golden
-from pipeline.gated_network import write_network
-from pipeline.integer_network import read_integer_network
-from pipeline.predictions import write_predictions
+from pipeline.integers import golden
+from pipeline.integers.gated import write_network
+from pipeline.integers.network import read_integer_network
+from pipeline.samples.predictions import write_predictions
+from pipeline.samples.prepared import Split, read_prepared
+from pipeline.samples.windows import windows
 
 EPOCHS = 2
 PREPARED = Path("data/prepared.h5")
@@ -67,11 +67,11 @@ def keras_model(kind: str, test: Split) -> Callable[[], NDArray[Any]]:
     """Return what predicts with a network in TensorFlow; write its integers, if it has any."""
     import tensorflow as tf
 
-    from pipeline.quantization.export import to_integer_network
-    from pipeline.quantization.network import build_quantized_network, forward, freeze
-    from pipeline.rnn.fitting import WindowData, WindowFitter
-    from pipeline.rnn.network import get_weights, set_weights
-    from pipeline.rnn.runtime import make_strategy
+    from pipeline.networks.fitting import WindowData, WindowFitter
+    from pipeline.networks.float_network import get_weights, set_weights
+    from pipeline.networks.runtime import make_strategy
+    from pipeline.quantization.finetuning.export import to_integer_network
+    from pipeline.quantization.training.network import build_quantized_network, forward, freeze
 
     strategy = make_strategy("auto")
     chosen = quantizers() if kind == "quantized" else {}

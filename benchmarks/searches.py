@@ -22,13 +22,14 @@ from tqdm import tqdm
 
 from benchmarks.compare import ROOT, machine
 from benchmarks.stages import run_stage, workplace
-from pipeline.artifacts import Split, read_json, read_prepared
-from pipeline.detector.windows import split_rmse_mev
+from pipeline.base.files import read_json
+from pipeline.base.units import PJ_PER_NJ
 from pipeline.params import load_params
-from pipeline.predictions import read_predictions
-from pipeline.quantization.quantizers import parse_quantizer
-from pipeline.quantization.score import forgiving_factor
-from pipeline.units import PJ_PER_NJ
+from pipeline.quantization.quantizers.quantizer import parse_quantizer
+from pipeline.quantization.search.plan.score import forgiving_factor
+from pipeline.samples.predictions import read_predictions
+from pipeline.samples.prepared import Split, read_prepared
+from pipeline.samples.windows import split_rmse_mev
 
 # What differs from the `search` section that is shipped, whose `max_trials` are short ones.
 _RANDOM = {"mode": "random", "max_trials": 20}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.arrays import F32
-from pipeline.artifacts import Split
-from pipeline.detector.windows import targets, windows
+from pipeline.base.arrays import F32
+from pipeline.samples.prepared import Split
+from pipeline.samples.windows import targets, windows
 
 
 def materialise(split: Split, n_windows: int | None = None) -> tuple[F32, F32]:

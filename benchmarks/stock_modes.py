@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.autoqkeras import GOAL, repair
-from pipeline.arrays import F32
+from pipeline.base.arrays import F32
 
 MODES = ("random", "bayesian", "hyperband", "blocks")
 HOW = ("as installed", "repaired")

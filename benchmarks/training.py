@@ -39,8 +39,8 @@ from benchmarks.networks import (
     schedule,
 )
 from benchmarks.stock import materialise
-from pipeline.arrays import F32
-from pipeline.artifacts import read_prepared
+from pipeline.base.arrays import F32
+from pipeline.samples.prepared import read_prepared
 
 PREPARED = Path("data/prepared.h5")
 KINDS = ("float", "quantized")
@@ -60,8 +60,8 @@ def run_stock(options: argparse.Namespace) -> None:
     import tensorflow as tf
 
     from benchmarks.clock import EpochClock
-    from pipeline.quantization.network import build_quantized_network
-    from pipeline.rnn.network import set_weights
+    from pipeline.networks.float_network import set_weights
+    from pipeline.quantization.training.network import build_quantized_network
 
     prepared = read_prepared(PREPARED)
     length = prepared.train.window_length
@@ -93,10 +93,10 @@ def run_ours(options: argparse.Namespace) -> None:
     import tensorflow as tf
 
     from benchmarks.clock import EpochClock
-    from pipeline.quantization.network import build_quantized_network, forward
-    from pipeline.rnn.fitting import WindowData, WindowFitter
-    from pipeline.rnn.network import build_float_network, set_weights
-    from pipeline.rnn.runtime import make_strategy, seed_everything
+    from pipeline.networks.fitting import WindowData, WindowFitter
+    from pipeline.networks.float_network import build_float_network, set_weights
+    from pipeline.networks.runtime import make_strategy, seed_everything
+    from pipeline.quantization.training.network import build_quantized_network, forward
 
     strategy = make_strategy("auto")
     prepared = read_prepared(PREPARED)

@@ -40,13 +40,15 @@ from benchmarks.compare import (
 from benchmarks.networks import BATCH, FLOAT_WEIGHTS, UNITS
 from benchmarks.stock import materialise
 from benchmarks.trial_clock import TrialClock, extrapolated
-from pipeline.artifacts import load_weights, read_json, read_prepared
+from pipeline.base.architecture import network_shapes
+from pipeline.base.files import read_json
+from pipeline.base.units import PJ_PER_NJ
+from pipeline.base.weights import load_weights
 from pipeline.params import load_params
 from pipeline.params.network import SearchParams
-from pipeline.quantization.energy import float_network, network_energy
-from pipeline.quantization.resizing import network_shapes
-from pipeline.quantization.score import forgiving_delta, score
-from pipeline.units import PJ_PER_NJ
+from pipeline.quantization.energy.network import float_network, network_energy
+from pipeline.quantization.search.plan.score import forgiving_delta, score
+from pipeline.samples.prepared import read_prepared
 
 PREPARED = Path("data/prepared.h5")
 ROWS = {
@@ -68,9 +70,9 @@ def run_stock(options: argparse.Namespace) -> None:
     import tensorflow as tf
     from qkeras.autoqkeras import AutoQKeras
 
-    from pipeline.quantization.energy_keras import describe_model
-    from pipeline.rnn.fitting import rmse_mev
-    from pipeline.rnn.network import set_weights
+    from pipeline.networks.fitting import rmse_mev
+    from pipeline.networks.float_network import set_weights
+    from pipeline.quantization.energy.from_keras import describe_model
 
     params = load_params()
     prepared = read_prepared(PREPARED)
@@ -127,10 +129,10 @@ def run_stock(options: argparse.Namespace) -> None:
 
 def run_ours(options: argparse.Namespace) -> None:
     """Search as the stage does."""
-    from pipeline.quantization.blocks import plan_search
-    from pipeline.quantization.runner import TrialRunner
-    from pipeline.quantization.search_run import make_runner, run_search
-    from pipeline.rnn.fitting import WindowFitter
+    from pipeline.networks.fitting import WindowFitter
+    from pipeline.quantization.search.plan.plan import plan_search
+    from pipeline.quantization.search.run import make_runner, run_search
+    from pipeline.quantization.search.trials.runner import TrialRunner
 
     params = load_params()
     settings = our_settings(params.search, options)

@@ -10,11 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.artifacts import write_json
-from pipeline.errors import run_stage
+from pipeline.base.errors import run_stage
+from pipeline.base.files import write_json
 from pipeline.params import Params, load_params
 from pipeline.params.network import EnergyParams
-from pipeline.quantization.energy import (
+from pipeline.quantization.energy.network import (
     NetworkDescription,
     NetworkEnergy,
     float_network,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.artifacts import read_prepared, write_json, write_text
-from pipeline.errors import run_stage
+from pipeline.base.errors import run_stage
+from pipeline.base.files import write_json, write_text
 from pipeline.evaluation import plots, sample, tables
-from pipeline.evaluation.style import drawing, save_png
 from pipeline.params import load_params
-from pipeline.predictions import read_predictions
+from pipeline.presentation.style import drawing, save_png
+from pipeline.samples.predictions import read_predictions
+from pipeline.samples.prepared import read_prepared
 
 PREPARED = Path("data/prepared.h5")
 PREDICTIONS = {

@@ -12,24 +12,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.arrays import Real
-from pipeline.artifacts import (
-    load_weights,
-    read_json,
-    read_prepared,
-    save_weights,
-    write_csv,
-    write_json,
-)
-from pipeline.errors import run_stage
-from pipeline.firmware.accumulators import float32_exact
-from pipeline.gated_network import write_network
-from pipeline.integer_network import IntegerNetwork
+from pipeline.base.arrays import Real
+from pipeline.base.errors import run_stage
+from pipeline.base.files import read_json, write_csv, write_json
+from pipeline.base.weights import load_weights, save_weights
+from pipeline.integers.accumulators import float32_exact
+from pipeline.integers.gated import write_network
+from pipeline.integers.network import IntegerNetwork
 from pipeline.params import load_params
-from pipeline.predictions import write_predictions
-from pipeline.quantization.export import check_exportable
-from pipeline.quantization.gated_export import to_hardware_network
-from pipeline.quantization.search_file import chosen_trial, trial_weights
+from pipeline.quantization.finetuning.gated_export import to_hardware_network
+from pipeline.quantization.quantizers.hardware import check_exportable
+from pipeline.quantization.training.record import chosen_trial, trial_weights
+from pipeline.samples.predictions import write_predictions
+from pipeline.samples.prepared import read_prepared
 
 SEARCH = Path("models/search.json")
 SEARCH_WEIGHTS = Path("models/search.weights.h5")
@@ -45,14 +40,14 @@ def main() -> None:
     prepared = read_prepared(Path("data/prepared.h5"))
 
     # TensorFlow takes seconds to load: only once parameters and data are known good.
-    from pipeline.quantization.cost import CostModel
-    from pipeline.quantization.double_precision import precision_metrics, predict_double
-    from pipeline.quantization.energy import float_network
-    from pipeline.quantization.finetuning import finetune, finetune_metrics
-    from pipeline.quantization.trial import QatTrainer
-    from pipeline.rnn.fitting import WindowData
-    from pipeline.rnn.network import float_weight_shapes
-    from pipeline.rnn.runtime import make_strategy
+    from pipeline.networks.fitting import WindowData
+    from pipeline.networks.float_network import float_weight_shapes
+    from pipeline.networks.runtime import make_strategy
+    from pipeline.quantization.energy.cost import CostModel
+    from pipeline.quantization.energy.network import float_network
+    from pipeline.quantization.finetuning.double_precision import precision_metrics, predict_double
+    from pipeline.quantization.finetuning.finetuning import finetune, finetune_metrics
+    from pipeline.quantization.training.trainer import QatTrainer
 
     cell, units, length = params.train.cell, params.train.units, prepared.train.window_length
     scale_gev = prepared.train.et_scale_gev

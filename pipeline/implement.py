@@ -15,26 +15,26 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline.artifacts import read_json, read_prepared, write_json, write_text
-from pipeline.errors import run_stage
-from pipeline.evaluation.style import drawing, save_png
-from pipeline.firmware.area_plot import area_figure
-from pipeline.firmware.fixed_point import quantize
-from pipeline.firmware.hls_project import replacing_directory
-from pipeline.firmware.implementation import (
+from pipeline.base.errors import run_stage
+from pipeline.base.files import read_json, replacing_directory, write_json, write_text
+from pipeline.firmware.rtl.project import read_design
+from pipeline.firmware.rtl.verilator import require_verilator
+from pipeline.firmware.synthesis.implementation import (
     Core,
     ImplementOptions,
     implement_all,
     require_same_network,
 )
-from pipeline.firmware.implementation_report import markdown
-from pipeline.firmware.place_and_route import nextpnr
-from pipeline.firmware.rtl_project import read_design
-from pipeline.firmware.vendor_tools import check_parts, run_vendor_tools
-from pipeline.firmware.verification import scaled_samples
-from pipeline.firmware.verilator import require_verilator
-from pipeline.gated_network import NO_RTL, GatedNetwork, read_network
+from pipeline.firmware.synthesis.nextpnr import nextpnr
+from pipeline.firmware.vendors.tools import check_parts, run_vendor_tools
+from pipeline.integers.fixed_point import quantize
+from pipeline.integers.gated import NO_RTL, GatedNetwork, read_network
 from pipeline.params import load_params
+from pipeline.presentation.style import drawing, save_png
+from pipeline.reports.area_plot import area_figure
+from pipeline.reports.implementation import markdown
+from pipeline.samples.prepared import read_prepared
+from pipeline.samples.windows import scaled_samples
 
 RTL = Path("models/rtl")
 HLS, ONEAPI = Path("models/firmware"), Path("models/firmware_oneapi")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.artifacts import Geometry, SplitStream, stream_prepared, write_json
-from pipeline.detector.sequence_file import open_sequences
-from pipeline.detector.summary import summarise
-from pipeline.detector.windows import split_bounds
-from pipeline.errors import run_stage
+from pipeline.base.errors import run_stage
+from pipeline.base.files import write_json
+from pipeline.detector.sequences.sequence_file import open_sequences
+from pipeline.detector.sequences.summary import summarise
 from pipeline.params import load_params
+from pipeline.samples.prepared import Geometry, SplitStream, stream_prepared
+from pipeline.samples.windows import split_bounds
 
 PREPARED = Path("data/prepared.h5")
 METRICS = Path("metrics/data.json")

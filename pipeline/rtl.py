@@ -13,21 +13,21 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from pipeline.artifacts import read_prepared, write_json, write_text
-from pipeline.detector.windows import windows as windows_of
-from pipeline.errors import run_stage
-from pipeline.firmware.event_simulators import check_event_simulators
-from pipeline.firmware.fixed_point import quantize
-from pipeline.firmware.ghdl_stream import check_ghdl_stream
-from pipeline.firmware.hls_project import replacing_directory
-from pipeline.firmware.rtl_project import RtlOptions, verilog_files, write_rtl
-from pipeline.firmware.rtl_report import rtl_metrics
-from pipeline.firmware.rtl_simulation import check_network, check_stream
-from pipeline.firmware.stream_clocks import random_stream
-from pipeline.firmware.verification import scaled_samples
-from pipeline.firmware.verilator import require_verilator
-from pipeline.gated_network import NO_RTL, NOT_AVAILABLE, GatedNetwork, read_network
+from pipeline.base.errors import run_stage
+from pipeline.base.files import replacing_directory, write_json, write_text
+from pipeline.firmware.event_simulation.ghdl_stream import check_ghdl_stream
+from pipeline.firmware.event_simulation.icarus_ghdl import check_event_simulators
+from pipeline.firmware.event_simulation.report import rtl_metrics
+from pipeline.firmware.rtl.project import RtlOptions, verilog_files, write_rtl
+from pipeline.firmware.rtl.simulation import check_network, check_stream
+from pipeline.firmware.rtl.stream_clocks import random_stream
+from pipeline.firmware.rtl.verilator import require_verilator
+from pipeline.integers.fixed_point import quantize
+from pipeline.integers.gated import NO_RTL, NOT_AVAILABLE, GatedNetwork, read_network
 from pipeline.params import load_params
+from pipeline.samples.prepared import read_prepared
+from pipeline.samples.windows import scaled_samples
+from pipeline.samples.windows import windows as windows_of
 
 RTL, METRICS = Path("models/rtl"), Path("metrics/rtl.json")
 

@@ -13,13 +13,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipeline.artifacts import read_prepared, save_weights, write_csv, write_json, write_text
-from pipeline.errors import run_stage
-from pipeline.evaluation.style import drawing, save_png
-from pipeline.evaluation.trade_off import ofmax_rmse_mev, trade_off
+from pipeline.base.errors import run_stage
+from pipeline.base.files import write_csv, write_json, write_text
+from pipeline.base.weights import save_weights
 from pipeline.params import load_params
-from pipeline.quantization import search_state
-from pipeline.quantization.blocks import describe, plan_search
+from pipeline.presentation.style import drawing, save_png
+from pipeline.quantization.search import state as search_state
+from pipeline.quantization.search.plan.plan import describe, plan_search
+from pipeline.reports.search_figure import trade_off
+from pipeline.samples.prepared import read_prepared
+from pipeline.samples.windows import ofmax_rmse_mev
 
 PREPARED = Path("data/prepared.h5")
 FLOAT_WEIGHTS = Path("models/float.weights.h5")
@@ -35,8 +38,9 @@ def main() -> None:
     blocks, costs = plan_search(params.search, params.energy, cell, units, length)
 
     # TensorFlow takes seconds to load: only once parameters and data are known good.
-    from pipeline.quantization import results
-    from pipeline.quantization.search_run import make_runner, run_search
+    from pipeline.quantization.search import results
+    from pipeline.quantization.search.run import make_runner, run_search
+    from pipeline.reports.search_front import front_markdown
 
     inputs, network = [PREPARED, FLOAT_WEIGHTS], [cell, units, length, strategy]
     state = search_state.open_state(inputs, params.search, params.energy, network)
@@ -51,7 +55,7 @@ def main() -> None:
     table = results.pareto_table(outcome, ofmax_rmse_mev(prepared.validation))
     write_csv(PLOTS / "pareto.csv", table)
     write_csv(PLOTS / "pareto_front.csv", results.front_columns(outcome))
-    write_text(Path("metrics/search.md"), results.front_markdown(outcome))
+    write_text(Path("metrics/search.md"), front_markdown(outcome))
     with drawing():
         save_png(trade_off(table), PLOTS / "search" / "pareto.png")
     save_weights(Path("models/search.weights.h5"), outcome.weights())
@@ -66,7 +70,7 @@ def dry_run() -> None:
     length = read_prepared(PREPARED).train.window_length
     cell, units = params.train.cell, params.train.units
     blocks, _ = plan_search(params.search, params.energy, cell, units, length)
-    from pipeline.quantization.search_run import planned_trials
+    from pipeline.quantization.search.run import planned_trials
 
     print(describe(blocks, params.search, planned_trials(params.search, blocks)), end="")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pipeline.base.errors import run_stage
 from pipeline.detector.generator import generate
-from pipeline.detector.sequence_file import write_sequences
-from pipeline.errors import run_stage
+from pipeline.detector.sequences.sequence_file import write_sequences
 from pipeline.params import load_params
 
 SIMULATED = Path("data/raw/simulated.h5")

@@ -15,20 +15,22 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline.artifacts import read_json, read_prepared, write_csv, write_json, write_text
-from pipeline.errors import run_stage
-from pipeline.evaluation.area_trade_off import area_against_rmse
-from pipeline.evaluation.style import drawing, save_png
-from pipeline.firmware.hls_project import replacing_directory
-from pipeline.firmware.open_synthesis import FAMILIES, yosys_version
-from pipeline.firmware.rtl_project import RtlOptions
-from pipeline.firmware.survey import Subject, SurveyOptions, finetuned, survey_all
-from pipeline.firmware.survey_report import columns, line, markdown, metrics
-from pipeline.firmware.verilator import require_verilator
-from pipeline.gated_network import NO_RTL, GatedNetwork, read_network
+from pipeline.base.errors import run_stage
+from pipeline.base.files import read_json, replacing_directory, write_csv, write_json, write_text
+from pipeline.firmware.rtl.project import RtlOptions
+from pipeline.firmware.rtl.verilator import require_verilator
+from pipeline.firmware.survey.subjects import Subject, finetuned
+from pipeline.firmware.survey.survey import SurveyOptions, survey_all
+from pipeline.firmware.synthesis.yosys import FAMILIES, yosys_version
+from pipeline.integers.gated import NO_RTL, GatedNetwork, read_network
 from pipeline.params import load_params
-from pipeline.quantization.export import to_integer_network
-from pipeline.quantization.search_file import candidates, trial_weights
+from pipeline.presentation.style import drawing, save_png
+from pipeline.quantization.finetuning.candidates import candidates
+from pipeline.quantization.finetuning.export import to_integer_network
+from pipeline.quantization.training.record import trial_weights
+from pipeline.reports.survey import columns, line, markdown, metrics
+from pipeline.reports.survey_figure import area_against_rmse
+from pipeline.samples.prepared import read_prepared
 
 SEARCH = Path("models/search.json")
 SEARCH_WEIGHTS = Path("models/search.weights.h5")
@@ -62,7 +64,7 @@ def main() -> None:
     subjects = [finetuned(network, read_json(Path("metrics/finetune.json")))]
 
     # TensorFlow takes seconds to load: only once parameters and data are known good.
-    from pipeline.quantization.network import frozen_weights
+    from pipeline.quantization.training.network import frozen_weights
 
     for point in chosen:
         weights = trial_weights(SEARCH_WEIGHTS, search, point.trial.name, cell)

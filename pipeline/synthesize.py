@@ -15,29 +15,25 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from pipeline.artifacts import read_prepared, write_json
-from pipeline.detector.windows import windows as windows_of
-from pipeline.errors import run_stage
-from pipeline.firmware.cpp_simulation import require_compiler
-from pipeline.firmware.gated_verification import (
-    GatedReference,
-    check_gated,
-    gated_metrics,
-    scaled_truth,
-)
-from pipeline.firmware.golden import accumulators
-from pipeline.firmware.hls_project import HlsOptions
-from pipeline.firmware.projects import write_and_check
-from pipeline.firmware.verification import (
+from pipeline.base.errors import run_stage
+from pipeline.base.files import write_json
+from pipeline.firmware.hls.cpp_simulation import require_compiler
+from pipeline.firmware.hls.gated_verification import GatedReference, check_gated, gated_metrics
+from pipeline.firmware.hls.project import HlsOptions
+from pipeline.firmware.hls.projects import write_and_check
+from pipeline.firmware.hls.verification import (
     check_golden,
     check_simulation,
     firmware_metrics,
-    scaled_samples,
     vendor_tools,
 )
-from pipeline.gated_network import GatedNetwork, read_network
+from pipeline.integers.gated import GatedNetwork, read_network
+from pipeline.integers.golden import accumulators
 from pipeline.params import load_params
-from pipeline.predictions import read_predictions, write_predictions
+from pipeline.samples.predictions import read_predictions, write_predictions
+from pipeline.samples.prepared import read_prepared
+from pipeline.samples.windows import scaled_samples, scaled_truth
+from pipeline.samples.windows import windows as windows_of
 
 FIRMWARE = Path("models/firmware")
 QUARTUS, ONEAPI = Path("models/firmware_quartus"), Path("models/firmware_oneapi")

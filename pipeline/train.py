@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.artifacts import read_prepared, save_weights, write_csv, write_json
-from pipeline.errors import run_stage
+from pipeline.base.errors import run_stage
+from pipeline.base.files import write_csv, write_json
+from pipeline.base.weights import save_weights
 from pipeline.params import load_params
-from pipeline.predictions import write_predictions
+from pipeline.samples.predictions import write_predictions
+from pipeline.samples.prepared import read_prepared
 
 
 def main() -> None:
@@ -21,9 +23,9 @@ def main() -> None:
     prepared = read_prepared(Path("data/prepared.h5"))
 
     # TensorFlow only once the input is known good.
-    from pipeline.rnn.fitting import WindowData, rmse_mev
-    from pipeline.rnn.runtime import make_strategy
-    from pipeline.rnn.training import train_float
+    from pipeline.networks.fitting import WindowData, rmse_mev
+    from pipeline.networks.runtime import make_strategy
+    from pipeline.networks.training import train_float
 
     strategy = make_strategy(params.train.strategy)
     splits = prepared.train, prepared.validation, prepared.test

@@ -17,11 +17,12 @@ def local_imports(module: Path) -> set[Path]:
         if file in found:
             continue
         found.add(file)
-        todo.extend(_direct(file))
+        todo.extend(direct_imports(file))
     return found
 
 
-def _direct(file: Path) -> set[Path]:
+def direct_imports(file: Path) -> set[Path]:
+    """Return the files that a module imports itself, and the packages that it lies in."""
     found = set()
     for node in ast.walk(ast.parse((ROOT / file).read_text())):
         if isinstance(node, ast.Import):

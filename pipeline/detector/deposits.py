@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.arrays import F64, I64
+from pipeline.base.arrays import F64, I64
 from pipeline.params.detector import BunchTrainParams, PileupParams, SignalParams
 
 GAPS_DRAWN_AT_ONCE = 4096

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import cholesky, toeplitz
 
-from pipeline.arrays import F32, F64
+from pipeline.base.arrays import F32, F64
 from pipeline.detector.pulse import Shaper
 from pipeline.params.detector import AdcParams
 

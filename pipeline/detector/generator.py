@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipeline.arrays import F32
+from pipeline.base.arrays import F32
 from pipeline.detector.deposits import PileupStream, SignalStream, mean_square_hits_gev2
 from pipeline.detector.digitisation import NOISE_TAPS, CausalFilter, NoiseStream, digitise
 from pipeline.detector.optimal_filter import (
@@ -16,7 +16,7 @@ from pipeline.detector.optimal_filter import (
     total_autocorrelation,
 )
 from pipeline.detector.pulse import Pulse
-from pipeline.detector.sequence_file import Sequences
+from pipeline.detector.sequences.sequence_file import Sequences
 from pipeline.params.detector import SimulateParams
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import inv, toeplitz
 
-from pipeline.arrays import F64
+from pipeline.base.arrays import F64
 from pipeline.detector.digitisation import CausalFilter
 
 

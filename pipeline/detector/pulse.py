@@ -27,7 +27,7 @@ from scipy.linalg import expm, solve_continuous_lyapunov
 from scipy.optimize import minimize_scalar
 from scipy.special import hyp1f1
 
-from pipeline.arrays import F64
+from pipeline.base.arrays import F64
 from pipeline.params.detector import PulseParams
 
 BC_SPACING_NS = 25.0

@@ -13,12 +13,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from pipeline.base.units import MEV_PER_GEV
 from pipeline.evaluation.residuals import EventClass, Profile, histogram
 from pipeline.evaluation.sample import OFMAX, Sample
-from pipeline.evaluation.style import data_label, headroom, looks, note
 from pipeline.evaluation.tables import Metrics
 from pipeline.params.evaluation import EvaluateParams
-from pipeline.units import MEV_PER_GEV
+from pipeline.presentation.style import data_label, headroom, looks, note
 
 TRUE_ET = r"$E_\mathrm{T}^\mathrm{true}$"
 RESIDUAL = r"$E_\mathrm{T}^\mathrm{reco} - E_\mathrm{T}^\mathrm{true}$"

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.arrays import F32, F64, I64
-from pipeline.units import MEV_PER_GEV
+from pipeline.base.arrays import F32, F64, I64
+from pipeline.base.units import MEV_PER_GEV
 
 Mask = NDArray[np.bool_]
 Figures = dict[str, float | int]

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.arrays import F32, F64, I64
-from pipeline.artifacts import ArtifactError, Split
-from pipeline.detector.windows import targets
+from pipeline.base.arrays import F32, F64, I64
+from pipeline.base.files import ArtifactError
 from pipeline.evaluation.residuals import (
     EventClass,
     Profile,
@@ -21,6 +20,8 @@ from pipeline.evaluation.residuals import (
     profile,
 )
 from pipeline.params.evaluation import EvaluateParams
+from pipeline.samples.prepared import Split
+from pipeline.samples.windows import targets
 
 OFMAX = "ofmax"
 

@@ -15,7 +15,7 @@ import yaml
 from pydantic import ValidationError
 from yaml.constructor import ConstructorError
 
-from pipeline.errors import PipelineError
+from pipeline.base.errors import PipelineError
 from pipeline.params.detector import DataParams, PrepareParams, SimulateParams
 from pipeline.params.evaluation import EvaluateParams
 from pipeline.params.firmware import ImplementParams, RtlParams, SurveyParams, SynthesizeParams

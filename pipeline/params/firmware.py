@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from pipeline.identifiers import check_cpp_name, check_rtl_name
+from pipeline.params.identifiers import check_cpp_name, check_rtl_name
 from pipeline.params.section import Section
 
 BC_NS = 25.0
@@ -46,7 +46,7 @@ class SynthesizeParams(Section):
 
 
 class RtlParams(Section):
-    """The RTL and its simulation; see `pipeline.firmware.rtl_project`."""
+    """The RTL and its simulation; see `pipeline.firmware.rtl.project`."""
 
     top: Annotated[str, AfterValidator(check_rtl_name)]
     adders_per_stage: int = Field(ge=1, le=64)
@@ -68,7 +68,7 @@ class RtlParams(Section):
 
 
 class ImplementParams(Section):
-    """Synthesis, place and route; see `pipeline.firmware.open_synthesis`."""
+    """Synthesis, place and route; see `pipeline.firmware.synthesis.yosys`."""
 
     families: list[Literal["xcup", "cyclonev", "ecp5"]] = Field(min_length=1)
     netlist_windows: int = Field(ge=1)
@@ -85,7 +85,7 @@ class ImplementParams(Section):
 
 
 class SurveyParams(Section):
-    """Area against RMSE of several networks; see `pipeline.firmware.survey`."""
+    """Area against RMSE of several networks; see `pipeline.firmware.survey.survey`."""
 
     points: Points
     uniform_bits: list[int]

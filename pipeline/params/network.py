@@ -67,7 +67,7 @@ class EnergyParams(Section):
 
 
 class GoalParams(Section):
-    """AutoQKeras' forgiving factor; see `pipeline.quantization.score`."""
+    """AutoQKeras' forgiving factor; see `pipeline.quantization.search.plan.score`."""
 
     type: Literal["energy", "bits"]
     delta_p: float = Field(ge=0)

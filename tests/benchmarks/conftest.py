@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-import pipeline.rnn  # noqa: F401  (before TensorFlow: it sets how much that prints)
+import pipeline.networks  # noqa: F401  (before TensorFlow: it sets how much that prints)
 from benchmarks import compare
 from benchmarks.networks import FLOAT_WEIGHTS, made_up_weights
 from pipeline import prepare, simulate
-from pipeline.artifacts import save_weights, write_json
+from pipeline.base.files import write_json
+from pipeline.base.weights import save_weights
+from tests.imports import ROOT
 
-PARAMS = Path(__file__).parents[2] / "params.yaml"
+PARAMS = ROOT / "params.yaml"
 N_BC = 3000
 
 

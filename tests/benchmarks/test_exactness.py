@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.exactness import NETWORKS, params_of
 from pipeline.params import parse_params
-from pipeline.quantization.blocks import plan_search
+from pipeline.quantization.search.plan.plan import plan_search
 
 
 @pytest.mark.parametrize("network", NETWORKS)

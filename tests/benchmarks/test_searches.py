@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.searches import SEARCHES, best_forgiving_score, chosen, params_of
 from pipeline.params import parse_params
-from pipeline.quantization.blocks import plan_search
+from pipeline.quantization.search.plan.plan import plan_search
 
 QUANTIZERS = {
     "rnn/kernel": "quantized_bits(6,0,1,alpha='auto_po2')",

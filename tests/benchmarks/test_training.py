@@ -76,9 +76,9 @@ def test_the_same_network_is_trained_on_both_sides(workplace):
 
     from benchmarks.networks import UNITS, first_weights, quantizers
     from benchmarks.stock import materialise
-    from pipeline.artifacts import read_prepared
-    from pipeline.quantization.network import build_quantized_network, forward
-    from pipeline.rnn.network import set_weights
+    from pipeline.networks.float_network import set_weights
+    from pipeline.quantization.training.network import build_quantized_network, forward
+    from pipeline.samples.prepared import read_prepared
 
     split = read_prepared(training.PREPARED).validation
     length = split.window_length

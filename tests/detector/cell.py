@@ -1,16 +1,16 @@
 """Parameters of small simulated cells."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.detector.generator import generate
-from pipeline.detector.sequence_file import Sequences
+from pipeline.detector.sequences.sequence_file import Sequences
 from pipeline.params import load_params
 from pipeline.params.detector import SimulateParams
+from tests.imports import ROOT
 
-PARAMS_FILE = Path(__file__).parents[2] / "params.yaml"
+PARAMS_FILE = ROOT / "params.yaml"
 
 
 def simulate_params(**changes: Any) -> SimulateParams:

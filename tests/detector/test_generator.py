@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.detector.generator import generate
-from pipeline.detector.sequence_file import Sequences
+from pipeline.detector.sequences.sequence_file import Sequences
 from tests.detector.cell import sequence, simulate_params
 
 

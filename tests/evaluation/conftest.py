@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.artifacts import Split
 from pipeline.evaluation.sample import Sample, assemble
 from pipeline.params import load_params
 from pipeline.params.evaluation import EvaluateParams
+from pipeline.samples.prepared import Split
 
 
 @pytest.fixture

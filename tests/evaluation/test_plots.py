@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.evaluation import plots, tables
 from pipeline.evaluation.sample import gap_profiles, response_profiles
-from pipeline.evaluation.style import LOOKS, drawing, looks, save_png
+from pipeline.presentation.style import LOOKS, drawing, looks, save_png
 
 LABEL = "A cell, 50 $ a channel, ⟨μ⟩ = 140"
 NAMES = ("residuals", "by_class", "by_gap", "response", "stretch")

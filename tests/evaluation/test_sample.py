@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipeline.artifacts import ArtifactError
+from pipeline.base.files import ArtifactError
 from pipeline.evaluation.sample import assemble, gap_profiles, response_profiles
 
 

@@ -5,17 +5,18 @@ from threading import Event
 
 import pytest
 
-from pipeline.firmware import implementation, tools
-from pipeline.firmware.compare import Comparison
-from pipeline.firmware.open_synthesis import Synthesis
-from pipeline.firmware.place_and_route import PlaceAndRouteError, Routed
+from pipeline.firmware import processes as tools
+from pipeline.firmware.synthesis import implementation
+from pipeline.firmware.synthesis.nextpnr import PlaceAndRouteError, Routed
+from pipeline.firmware.synthesis.yosys import Synthesis
+from pipeline.integers.compare import Comparison
 
 PATIENCE_S = 60.0
 STOPPED = "until tools are stopped"
 
 
 class FakeTools:
-    """Stand in for the tools of `pipeline.firmware.implementation`.
+    """Stand in for the tools of `pipeline.firmware.synthesis.implementation`.
 
     Attributes
     ----------

@@ -12,8 +12,9 @@ from threading import Thread
 
 import pytest
 
-from pipeline.errors import PipelineError
-from pipeline.firmware.tools import run_tool, tools_stopped
+from pipeline.base.errors import PipelineError
+from pipeline.firmware.processes import run_tool, tools_stopped
+from tests.imports import ROOT
 
 # Two threads run a script that starts a program of its own, as a vendor's command would. Its
 # numbers are there whole or not at all: it may be stopped at any moment.
@@ -85,7 +86,7 @@ def stage_of(directory: Path, *subjects: str) -> Iterator[subprocess.Popen[str]]
     with subprocess.Popen(
         [sys.executable, "-c", STAGE, *subjects],
         cwd=directory,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,
     ) as stage:

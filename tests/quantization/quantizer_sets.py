@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.arrays import F32
-from pipeline.integer_network import IntegerNetwork
-from pipeline.quantization.quantizers import Quantizer, parse_quantizer, quantized_tensors
+from pipeline.base.architecture import quantized_tensors
+from pipeline.base.arrays import F32
+from pipeline.integers.network import IntegerNetwork
+from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
 
 INPUT_TEXT = "quantized_bits(12,0,0,alpha=1)"
 _BIAS = "quantized_bits(10,0,0,alpha=1)"
@@ -86,9 +87,9 @@ def frozen_network(
     """A SimpleRNN with random weights on their grids: model, quantisers, weights, integers."""
     import tensorflow as tf
 
-    from pipeline.quantization.export import to_integer_network
-    from pipeline.quantization.network import build_quantized_network, freeze
-    from pipeline.rnn.network import get_weights, named_variables
+    from pipeline.networks.float_network import get_weights, named_variables
+    from pipeline.quantization.finetuning.export import to_integer_network
+    from pipeline.quantization.training.network import build_quantized_network, freeze
 
     quantizers = {tensor: parse_quantizer(text, tensor) for tensor, text in texts.items()}
     tf.keras.utils.set_random_seed(3)

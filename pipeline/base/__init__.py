@@ -1,0 +1,1 @@
+"""What every part of the pipeline stands on: files, errors, units, and the words for a network."""

@@ -1,0 +1,1 @@
+"""Sequence files, HDF5 and ROOT: read, checked, written and summarised."""

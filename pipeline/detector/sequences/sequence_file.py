@@ -1,0 +1,190 @@
+"""Sequence files: one value per BC, four sequences, HDF5 (the ROOT form: `root_file`).
+
+========================  ===================================================
+`sequence_dig_eT`         digitised samples, pedestal subtracted
+`sequence_hit_eT`         true E_T deposited in the BC: injected and pile-up
+`sequence_OFMax_eT`       optimal filter and maximum finder
+`sequence_sig_eT`         injected part of the truth
+========================  ===================================================
+
+All are in GeV. Files from elsewhere are untrusted: only data that lie in the file
+itself are read. External and soft links, external storage and virtual datasets
+could make the reader open any other file of the user and are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+
+from pipeline.base.arrays import F32
+from pipeline.base.files import ArtifactError, replacing
+from pipeline.base.weights import open_hdf5
+from pipeline.detector.sequences.root_file import read_root
+
+KEYS = ("sequence_dig_eT", "sequence_hit_eT", "sequence_OFMax_eT", "sequence_sig_eT")
+"""HDF5 keys in the order of the fields of `Sequences`."""
+
+# What h5py raises, by version and place, when the structures of a file make no sense.
+_DAMAGE = (KeyError, OSError, RuntimeError, TypeError, ValueError)
+
+READ_BC = 1 << 20
+"""BCs read and checked at once."""
+
+
+class Sequences(NamedTuple):
+    """Consecutive BCs, ``(n,)`` each, float32, GeV."""
+
+    dig_et_gev: F32
+    hit_et_gev: F32
+    ofmax_et_gev: F32
+    sig_et_gev: F32
+
+
+class SequenceReader(NamedTuple):
+    """A validated sequence file.
+
+    Attributes
+    ----------
+    n_bc : int
+        Length of each sequence.
+    read : callable
+        ``read(start, stop)`` gives the `Sequences` of these BCs.
+    """
+
+    n_bc: int
+    read: Callable[[int, int], Sequences]
+
+    def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[Sequences]:
+        """Yield BCs ``start .. stop - 1`` in pieces of at most `READ_BC`."""
+        end = self.n_bc if stop is None else stop
+        for first in range(start, end, READ_BC):
+            yield self.read(first, min(first + READ_BC, end))
+
+
+def write_sequences(path: Path, n_bc: int, chunks: Iterable[Sequences]) -> None:
+    """Write a sequence file chunk by chunk.
+
+    Parameters
+    ----------
+    path
+        Target; the old file stays until the new one is complete.
+    n_bc
+        Length of the whole sequence. Known beforehand, it lets the datasets be
+        contiguous, so that the bytes do not depend on the chunks.
+    chunks
+        Consecutive pieces.
+
+    Raises
+    ------
+    ArtifactError
+        If the pieces do not add up to `n_bc`.
+    """
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        datasets = [file.create_dataset(key, (n_bc,), np.float32) for key in KEYS]
+        for dataset in datasets:
+            dataset.attrs["unit"] = "GeV"
+        written = 0
+        for chunk in chunks:
+            stop = written + chunk.dig_et_gev.size
+            if stop > n_bc:
+                raise ArtifactError(f"{path}: expected {n_bc} BCs, found more")
+            for dataset, values in zip(datasets, chunk, strict=True):
+                dataset[written:stop] = values
+            written = stop
+        if written != n_bc:
+            raise ArtifactError(f"{path}: expected {n_bc} BCs, found {written}")
+
+
+@contextmanager
+def open_sequences(path: Path) -> Iterator[SequenceReader]:
+    """Open and validate a sequence file; ``.root`` means the ROOT form.
+
+    An HDF5 file is read piece by piece; a ROOT file is held in memory.
+
+    Raises
+    ------
+    ArtifactError
+        If the file is missing or truncated, a sequence is missing, is not stored in
+        the file itself, is not one-dimensional, of another length than the others,
+        not numeric or not finite. The message names file, sequence and BC.
+    """
+    if path.suffix == ".root":
+        reader = _reader(path, read_root(path))
+        _check_finite(path, reader)
+        yield reader
+        return
+    with open_hdf5(path) as file:
+        try:
+            reader = _reader(path, [_own_dataset(path, file, key) for key in KEYS])
+        except _DAMAGE as error:
+            raise ArtifactError(f"{path}: damaged HDF5 file: {_one_line(error)}") from error
+        _check_finite(path, reader)
+        yield reader
+
+
+def _own_dataset(path: Path, file: h5py.File, key: str) -> h5py.Dataset:
+    """Return a dataset whose data lie in this very file."""
+    link = file.get(key, getlink=True)
+    if link is None:
+        raise ArtifactError(f"{path}: {key}: missing; found {sorted(file)}")
+    if not isinstance(link, h5py.HardLink):
+        raise ArtifactError(f"{path}: {key}: expected data in this file, found a link elsewhere")
+    try:
+        item = file[key]
+    except (KeyError, OSError) as error:
+        raise ArtifactError(f"{path}: {key}: cannot be opened: {error}") from error
+    if not isinstance(item, h5py.Dataset):
+        raise ArtifactError(f"{path}: {key}: expected a dataset, found a {type(item).__name__}")
+    if item.is_virtual:
+        raise ArtifactError(f"{path}: {key}: expected data in this file, found a virtual dataset")
+    if item.external:
+        raise ArtifactError(f"{path}: {key}: expected data in this file, found external storage")
+    return item
+
+
+def _reader(path: Path, arrays: Iterable[Any]) -> SequenceReader:
+    """Check rank, type and length of four arrays or datasets in the order of `KEYS`."""
+    sources = dict(zip(KEYS, arrays, strict=True))
+    for key, source in sources.items():
+        if source.shape is None or len(source.shape) != 1:
+            raise ArtifactError(f"{path}: {key}: expected one dimension, found {source.shape}")
+        if source.dtype.kind not in "fiu":
+            raise ArtifactError(f"{path}: {key}: expected numbers, found type {source.dtype}")
+    lengths = {key: int(source.shape[0]) for key, source in sources.items()}
+    if len(set(lengths.values())) != 1:
+        raise ArtifactError(f"{path}: expected sequences of one length, found {lengths}")
+
+    def read(start: int, stop: int) -> Sequences:
+        try:
+            pieces = [source[start:stop] for source in sources.values()]
+        except _DAMAGE as error:
+            raise ArtifactError(
+                f"{path}: BCs {start} to {stop}: unreadable: {_one_line(error)}"
+            ) from error
+        with np.errstate(over="ignore"):  # too large for float32: reported as not finite
+            return Sequences(*(np.asarray(piece, dtype=np.float32) for piece in pieces))
+
+    return SequenceReader(lengths[KEYS[0]], read)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _check_finite(path: Path, reader: SequenceReader) -> None:
+    first = 0
+    for chunk in reader.chunks():
+        for key, values in zip(KEYS, chunk, strict=True):
+            bad = np.flatnonzero(~np.isfinite(values))
+            if bad.size:
+                raise ArtifactError(
+                    f"{path}: {key}: expected finite numbers, found {values[bad[0]]}"
+                    f" in BC {first + int(bad[0])}"
+                )
+        first += chunk.dig_et_gev.size

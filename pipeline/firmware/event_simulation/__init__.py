@@ -1,0 +1,1 @@
+"""Icarus Verilog and GHDL, where they are installed."""

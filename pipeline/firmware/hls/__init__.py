@@ -1,0 +1,1 @@
+"""HLS projects through hls4ml, and the simulation of their C++."""

@@ -1,0 +1,243 @@
+"""The network unrolled in time, as the layer list and precisions that hls4ml takes.
+
+hls4ml 1.3.0 accepts a SimpleRNN for Vivado and Vitis, has no template for it and
+returns uninitialised memory. Therefore each step becomes a Dense layer on
+``[window, state]`` whose kernel rows of the other steps' samples are 0 (synthesis
+removes them). A Dense layer's result type does the rounding: an unsigned
+saturating type is the quantized ReLU. Where the state's type differs from the
+activation's, a linear Activation rounds once more.
+
+Nothing here imports hls4ml.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.base.arrays import F64
+from pipeline.base.errors import PipelineError
+from pipeline.base.fixed_point_type import MAX_BITS, FixedPointType
+from pipeline.integers.accumulators import Accumulator, accumulators
+from pipeline.integers.fixed_point import MANTISSA_BITS, bits_for
+from pipeline.integers.network import DenseLayer, IntegerNetwork, IntegerTensor, SimpleRnnLayer
+
+INPUT = "window"
+
+_RECURRENT = re.compile(r"RNN|LSTM|GRU|Bidirectional|TimeDistributed", re.IGNORECASE)
+
+
+class HlsGraphError(PipelineError):
+    """A network that cannot be expressed for hls4ml without changing its numbers."""
+
+
+@dataclass(frozen=True)
+class HlsGraph:
+    """Layers for `hls4ml.model.ModelGraph.from_layer_list`, types, and golden names.
+
+    Attributes
+    ----------
+    layers
+        hls4ml's layer dictionaries, input first, output last.
+    precisions
+        Per layer: ``result`` and, for Dense, ``weight``, ``bias``, ``accum``.
+    sizes
+        Per layer but the input: number of outputs.
+    golden_names
+        Per layer with an own tensor: the name in `pipeline.integers.golden.trace`.
+    recurrent
+        Class of the one recurrent layer that hls4ml's own template is to evaluate, if any;
+        see `pipeline.firmware.hls.gated_graph`.
+    """
+
+    layers: list[dict[str, Any]]
+    precisions: dict[str, dict[str, FixedPointType]]
+    sizes: dict[str, int]
+    golden_names: dict[str, str]
+    recurrent: str | None = None
+
+
+def build_graph(network: IntegerNetwork) -> HlsGraph:
+    """Unroll a network.
+
+    Raises
+    ------
+    HlsGraphError, AccumulatorError
+        If a type exceeds the 53 bits that pass through the C++ simulation's
+        doubles, or a sum may overflow int64.
+    """
+    widths = {accumulator.name: accumulator for accumulator in accumulators(network)}
+    graph = HlsGraph([], {}, {}, {INPUT: "input"})
+    graph.layers.append(
+        {"class_name": "InputLayer", "name": INPUT, "input_shape": [network.window_length]}
+    )
+    graph.precisions[INPUT] = {"result": network.input}
+    add_dense_layers(graph, _add_steps(graph, network, widths), network.dense, widths)
+    check_ends(network.input, network.layers[-1].activation)
+    refuse_recurrent(graph.layers)
+    return graph
+
+
+def add_dense_layers(
+    graph: HlsGraph, source: str, layers: Sequence[DenseLayer], widths: Mapping[str, Accumulator]
+) -> None:
+    """Add the network's Dense layers behind the layer `source`."""
+    for index, layer in enumerate(layers):
+        name = f"dense{index}"
+        _add_dense(graph, name, source, real_weights(layer.kernel), layer, widths[layer.name])
+        graph.golden_names[name] = f"{layer.name}.activation"
+        source = name
+
+
+def check_ends(*ends: FixedPointType) -> None:
+    """Raise an `HlsGraphError` if an input or output does not pass through doubles."""
+    for end in ends:
+        if end.bits > MANTISSA_BITS:
+            raise HlsGraphError(
+                f"input and output types are limited to {MANTISSA_BITS} bits, found {end.bits}"
+            )
+
+
+def refuse_recurrent(layers: Sequence[Mapping[str, Any]], allowed: str | None = None) -> None:
+    """Raise an `HlsGraphError` if any layer is recurrent, but of the class `allowed`.
+
+    See the module docstring.
+    """
+    for layer in layers:
+        if layer["class_name"] != allowed and _RECURRENT.search(layer["class_name"]):
+            raise HlsGraphError(
+                f"layer {layer['name']!r} is a {layer['class_name']}: hls4ml converts recurrent "
+                "layers for Vivado and Vitis into code that returns uninitialised memory; "
+                "unroll the network in time first"
+            )
+
+
+def precision_string(of: FixedPointType) -> str:
+    """hls4ml's notation of a type: ``fixed<width,integer,rounding,overflow>``."""
+    kind = "fixed" if of.signed else "ufixed"
+    return f"{kind}<{of.bits},{of.bits - of.fraction_bits},{of.rounding},{of.overflow}>"
+
+
+def exact_type(real: F64) -> FixedPointType:
+    """Return the smallest signed type that holds float64 values exactly."""
+    if not real.any():
+        return lossless_type(True, 1, 0)
+    mantissa, exponent = np.frexp(real[real != 0])
+    integers = np.ldexp(mantissa, MANTISSA_BITS).astype(np.int64)
+    trailing = np.array([(int(i) & -int(i)).bit_length() - 1 for i in integers])
+    fraction_bits = int((MANTISSA_BITS - exponent - trailing).max())
+    low, high = (int(np.ldexp(end, fraction_bits)) for end in (real.min(), real.max()))
+    return lossless_type(True, bits_for(low, high), fraction_bits)
+
+
+def _add_steps(graph: HlsGraph, network: IntegerNetwork, widths: dict[str, Accumulator]) -> str:
+    """Add one Dense layer per step; return the name of the last."""
+    rnn, length = network.rnn, network.window_length
+    kernel, recurrent = real_weights(rnn.kernel), real_weights(rnn.recurrent_kernel)
+    name = source = INPUT
+    for step in range(length):
+        rows = np.zeros((length, kernel.shape[1]))
+        rows[step] = kernel[0]
+        if step > 0:
+            source = _add_state(graph, network, step - 1, name)
+            rows = np.concatenate([rows, recurrent])
+        name = f"step{step}"
+        _add_dense(graph, name, source, rows, rnn, widths[f"{rnn.name}.step{step}"])
+        graph.golden_names[name] = f"{rnn.name}.step{step}.activation"
+    return name
+
+
+def _add_state(graph: HlsGraph, network: IntegerNetwork, step: int, hidden: str) -> str:
+    """Add the state after a step and its concatenation with the window; return the latter."""
+    rnn = network.rnn
+    state = hidden
+    if rnn.state != rnn.activation:
+        state = f"state{step}"
+        graph.layers.append(
+            {
+                "class_name": "Activation",
+                "name": state,
+                "activation": "linear",
+                "inputs": [hidden],
+                "n_in": rnn.bias.array.size,
+            }
+        )
+        graph.precisions[state] = {"result": rnn.state}
+        graph.sizes[state] = rnn.bias.array.size
+        graph.golden_names[state] = f"{rnn.name}.step{step}.state"
+    joined = f"join{step + 1}"
+    graph.layers.append(
+        {
+            "class_name": "Concatenate",
+            "name": joined,
+            "inputs": [INPUT, state],
+            "axis": -1,
+            "op": "concatenate1d",
+        }
+    )
+    graph.sizes[joined] = network.window_length + rnn.bias.array.size
+    graph.precisions[joined] = {"result": common_type(network.input, rnn.state)}
+    return joined
+
+
+def _add_dense(
+    graph: HlsGraph,
+    name: str,
+    source: str,
+    kernel: F64,
+    layer: SimpleRnnLayer | DenseLayer,
+    accumulator: Accumulator,
+) -> None:
+    bias = real_weights(layer.bias)
+    graph.layers.append(
+        {
+            "class_name": "Dense",
+            "name": name,
+            "inputs": [source],
+            "n_in": kernel.shape[0],
+            "n_out": kernel.shape[1],
+            "weight_data": kernel,
+            "bias_data": bias,
+            "weight_quantizer": None,
+            "bias_quantizer": None,
+        }
+    )
+    graph.sizes[name] = kernel.shape[1]
+    graph.precisions[name] = {
+        "weight": exact_type(kernel),
+        "bias": exact_type(bias),
+        "accum": lossless_type(True, accumulator.bits, accumulator.fraction_bits),
+        "result": layer.activation,
+    }
+
+
+def real_weights(tensor: IntegerTensor) -> F64:
+    """Return weights as float64; refuses integers that float64 does not hold."""
+    integers = tensor.array
+    if tensor.type.bits > MANTISSA_BITS:
+        raise HlsGraphError(
+            f"weights are limited to {MANTISSA_BITS} bits, found {tensor.type.bits}"
+        )
+    real: F64 = np.ldexp(integers.astype(np.float64), -tensor.type.fraction_bits)
+    return real
+
+
+def common_type(first: FixedPointType, second: FixedPointType) -> FixedPointType:
+    """Return the smallest type that holds all values of both exactly."""
+    signed = first.signed or second.signed
+    whole = max(t.bits - t.fraction_bits + (signed and not t.signed) for t in (first, second))
+    fraction_bits = max(first.fraction_bits, second.fraction_bits)
+    return lossless_type(signed, whole + fraction_bits, fraction_bits)
+
+
+def lossless_type(signed: bool, bits: int, fraction_bits: int) -> FixedPointType:
+    """Return a type that holds its values exactly: no rounding or saturation hardware."""
+    if bits > MAX_BITS:
+        raise HlsGraphError(f"a type of {bits} bits is needed, the limit is {MAX_BITS}")
+    return FixedPointType(
+        signed=signed, bits=bits, fraction_bits=fraction_bits, rounding="TRN", overflow="WRAP"
+    )

@@ -1,0 +1,236 @@
+"""An hls4ml project for AMD's or Intel's compilers, the same bytes for the same network.
+
+hls4ml's ModelGraph is built from a layer list, without Keras. The project is
+written through hls4ml's own writer, less two things: the random library stamp,
+and ``hls4ml_config.yml``, which holds an absolute path (and whose writing
+imports Keras).
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.base.errors import PipelineError
+from pipeline.firmware.hls.gated_graph import build_gated_graph
+from pipeline.firmware.hls.gated_templates import repair_templates
+from pipeline.firmware.hls.graph import HlsGraph, build_graph, precision_string, refuse_recurrent
+from pipeline.firmware.hls.weights import WeightFiles, check_weights
+from pipeline.integers.gated import GatedNetwork, HardwareNetwork
+from pipeline.params.identifiers import check_cpp_name
+
+Backend = Literal["Vitis", "Vivado", "Quartus", "oneAPI"]
+INTEL = ("Quartus", "oneAPI")
+
+STAMP = "simulation"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+# A precision that no network uses: seeing it in the graph means that hls4ml did
+# not take over one of ours.
+_SENTINEL = "fixed<97,3>"
+_WRITERS = {
+    "Vitis": ("vitis_writer", "VitisWriter"),
+    "Vivado": ("vivado_writer", "VivadoWriter"),
+    "Quartus": ("quartus_writer", "QuartusWriter"),
+    "oneAPI": ("oneapi_writer", "OneAPIWriter"),
+}
+
+
+class HlsProjectError(PipelineError):
+    """An HLS project that cannot be written as asked."""
+
+
+@dataclass(frozen=True)
+class HlsOptions:
+    """What the project is for.
+
+    Attributes
+    ----------
+    backend
+        Whose compiler the project is for: ``Vitis``, ``Vivado`` (AMD), ``Quartus``
+        (Intel HLS) or ``oneAPI``.
+    part
+        Device; goes into Tcl, hence ``[A-Za-z0-9][A-Za-z0-9_.-]*`` only.
+    clock_period_ns
+        Target clock period, above 0.
+    project_name
+        Top function and file names: a C++ identifier, no reserved word.
+    clock_uncertainty_percent
+        Share of the period that HLS keeps in reserve for routing.
+    gate_table_size
+        Entries of the tables of sigmoid and tanh: a power of two. Only an LSTM or a GRU has them.
+    """
+
+    backend: Backend
+    part: str
+    clock_period_ns: float
+    project_name: str
+    clock_uncertainty_percent: float = 27.0
+    gate_table_size: int = 32768
+
+    def __post_init__(self) -> None:
+        if self.backend not in _WRITERS:
+            raise HlsProjectError(
+                f"backend: expected {' or '.join(_WRITERS)}, found {self.backend!r}"
+            )
+        if not _NAME.fullmatch(self.part):
+            raise HlsProjectError(f"part: expected {_NAME.pattern}, found {self.part!r}")
+        try:
+            check_cpp_name(self.project_name)
+        except ValueError as error:
+            raise HlsProjectError(f"project_name: {error}, found {self.project_name!r}") from None
+        if not 0 < self.clock_period_ns < float("inf"):
+            raise HlsProjectError(f"clock_period_ns: expected > 0, found {self.clock_period_ns}")
+        if not 0 <= self.clock_uncertainty_percent < 100:
+            raise HlsProjectError(
+                "clock_uncertainty_percent: expected 0 <= x < 100, "
+                f"found {self.clock_uncertainty_percent}"
+            )
+
+
+def write_project(
+    network: HardwareNetwork, options: HlsOptions, directory: Path, trace: bool = False
+) -> HlsGraph:
+    """Write the project into a new or empty directory.
+
+    Parameters
+    ----------
+    network
+        The network as integers.
+    options
+        Device, clock, names.
+    directory
+        Where to; must not hold files. Half a project is removed on failure.
+    trace
+        Also write calls that save every layer's output; `pipeline.firmware.hls.cpp_trace`
+        reads there which array belongs to which layer.
+
+    Returns
+    -------
+    The graph, unrolled unless its cell has gates.
+
+    Raises
+    ------
+    HlsProjectError, HlsGraphError, AccumulatorError
+        If `directory` is in use, or hls4ml changed a type.
+    HlsWeightsError
+        If a weight that hls4ml wrote is not the network's.
+    """
+    if isinstance(network, GatedNetwork):
+        graph = build_gated_graph(network, options.gate_table_size, options.backend)
+    else:
+        graph = build_graph(network)
+    if directory.exists() and any(directory.iterdir()):
+        raise HlsProjectError(f"{directory}: not empty")
+    try:
+        model = _convert(graph, options, directory, trace)
+        _write(model)
+        weights = directory / ("src" if options.backend == "oneAPI" else "") / "firmware/weights"
+        check_weights(weights, graph.layers, _weight_files(model), options.backend in INTEL)
+        repair_templates(directory, graph.recurrent, options.backend)
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+    return graph
+
+
+def _convert(graph: HlsGraph, options: HlsOptions, directory: Path, trace: bool) -> Any:
+    """hls4ml's ModelGraph with every precision set, and checked, explicitly."""
+    refuse_recurrent(graph.layers, graph.recurrent)
+    with _quiet_import():
+        from hls4ml.model import ModelGraph
+        from hls4ml.utils.config import create_config
+    amd = {
+        "clock_uncertainty": f"{options.clock_uncertainty_percent:g}%",
+        "write_weights_txt": True,  # read by C++ simulation: compiles much faster than headers
+    }
+    config = create_config(
+        output_dir=str(directory),
+        project_name=options.project_name,
+        backend=options.backend,
+        part=options.part,
+        clock_period=options.clock_period_ns,
+        io_type="io_parallel",
+        write_tar=False,
+        **({} if options.backend in INTEL else amd),
+    )
+    config["HLSConfig"] = {
+        "Model": {
+            "Precision": {"default": _SENTINEL},
+            "ReuseFactor": 1,
+            "Strategy": "Resource" if options.backend in INTEL else "Latency",
+        },
+        "LayerName": {
+            name: {
+                "Precision": {key: precision_string(of) for key, of in types.items()},
+                "Trace": trace,
+                # hls4ml looks for the type of a table here, not under Precision.
+                **({"TableT": precision_string(types["table"])} if "table" in types else {}),
+            }
+            for name, types in graph.precisions.items()
+        },
+    }
+    config["Stamp"] = STAMP
+    config["TraceOutput"] = trace
+    model = ModelGraph.from_layer_list(config, [dict(layer) for layer in graph.layers])
+    model.apply_flow(model.config.backend.get_default_flow())
+    _check(model, graph)
+    return model
+
+
+def _check(model: Any, graph: HlsGraph) -> None:
+    """Hls4ml's passes must have kept every layer and type, and added no recurrent one."""
+    refuse_recurrent(
+        [{"class_name": layer.class_name, "name": layer.name} for layer in model.get_layers()],
+        graph.recurrent,
+    )
+    found = {layer.name: layer for layer in model.get_layers()}
+    if list(found) != [layer["name"] for layer in graph.layers]:
+        raise HlsProjectError(f"hls4ml changed the layers: {sorted(found)}")
+    convert = model.config.backend.convert_precision_string
+    for name, types in graph.precisions.items():
+        layer = found[name]
+        for key, of in types.items():
+            if key == "result":
+                precision = layer.get_output_variable().type.precision
+            elif key in ("accum", "table"):
+                precision = layer.get_attr(f"{key}_t").precision
+            else:
+                precision = layer.get_weights(key).type.precision
+            if precision != convert(precision_string(of)):
+                raise HlsProjectError(
+                    f"hls4ml changed {name}.{key} from {precision_string(of)} to {precision}"
+                )
+
+
+def _write(model: Any) -> None:
+    """Write with hls4ml's writer, without its configuration file; see the module docstring."""
+    module, name = next(
+        found for key, found in _WRITERS.items() if key.lower() == model.config.backend.name.lower()
+    )
+    writer = getattr(import_module(f"hls4ml.writer.{module}"), name)()
+    writer.write_yml = lambda model: None
+    writer.write_hls(model)
+
+
+def _weight_files(model: Any) -> WeightFiles:
+    """Name each layer's weight files, without suffix, by tensor."""
+    return {
+        layer.name: {tensor: weight.name for tensor, weight in layer.weights.items()}
+        for layer in model.get_layers()
+    }
+
+
+@contextmanager
+def _quiet_import() -> Iterator[None]:
+    """Import hls4ml without its warnings about optimizers that no flow uses."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

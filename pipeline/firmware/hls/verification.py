@@ -1,0 +1,160 @@
+"""QKeras, the golden model and the C++ simulation must agree on every window."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.base.arrays import F32, F64
+from pipeline.firmware.hls import cpp_simulation
+from pipeline.firmware.hls.cpp_simulation import CppSimulationError, Progress
+from pipeline.firmware.hls.cpp_trace import trace
+from pipeline.firmware.hls.project import HlsOptions
+from pipeline.integers import golden
+from pipeline.integers.accumulators import Accumulator
+from pipeline.integers.compare import Comparison, compare, name_tensor, require_agreement
+from pipeline.integers.network import IntegerNetwork
+
+QKERAS = "qkeras"
+GOLDEN = "golden"
+
+_FLOAT64_BITS = 54  # mantissa and sign
+
+VENDOR_TOOLS = ("vitis-run", "vitis_hls", "vivado_hls", "vivado")
+
+
+def check_golden(
+    network: IntegerNetwork, windows: F32, quantized: F32, allowed_mev: float
+) -> tuple[F64, Comparison]:
+    """Compare the golden model with QKeras.
+
+    Parameters
+    ----------
+    network
+        The network as integers.
+    windows
+        float32 (n, window_length), scaled.
+    quantized
+        QKeras' outputs, float32 (n,), scaled.
+    allowed_mev
+        Largest difference that passes; above 0 only where not even float64 holds
+        QKeras' own sums.
+
+    Returns
+    -------
+    The golden outputs, float64 (n,), scaled, and the comparison.
+
+    Raises
+    ------
+    MismatchError
+        Naming window and tensor, and, where one is too wide, the sum that
+        float32 cannot hold.
+    """
+    outputs = golden.evaluate(network, windows)
+    comparison = compare(network, (QKERAS, quantized), (GOLDEN, outputs))
+    where = ""
+    if comparison.first_window is not None:
+        first = slice(comparison.first_window, comparison.first_window + 1)
+        traced = golden.trace(network, windows[first])
+        output = next(reversed(traced))
+        at_hand = {output: quantized[first, None].astype(np.float64)}
+        where = f"{name_tensor(traced, QKERAS, at_hand)}; {_float32_hint(network)}"
+    require_agreement(comparison, allowed_mev, where)
+    return outputs, comparison
+
+
+def check_simulation(
+    network: IntegerNetwork,
+    windows: F32,
+    golden_outputs: F64,
+    project: Path,
+    options: HlsOptions,
+    progress: Progress | None = None,
+) -> tuple[F64, Comparison]:
+    """Compare the C++ simulation of a project with the golden model; they must be equal.
+
+    Parameters
+    ----------
+    network, windows
+        As for `check_golden`.
+    golden_outputs
+        float64 (n,), scaled.
+    project, options
+        What `pipeline.firmware.hls.project.write_project` wrote, and for what.
+    progress
+        Called with the number of further windows done.
+
+    Returns
+    -------
+    The simulated outputs, float64 (n,), scaled, and the comparison.
+
+    Raises
+    ------
+    MismatchError
+        Naming the first window and the first tensor that differ. The tensor comes from a
+        second simulation of the same project, which saves its layers' outputs.
+    CppSimulationError
+        If g++ is missing or refuses the project.
+    """
+    with cpp_simulation.simulation(project, network, options) as simulated:
+        outputs = simulated.evaluate(windows, progress)
+    comparison = compare(network, (GOLDEN, golden_outputs), (options.backend.lower(), outputs))
+    where = ""
+    if comparison.first_window is not None:
+        first = windows[comparison.first_window : comparison.first_window + 1]
+        where = _first_tensor(project, network, options, first)
+    require_agreement(comparison, 0.0, where)
+    return outputs, comparison
+
+
+def firmware_metrics(
+    found: Sequence[Accumulator], comparisons: Sequence[Comparison]
+) -> dict[str, object]:
+    """Content of ``metrics/firmware.json``.
+
+    ``float32_exact`` is 1 or 0; ``qkeras_float_bits`` says in what QKeras was evaluated: the
+    stage ``finetune`` decides by the same sums.
+    """
+    exact = all(accumulator.float32_exact for accumulator in found)
+    return {
+        **{comparison.found: comparison.metrics() for comparison in comparisons},
+        "accumulator_bits": golden.widest_by_layer(found),
+        "float32_exact": int(exact),
+        "qkeras_float_bits": 32 if exact else 64,
+    }
+
+
+def vendor_tools() -> str:
+    """Say in one line which of AMD's tools are on ``PATH``; nothing is run."""
+    found = [tool for tool in VENDOR_TOOLS if shutil.which(tool)]
+    if found:
+        return f"AMD's tools on PATH: {', '.join(found)} (not run by this stage)"
+    return f"none of AMD's tools on PATH ({', '.join(VENDOR_TOOLS)}): no synthesis report"
+
+
+def _first_tensor(project: Path, network: IntegerNetwork, options: HlsOptions, window: F32) -> str:
+    """Say where a project leaves the golden model; that it cannot be said hides no mismatch."""
+    try:
+        found = trace(project, network, options, window)
+    except CppSimulationError as error:
+        return f"its tensors cannot be saved: {error}"
+    return name_tensor(golden.trace(network, window), options.backend.lower(), found)
+
+
+def _float32_hint(network: IntegerNetwork) -> str:
+    wide = [a for a in golden.accumulators(network) if not a.float32_exact]
+    if not wide:
+        return "float32 holds every sum of this network, so QKeras' rounding is no excuse"
+    widest = max(wide, key=lambda accumulator: accumulator.bits)
+    if widest.bits > _FLOAT64_BITS:
+        return (
+            f"{widest.name} needs {widest.bits} bits with its sign, float64 holds "
+            f"{_FLOAT64_BITS}: QKeras itself may round there"
+        )
+    return (
+        f"{wide[0].name} needs {wide[0].bits} bits with its sign, float32 holds 25: QKeras has to "
+        "be evaluated in float64, which holds every sum"
+    )

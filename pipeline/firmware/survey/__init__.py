@@ -1,0 +1,1 @@
+"""Several networks built alike, to compare area with RMSE."""

@@ -1,0 +1,1 @@
+"""Vivado, Vitis and Quartus, where they are installed: runs and reports."""

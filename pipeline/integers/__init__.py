@@ -1,0 +1,1 @@
+"""A quantized network as integers: its arithmetic, exactly, and comparisons with it."""

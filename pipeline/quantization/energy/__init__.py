@@ -1,0 +1,1 @@
+"""The energy of one inference, by QTools' model."""

@@ -1,0 +1,216 @@
+"""Energy and types of one layer: arithmetic, weights and activations.
+
+Costs are those of one inference of one window. Weights are read once: kernels
+this small stay in registers over the time steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.quantization.energy.cells import CellTypes, Work, cell_work
+from pipeline.quantization.energy.description import (
+    DenseDescription,
+    LayerDescription,
+    RecurrentDescription,
+)
+from pipeline.quantization.energy.operators import Arithmetic, Memory, counted_parts
+from pipeline.quantization.energy.qtools import IQuantizer
+from pipeline.quantization.energy.quantizer_types import default_quantizer, make_quantizer
+
+
+@dataclass(frozen=True)
+class Typing:
+    """Says which type a tensor has.
+
+    Attributes
+    ----------
+    internal, accumulator
+        QTools names (``fp32``, ``int8``, ...): the type of a tensor that is not
+        quantised, and of sums and products in layers that are not.
+    is_reference
+        Ignore every quantiser: the float network at `internal` precision.
+    """
+
+    internal: str
+    accumulator: str
+    is_reference: bool
+
+    def of(self, layer: LayerDescription, tensor: str) -> IQuantizer:
+        """Return the type of one tensor of a layer."""
+        return self.of_quantizer(getattr(layer, tensor), f"{layer.name}/{tensor}")
+
+    def of_quantizer(self, quantizer: str | None, key: str) -> IQuantizer:
+        """Return the type of a tensor; `key` names it in messages."""
+        if quantizer is None or self.is_reference:
+            return default_quantizer(self.internal)
+        return make_quantizer(quantizer, key)
+
+    def is_plain(self, layer: LayerDescription) -> bool:
+        """Whether the layer is costed as one of the reference network."""
+        return self.is_reference or not layer.is_quantized
+
+    def arithmetic(self, layer: LayerDescription) -> Arithmetic:
+        """Return how operations inside the layer are priced."""
+        if self.is_plain(layer):
+            return Arithmetic(default_quantizer(self.internal), default_quantizer(self.accumulator))
+        return Arithmetic()
+
+    def state(self, layer: RecurrentDescription) -> IQuantizer:
+        """Return the type of the state; a SimpleRNN's is by default its activation."""
+        if layer.state is None and layer.cell == "SimpleRNN":
+            return self.of(layer, "activation")
+        return self.of(layer, "state")
+
+
+@dataclass(frozen=True)
+class LayerEnergy:
+    """What one layer costs in one inference, in pJ.
+
+    Attributes
+    ----------
+    name
+        Name of the layer.
+    inputs
+        Reading the input, and the state in each step after the first.
+    outputs
+        Writing the output, and the state in each step before the last.
+    parameters
+        Reading the weights once.
+    op_cost
+        Multiplications, additions, gates.
+    macs, products
+        Multiply-accumulates with a weight; element-wise products.
+    counted
+        The parts that `total` adds, as QTools does: reading, not writing, since
+        what one layer writes the next one reads.
+    """
+
+    name: str
+    inputs: float
+    outputs: float
+    parameters: float
+    op_cost: float
+    macs: int
+    products: int
+    counted: tuple[str, ...]
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """All four parts by name, counted or not."""
+        return {
+            "inputs": self.inputs,
+            "outputs": self.outputs,
+            "parameters": self.parameters,
+            "op_cost": self.op_cost,
+        }
+
+    @property
+    def total(self) -> float:
+        """Sum of the counted parts."""
+        return sum(self.parts[part] for part in self.counted)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a layer stands in the network."""
+
+    is_first: bool
+    is_last: bool
+
+
+def layer_energy(
+    layer: LayerDescription, given: IQuantizer, place: Place, typing: Typing, memory: Memory
+) -> tuple[LayerEnergy, IQuantizer]:
+    """Cost one layer.
+
+    Parameters
+    ----------
+    layer
+        Its description.
+    given
+        Type of its input.
+    place
+        Whether input or output are the network's.
+    typing, memory
+        How tensors are typed and stored. QTools' `technology` must be entered.
+
+    Returns
+    -------
+    tuple
+        The energy, and the type of the output.
+    """
+    work = layer_work(layer, given, typing)
+    result = output_type(layer, work, typing)
+    reads = memory.read(layer.input_shape, given.bits, network_input=place.is_first)
+    writes = memory.write(layer.output_shape, result.bits, network_output=place.is_last)
+    if isinstance(layer, RecurrentDescription):
+        accesses = (layer.timesteps - 1) * (2 if layer.cell == "LSTM" else 1)
+        bits = typing.state(layer).bits
+        reads += accesses * memory.read((layer.units,), bits)
+        writes += accesses * memory.write((layer.units,), bits)
+    energy = LayerEnergy(
+        name=layer.name,
+        inputs=reads,
+        outputs=writes,
+        parameters=_weights(layer, typing, memory),
+        op_cost=work.op_cost,
+        macs=work.macs,
+        products=work.products,
+        counted=counted_parts(_class_name(layer)),
+    )
+    return energy, result
+
+
+def layer_work(layer: LayerDescription, given: IQuantizer, typing: Typing) -> Work:
+    """Return the layer's arithmetic; an activation has none in QTools."""
+    if isinstance(layer, RecurrentDescription):
+        types = CellTypes(
+            input=given,
+            kernel=typing.of(layer, "kernel"),
+            recurrent_kernel=typing.of(layer, "recurrent_kernel"),
+            state=typing.state(layer),
+            activation=typing.of(layer, "activation"),
+            recurrent_activation=typing.of(layer, "recurrent_activation"),
+        )
+        return cell_work(layer, types, typing.arithmetic(layer))
+    if isinstance(layer, DenseDescription):
+        kernel = layer.weight_shapes["kernel"]
+        mac = typing.arithmetic(layer).multiply_accumulate(
+            typing.of(layer, "kernel"), given, kernel
+        )
+        count = layer.features * layer.units
+        return Work(count * mac.energy, count, 0, mac.result)
+    return Work(0.0, 0, 0, default_quantizer(typing.accumulator))
+
+
+def output_type(layer: LayerDescription, work: Work, typing: Typing) -> IQuantizer:
+    """Return the type that the next layer reads.
+
+    A quantised activation's; without one a Dense layer puts out its accumulator,
+    as in QTools. A SimpleRNN puts out its activation. LSTM and GRU put out their state as
+    it is stored; without a state quantiser, or unrounded, a product or a sum that their
+    activation does not quantise.
+    """
+    if isinstance(layer, RecurrentDescription):
+        stored = layer.cell != "SimpleRNN" and not layer.unrounded_output
+        if stored and layer.state is not None and not typing.is_reference:
+            return typing.state(layer)
+        return work.result
+    if layer.activation is None or typing.is_reference:
+        return work.result
+    return typing.of(layer, "activation")
+
+
+def _weights(layer: LayerDescription, typing: Typing, memory: Memory) -> float:
+    return sum(
+        memory.read_weights(shape, typing.of(layer, tensor).bits)
+        for tensor, shape in layer.weight_shapes.items()
+    )
+
+
+def _class_name(layer: LayerDescription) -> str:
+    """Name under which QTools' `include_energy` may hold a rule."""
+    if isinstance(layer, RecurrentDescription):
+        return layer.cell
+    return "Dense" if isinstance(layer, DenseDescription) else "Activation"

@@ -1,0 +1,1 @@
+"""The chosen network trained once more and handed over as integers."""

@@ -1,0 +1,1 @@
+"""Quantizers: parsed, typed, and made to work in QKeras."""

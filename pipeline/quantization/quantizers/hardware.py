@@ -1,0 +1,146 @@
+"""Which quantizers hardware can have, and the fixed-point types they round into."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pipeline.base.architecture import quantized_tensors
+from pipeline.base.fixed_point_type import FixedPointType
+from pipeline.quantization.quantizers.quantizer import Quantizer, QuantizerError
+
+# Above it, float32 has no exact `2**bits - 1`: QKeras saturates one step too high.
+_MAX_ACTIVATION_BITS = 24
+
+
+def activation_type(quantizer: Quantizer, key: str) -> FixedPointType:
+    """Return the fixed-point type that a quantiser rounds an activation into.
+
+    ``quantized_relu(bits, integer)`` is unsigned with ``bits - integer``
+    fraction bits; ``quantized_bits(bits, integer)`` is signed, of which one bit
+    is the sign. Both round half to even and saturate (``tf.round``, ``clip``).
+
+    Raises
+    ------
+    QuantizerError
+        If the quantiser is not a plain fixed-point one, or has more bits than
+        QKeras computes exactly.
+    """
+    if quantizer.bits > _MAX_ACTIVATION_BITS:
+        raise QuantizerError(
+            f"{key}: {quantizer.text}: expected at most {_MAX_ACTIVATION_BITS} bits, "
+            "which is what float32 holds"
+        )
+    given = quantizer.arguments
+    integer = int(given.get("integer", 0))
+    plain_relu = quantizer.name == "quantized_relu" and not (
+        given.get("use_sigmoid") or given.get("negative_slope")
+    )
+    if plain_relu and not given.get("use_stochastic_rounding"):
+        return FixedPointType(
+            signed=False, bits=quantizer.bits, fraction_bits=quantizer.bits - integer
+        )
+    plain_bits = quantizer.name == "quantized_bits" and given.get("alpha") in (None, 1, 1.0)
+    if plain_bits and not (given.get("symmetric") or given.get("use_stochastic_rounding")):
+        signed = bool(given.get("keep_negative", True))
+        return FixedPointType(
+            signed=signed, bits=quantizer.bits, fraction_bits=quantizer.bits - signed - integer
+        )
+    raise QuantizerError(
+        f"{key}: {quantizer.text} has no fixed-point type; expected quantized_relu(bits,integer) "
+        "or quantized_bits(bits,integer,0,alpha=1)"
+    )
+
+
+def gate_type(
+    quantizer: Quantizer, key: str, function: Literal["sigmoid", "tanh"]
+) -> FixedPointType:
+    """Return the fixed-point type that the quantiser of a gate rounds a function into.
+
+    ``quantized_tanh(bits,use_real_tanh=1)`` is signed with ``bits - 1`` fraction bits,
+    ``quantized_sigmoid(bits,use_real_sigmoid=1)`` unsigned with `bits`.
+
+    Raises
+    ------
+    QuantizerError
+        If it is not that class, or another function: without ``use_real_...`` QKeras takes a
+        piecewise linear one, for which hls4ml's recurrent templates have no table.
+    """
+    given = quantizer.arguments
+    real = quantizer.name == f"quantized_{function}" and given.get(f"use_real_{function}")
+    if not real or given.get("symmetric") or given.get("use_stochastic_rounding"):
+        raise QuantizerError(
+            f"{key}: {quantizer.text}: expected quantized_{function}(bits,use_real_{function}=1), "
+            "which is what hls4ml's recurrent templates have"
+        )
+    if quantizer.bits > _MAX_ACTIVATION_BITS:
+        raise QuantizerError(
+            f"{key}: {quantizer.text}: expected at most {_MAX_ACTIVATION_BITS} bits, "
+            "which is what float32 holds"
+        )
+    signed = function == "tanh"
+    return FixedPointType(signed=signed, bits=quantizer.bits, fraction_bits=quantizer.bits - signed)
+
+
+ACTIVATIONS = ("/activation", "/recurrent_activation", "/state")
+_HALF = 0.5  # the mantissa of a power of two
+
+
+def check_exportable(cell: str, quantizers: Mapping[str, Quantizer]) -> None:
+    """Check, before any training, that the network will be one of integers.
+
+    Raises
+    ------
+    QuantizerError
+        If a tensor has no quantiser, the quantiser of an activation is no
+        fixed-point type, or the scale of a weight's quantiser is no power of two.
+    """
+    missing = [tensor for tensor in quantized_tensors(cell) if tensor not in quantizers]
+    if missing:
+        raise QuantizerError(
+            f"not an integer network: no quantiser for {', '.join(missing)} "
+            "(search.limit, search.layer_indexes)"
+        )
+    for tensor, quantizer in quantizers.items():
+        if tensor == "input" or tensor.endswith(ACTIVATIONS):
+            stored_type(cell, tensor, quantizer, tensor)
+        check_scale(tensor, quantizer)
+
+
+def stored_type(cell: str, tensor: str, quantizer: Quantizer, key: str) -> FixedPointType:
+    """Return the type of the input, a state or an activation, by ``layer/tensor``.
+
+    Raises
+    ------
+    QuantizerError
+        If the quantiser has none in this place; `key` names it.
+    """
+    gated = cell != "SimpleRNN"
+    if gated and tensor == "rnn/activation":
+        return gate_type(quantizer, key, "tanh")
+    if gated and tensor == "rnn/recurrent_activation":
+        return gate_type(quantizer, key, "sigmoid")
+    found = activation_type(quantizer, key)
+    if gated and tensor == "rnn/state" and not found.signed:
+        raise QuantizerError(
+            f"{key}: {quantizer.text}: expected quantized_bits(bits,integer,0,alpha=1): the state "
+            f"of a cell of type {cell} has both signs"
+        )
+    return found
+
+
+def check_scale(tensor: str, quantizer: Quantizer) -> None:
+    """Check that a scale is a power of two; see `check_exportable`."""
+    if not _power_of_two(quantizer.arguments.get("alpha")):
+        raise QuantizerError(
+            f"{tensor}: the scale of {quantizer.text} is no power of two; "
+            "expected alpha=1 or alpha='auto_po2'"
+        )
+
+
+def _power_of_two(alpha: Any) -> bool:
+    """Whether a scale is a shift. Every float32 is a fixed-point number, but one of 24 bits."""
+    if isinstance(alpha, str) or alpha is None:
+        return alpha != "auto"
+    return math.frexp(alpha)[0] == _HALF

@@ -1,0 +1,180 @@
+"""Quantiser strings such as ``quantized_bits(6,1,0,alpha=1)``: checked, built, typed.
+
+QKeras reads these strings with a small evaluator that falls back to Keras
+activations and ignores what it does not understand. Here a string is parsed as
+one call with literal arguments of a known class, so that a typing error is
+found before anything is trained, and no string is ever executed.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.base.errors import PipelineError
+
+# Far more than any quantiser needs; Python's parser gives up on absurd nesting only later.
+_MAX_CHARACTERS = 200
+_FLAGS = (
+    "symmetric", "keep_negative", "use_stochastic_rounding", "use_sigmoid", "use_01",
+    "quadratic_approximation", "use_real_tanh", "use_real_sigmoid",
+)  # fmt: skip
+_MAY_BE_NONE = ("alpha", "threshold", "max_value")
+
+# Argument names of the QKeras 0.9 classes, in their order.
+_ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "quantized_bits": (
+        "bits", "integer", "symmetric", "keep_negative", "alpha", "use_stochastic_rounding",
+    ),
+    "quantized_relu": (
+        "bits", "integer", "use_sigmoid", "negative_slope", "use_stochastic_rounding",
+    ),
+    "quantized_po2": ("bits", "max_value", "use_stochastic_rounding", "quadratic_approximation"),
+    "quantized_relu_po2": ("bits", "max_value", "negative_slope", "use_stochastic_rounding"),
+    "quantized_tanh": ("bits", "use_stochastic_rounding", "symmetric", "use_real_tanh"),
+    "quantized_sigmoid": ("bits", "symmetric", "use_real_sigmoid", "use_stochastic_rounding"),
+    "binary": ("use_01", "alpha", "use_stochastic_rounding"),
+    "ternary": ("alpha", "threshold", "use_stochastic_rounding"),
+    "stochastic_binary": ("alpha", "temperature", "use_real_sigmoid"),
+    "stochastic_ternary": ("alpha", "threshold", "temperature", "use_real_sigmoid"),
+}  # fmt: skip
+
+
+class QuantizerError(PipelineError):
+    """A quantiser string is not known, or cannot be used where it stands."""
+
+
+@dataclass(frozen=True)
+class Quantizer:
+    """A parsed quantiser string.
+
+    Attributes
+    ----------
+    text
+        The string as written, e.g. ``quantized_bits(6,1,0,alpha=1)``.
+    name
+        The QKeras class.
+    arguments
+        Its arguments by name; what is left out takes QKeras' default.
+    """
+
+    text: str
+    name: str
+    arguments: dict[str, Any]
+
+    @property
+    def bits(self) -> int:
+        """Bits of one value: 1 for binary, 2 for ternary classes, else the argument."""
+        if "binary" in self.name:
+            return 1
+        if "ternary" in self.name:
+            return 2
+        return int(self.arguments.get("bits", 8))
+
+    def build(self) -> Any:
+        """Return a new QKeras quantiser object; imports QKeras."""
+        from pipeline.quantization.quantizers import (
+            qkeras_compat,  # imports TensorFlow: not at the top
+        )
+
+        return qkeras_compat.quantizer_class(self.name)(**self.arguments)
+
+
+def parse_quantizer(text: str, key: str) -> Quantizer:
+    """Parse and check a quantiser string.
+
+    Parameters
+    ----------
+    text
+        The string.
+    key
+        The dotted parameter that it came from, for messages.
+
+    Raises
+    ------
+    QuantizerError
+        If the string is no call of a known class with known literal arguments,
+        or asks for something that QKeras 0.9 computes wrongly.
+    """
+    if len(text) > _MAX_CHARACTERS:
+        raise QuantizerError(f"{key}: a quantiser of {len(text)} characters: {text[:40]!r}...")
+    try:
+        call = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError):
+        call = None
+    if isinstance(call, ast.Name):
+        call = ast.Call(func=call, args=[], keywords=[])
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        raise QuantizerError(
+            f"{key}: expected a quantiser such as quantized_bits(6,1,0,alpha=1), found {text!r}"
+        )
+    name = call.func.id
+    if name not in _ARGUMENTS:
+        known = ", ".join(sorted(_ARGUMENTS))
+        raise QuantizerError(f"{key}: unknown quantiser {name!r} in {text!r}; known: {known}")
+    quantizer = Quantizer(text, name, _bind(call, name, text, key))
+    _check_values(quantizer, key)
+    return quantizer
+
+
+def _bind(call: ast.Call, name: str, text: str, key: str) -> dict[str, Any]:
+    names = _ARGUMENTS[name]
+    if len(call.args) > len(names):
+        raise QuantizerError(f"{key}: {text!r} has more than {len(names)} arguments")
+    pairs = [*zip(names, call.args, strict=False), *((k.arg, k.value) for k in call.keywords)]
+    arguments: dict[str, Any] = {}
+    for argument, node in pairs:
+        if argument not in names or argument in arguments:
+            raise QuantizerError(
+                f"{key}: unknown or repeated argument {argument!r} in {text!r}; "
+                f"known: {', '.join(names)}"
+            )
+        try:
+            arguments[argument] = ast.literal_eval(node)
+        except (ValueError, TypeError):
+            raise QuantizerError(
+                f"{key}: {argument} of {text!r} must be a plain number or string"
+            ) from None
+    return arguments
+
+
+def _check_values(quantizer: Quantizer, key: str) -> None:
+    bits = quantizer.arguments.get("bits", 8)
+    integer = quantizer.arguments.get("integer", 0)
+    lowest = 2 if quantizer.arguments.get("keep_negative", True) else 1
+    if quantizer.name == "quantized_relu":
+        lowest = 1
+    if type(bits) is not int or not lowest <= bits <= 32:
+        raise QuantizerError(
+            f"{key}: bits of {quantizer.text!r} must be an integer in {lowest}..32, found {bits!r}"
+        )
+    if type(integer) is not int or not 0 <= integer <= bits:
+        # QKeras raises an integer 2 to this power: a negative one fails deep inside.
+        raise QuantizerError(
+            f"{key}: integer of {quantizer.text!r} must be an integer in 0..bits, found {integer!r}"
+        )
+    for name, value in quantizer.arguments.items():
+        expected = _expected(name, value)
+        if expected:
+            raise QuantizerError(
+                f"{key}: {name} of {quantizer.text!r} must be {expected}, found {value!r}"
+            )
+
+
+def _expected(name: str, value: Any) -> str:
+    """Return what an argument must be, or nothing if it is that; QKeras only asserts, or not."""
+    if name in ("bits", "integer") or (value is None and name in _MAY_BE_NONE):
+        return ""
+    if name in _FLAGS:
+        return "" if value in (0, 1) else "0 or 1"
+    if name == "alpha" and value in ("auto", "auto_po2"):
+        return ""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if name == "negative_slope":
+        fits = number and (value == 0 or (value > 0 and math.frexp(value)[0] == 0.5))
+        return "" if fits else "0 or a power of two"
+    if number and 0 < value < math.inf:
+        return ""
+    return "a number above 0" + (", 'auto' or 'auto_po2'" if name == "alpha" else "")

@@ -1,0 +1,1 @@
+"""The search for quantizers: run, resumed and summed up."""

@@ -1,0 +1,1 @@
+"""What is searched: space, blocks, score and prices, checked before anything is trained."""

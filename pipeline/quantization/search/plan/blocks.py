@@ -1,0 +1,161 @@
+"""Blocks: searching part of the network at a time, as AutoQKerasScheduler does.
+
+``search.blocks`` are regular expressions on layer names. Each block is searched
+by itself, with what is decided already fixed and what comes later float, and
+hands its best network on. A block gets ``max_trials`` times its share of the
+reference cost, at least ``block_min_trials``, at most what its space holds.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pipeline.params.network import SearchParams
+from pipeline.quantization.search.plan.space import (
+    LEARNING_RATE_CHOICES,
+    Choice,
+    Layer,
+    SearchSpaceError,
+)
+from pipeline.quantization.search.plan.widths import filter_names
+
+if TYPE_CHECKING:
+    pass
+
+EVERY_LAYER = "every layer"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Layers that are searched together.
+
+    Attributes
+    ----------
+    pattern
+        The regular expression, or `EVERY_LAYER`.
+    layers
+        Names of its layers.
+    cost, reference
+        Of these layers and of all in the reference network, pJ or bits.
+    max_trials
+        Trials of this block; Hyperband's follow from the epochs instead.
+    choices, filters
+        Decisions on quantisers and on widths.
+    combinations
+        Size of the space.
+    """
+
+    pattern: str
+    layers: tuple[str, ...]
+    cost: float
+    reference: float
+    max_trials: int
+    choices: tuple[Choice, ...]
+    filters: tuple[str, ...]
+    combinations: int
+
+
+def group_layers(params: SearchParams, layers: Sequence[Layer]) -> dict[str, list[Layer]]:
+    """Return the searched layers by pattern, in the order of the list.
+
+    Raises
+    ------
+    SearchSpaceError
+        If a pattern is no regular expression or matches no layer, or a layer is
+        matched by none or by two.
+    """
+    searched = [
+        layer
+        for layer in layers
+        if params.layer_indexes is None or layer.index in params.layer_indexes
+    ]
+    if params.blocks is None:
+        return {EVERY_LAYER: searched}
+    groups: dict[str, list[Layer]] = {}
+    names = ", ".join(layer.name for layer in searched)
+    for pattern in params.blocks:
+        try:
+            expression = re.compile(pattern)
+        except re.error as error:
+            raise SearchSpaceError(
+                f"search.blocks: {pattern!r}: not a regular expression: {error}"
+            ) from None
+        matched = [layer for layer in searched if expression.match(layer.name)]
+        if not matched:
+            raise SearchSpaceError(
+                f"search.blocks: {pattern!r}: matches no layer; layers are {names}"
+            )
+        groups[pattern] = matched
+    for layer in searched:
+        owners = [pattern for pattern, matched in groups.items() if layer in matched]
+        if len(owners) != 1:
+            found = " and ".join(repr(owner) for owner in owners) or "none"
+            raise SearchSpaceError(
+                f"search.blocks: layer {layer.name}: expected one pattern that matches it, "
+                f"found {found}"
+            )
+    return groups
+
+
+def plan_blocks(
+    params: SearchParams,
+    layers: Sequence[Layer],
+    choices: Sequence[Choice],
+    costs: Mapping[str, float],
+) -> list[Block]:
+    """Return the blocks in the order in which they are searched.
+
+    Parameters
+    ----------
+    params
+        The ``search`` section.
+    layers, choices
+        See `pipeline.quantization.search.plan.space`.
+    costs
+        Cost of each layer in the reference network, by name, pJ or bits.
+    """
+    total = sum(costs.values())
+    blocks = []
+    for pattern, group in group_layers(params, layers).items():
+        names = tuple(layer.name for layer in group)
+        own = tuple(filter(None, (_within(choice, names) for choice in choices)))
+        filters = tuple(filter_names(params, group))
+        cost = sum(costs[name] for name in names)
+        blocks.append(
+            Block(
+                pattern=pattern,
+                layers=names,
+                cost=cost,
+                reference=total,
+                max_trials=_trials(params, cost / total, _combinations(params, own, filters)),
+                choices=own,
+                filters=filters,
+                combinations=_combinations(params, own, filters),
+            )
+        )
+    if params.schedule_block == "cost":
+        blocks.sort(key=lambda block: -block.cost)
+    return blocks
+
+
+def _trials(params: SearchParams, share: float, combinations: int) -> int:
+    if params.blocks is None:
+        return params.max_trials
+    return min(max(params.block_min_trials, int(params.max_trials * share)), combinations)
+
+
+def _within(choice: Choice, layers: Sequence[str]) -> Choice | None:
+    """Return the part of a decision that is about these layers."""
+    tensors = tuple(tensor for tensor in choice.tensors if tensor.split("/")[0] in layers)
+    return replace(choice, tensors=tensors) if tensors else None
+
+
+def _combinations(params: SearchParams, choices: Sequence[Choice], filters: Sequence[str]) -> int:
+    quantizers = math.prod(len(choice.quantizers) for choice in choices)
+    widths: int = len(params.filter_range) ** len(filters)
+    rates = LEARNING_RATE_CHOICES if params.learning_rate_optimizer else 1
+    return quantizers * widths * rates

@@ -1,0 +1,191 @@
+"""What can be wrong with a search beyond its space, found before anything is trained.
+
+A quantiser that has no price, or a width of no units, would otherwise be met by the
+first trial that draws it, hours later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pipeline.base.architecture import INPUT, Cell
+from pipeline.params.network import MAX_UNITS, EnergyParams, SearchParams
+from pipeline.quantization.energy.description import EnergyError
+from pipeline.quantization.quantizers.hardware import (
+    ACTIVATIONS,
+    activation_type,
+    check_scale,
+    stored_type,
+)
+from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
+from pipeline.quantization.search.plan.blocks import group_layers, plan_blocks
+from pipeline.quantization.search.plan.reference_points import reference_points
+from pipeline.quantization.search.plan.space import (
+    Choice,
+    SearchSpaceError,
+    build_search_space,
+    network_layers,
+)
+
+if TYPE_CHECKING:
+    from pipeline.quantization.energy.cost import CostModel
+    from pipeline.quantization.search.plan.blocks import Block
+
+
+def check_widths(params: SearchParams, blocks: Sequence[Block], units: int) -> None:
+    """Check that every factor of ``search.filter_range`` gives a network, if any is used.
+
+    Parameters
+    ----------
+    params, blocks
+        What is searched.
+    units
+        Width of the float network, ``train.units``.
+
+    Raises
+    ------
+    SearchSpaceError
+        If a width is below 1 or beyond what ``train.units`` may be.
+    """
+    if not any(block.filters for block in blocks):
+        return
+    for factor in params.filter_range:
+        width = units * factor  # may be infinite: not yet an integer
+        if not 1 <= width < MAX_UNITS + 1:
+            raise SearchSpaceError(
+                f"search.filter_range: {factor:g}: expected 1 to {MAX_UNITS} units, "
+                f"found {width:g} ({factor:g} times train.units: {units})"
+            )
+
+
+def check_prices(
+    params: SearchParams,
+    blocks: Sequence[Block],
+    points: Mapping[int, Mapping[str, Quantizer]],
+    costs: CostModel,
+) -> None:
+    """Check that the cost model has a price for whatever the search can train.
+
+    Every quantiser is priced by itself, then in the network, where those of the other
+    tensors are the first of their lists. That is enough: what has no price besides
+    single quantisers are products with tensors that are still float, and which those are
+    follows from the block.
+
+    Parameters
+    ----------
+    params
+        The ``search`` section.
+    blocks
+        In the order in which they are searched; tensors of later ones are float.
+    points
+        Quantisers by tensor of the reference points, by their bits.
+    costs
+        What prices networks.
+
+    Raises
+    ------
+    SearchSpaceError
+        Naming the parameter and the quantiser.
+    """
+    fixed = {INPUT: parse_quantizer(params.input_quantizer, "search.input_quantizer")}
+    _check_types(fixed[INPUT].text, "search.input_quantizer")
+    decided: list[Choice] = []
+    for block in blocks:
+        decided += block.choices
+        for choice in block.choices:
+            kind = choice.tensors[0].split("/")[-1]
+            for text in choice.quantizers:
+                _check_types(text, f"search.quantization_config.{kind}")
+        first = fixed | {
+            tensor: next(iter(choice.quantizers.values()))
+            for choice in decided
+            for tensor in choice.tensors
+        }
+        _check_price(costs, first, f"search.quantization_config: block {block.pattern}")
+        for choice in decided:
+            for text, quantizer in choice.quantizers.items():
+                where = f"search.quantization_config: {choice.name}: {text}"
+                _check_price(costs, first | dict.fromkeys(choice.tensors, quantizer), where)
+    for bits, quantizers in points.items():
+        _check_price(costs, quantizers, f"search.uniform_bits: {bits}")
+
+
+def _check_types(text: str, key: str) -> None:
+    """Check that QTools has the type of a quantiser; its message has the key."""
+    from pipeline.quantization.energy.quantizer_types import make_quantizer  # imports TensorFlow
+
+    try:
+        make_quantizer(text, key)
+    except EnergyError as error:
+        raise SearchSpaceError(f"{error} (no price: docs/energy.md)") from None
+
+
+def _check_price(costs: CostModel, quantizers: Mapping[str, Quantizer], where: str) -> None:
+    try:
+        costs.trial(quantizers)
+    except EnergyError as error:
+        raise SearchSpaceError(f"{where}: no price: {error}") from None
+
+
+def check_space_exportable(cell: str, choices: Iterable[Choice], input_quantizer: str) -> None:
+    """Check that whatever a search chooses can become integers.
+
+    Raises
+    ------
+    QuantizerError
+        If an activation in the search space is no fixed-point type, or the
+        scale of a quantiser no power of two.
+    """
+    key = "search.input_quantizer"
+    activation_type(parse_quantizer(input_quantizer, key), key)
+    for choice in choices:
+        for tensor in choice.tensors:
+            for quantizer in choice.quantizers.values():
+                check_scale(tensor, quantizer)
+                if tensor.endswith(ACTIVATIONS):
+                    key = f"search.quantization_config: {tensor}"
+                    stored_type(cell, tensor, quantizer, key)
+
+
+def plan_search(
+    params: SearchParams, energy: EnergyParams, cell: Cell, units: int, window_length: int
+) -> tuple[list[Block], CostModel]:
+    """Return the blocks that will be searched, and what prices networks.
+
+    All that can be wrong with the ``search`` section is an error here, before anything
+    is trained; what needs no prices, before TensorFlow is loaded.
+    """
+    layers = network_layers(cell)
+    choices = build_search_space(params, layers)
+    group_layers(params, layers)
+    check_space_exportable(cell, choices, params.input_quantizer)
+    points = reference_points(params, cell)
+
+    from pipeline.quantization.energy.cost import CostModel
+    from pipeline.quantization.energy.network import float_network
+
+    costs = CostModel(float_network(cell, units, window_length), energy, params.goal.type)
+    blocks = plan_blocks(params, layers, choices, costs.reference_by_layer())
+    check_widths(params, blocks, units)
+    check_prices(params, blocks, points, costs)
+    return blocks, costs
+
+
+def describe(blocks: Sequence[Block], params: SearchParams, trials: Sequence[int]) -> str:
+    """Return the plan as text: blocks, costs, trials and sizes of the spaces."""
+    unit = "pJ" if params.goal.type == "energy" else "bits"
+    lines = []
+    for number, (block, count) in enumerate(zip(blocks, trials, strict=True), 1):
+        lines.append(
+            f"block {number}: {block.pattern}: {', '.join(block.layers)}: "
+            f"{block.cost:.2f} of {block.reference:.2f} {unit} in the reference, "
+            f"{count} trials of {block.combinations} combinations"
+        )
+        for choice in block.choices:
+            options = ", ".join(choice.quantizers)
+            lines.append(f"  {choice.name}: {' = '.join(choice.tensors)}: {options}")
+        for name in block.filters:
+            factors = ", ".join(f"{factor:g}" for factor in params.filter_range)
+            lines.append(f"  {name}: {factors} of the units")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,81 @@
+"""Reference points: the network with the same number of bits in all weights and states.
+
+The search has to beat them: its front must lie on or below them. Here is what they
+are; `pipeline.quantization.search.trials.reference_tuner` trains them. Needs no TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipeline.base.architecture import INPUT, quantized_tensors
+from pipeline.params.network import SearchParams
+from pipeline.quantization.quantizers.hardware import check_exportable
+from pipeline.quantization.quantizers.quantizer import Quantizer, QuantizerError, parse_quantizer
+from pipeline.quantization.search.plan.space import SearchSpaceError
+
+_WEIGHTS = "quantized_bits({bits},0,1,alpha='auto_po2')"
+_STATE = "quantized_relu({bits},0)"
+_SIGNED_STATE = "quantized_bits({bits},1,0,alpha=1)"  # an LSTM's c goes beyond 1
+
+
+def reference_points(params: SearchParams, cell: str) -> dict[int, dict[str, Quantizer]]:
+    """Return the quantisers of every point of ``search.uniform_bits``, by its bits.
+
+    Raises
+    ------
+    SearchSpaceError
+        If a list that they need is missing, or a point could not become firmware
+        (`finetune` and `survey` may be asked to build it).
+    """
+    points = {}
+    for bits in params.uniform_bits:
+        points[bits] = uniform_quantizers(params, cell, bits)
+        try:
+            check_exportable(cell, points[bits])
+        except QuantizerError as error:
+            raise SearchSpaceError(f"search.uniform_bits: {bits}: {error}") from None
+    return points
+
+
+def uniform_quantizers(params: SearchParams, cell: str, bits: int) -> dict[str, Quantizer]:
+    """Return quantisers with `bits` in kernels and state.
+
+    Biases and activations, which cost next to nothing, have the most bits that
+    their list in ``quantization_config`` offers, so that only weights and state
+    decide how good the point is. A state wider than the activation that it is a copy
+    of would hold no more than that: a SimpleRNN's activation has at least `bits`.
+
+    Raises
+    ------
+    SearchSpaceError
+        If such a list is missing.
+    """
+    state = _STATE if cell == "SimpleRNN" else _SIGNED_STATE
+    texts = {}
+    for tensor in quantized_tensors(cell):
+        kind = tensor.split("/")[-1]
+        if tensor == INPUT:
+            texts[tensor] = params.input_quantizer
+        elif kind in ("kernel", "recurrent_kernel"):
+            texts[tensor] = _WEIGHTS.format(bits=bits)
+        elif kind == "state":
+            texts[tensor] = state.format(bits=bits)
+        else:
+            of_gates = cell != "SimpleRNN" and tensor == "rnn/activation"
+            texts[tensor] = _widest(params.quantization_config, kind, of_gates)
+            most = params.quantization_config[kind][texts[tensor]]
+            if (cell, tensor) == ("SimpleRNN", "rnn/activation") and most < bits:
+                texts[tensor] = state.format(bits=bits)
+    return {tensor: parse_quantizer(text, f"search: {tensor}") for tensor, text in texts.items()}
+
+
+def _widest(config: Mapping[str, Mapping[str, int]], kind: str, of_gates: bool) -> str:
+    """Return the quantiser with the most bits; of LSTM and GRU the activation is a tanh."""
+    entries = config.get(kind)
+    if not entries:
+        raise SearchSpaceError(
+            f"search.quantization_config.{kind}: missing or empty, but search.uniform_bits needs it"
+        )
+    fitting = [text for text in entries if text.startswith("quantized_tanh") == of_gates]
+    return max(fitting or entries, key=lambda text: entries[text])

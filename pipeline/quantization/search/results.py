@@ -1,0 +1,212 @@
+"""What a finished search writes: the choice, every trial, the front, the figures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.base.arrays import F32
+from pipeline.base.units import PJ_PER_NJ
+from pipeline.quantization.quantizers.quantizer import parse_quantizer
+from pipeline.quantization.search.plan.pareto import on_front
+from pipeline.quantization.search.trials.network_tuner import NetworkTuner
+from pipeline.quantization.search.trials.quantizer_tuner import QuantizationTuner, best_of
+from pipeline.quantization.search.trials.runner import TrialRunner
+from pipeline.quantization.training.record import TrialRecord
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished search.
+
+    Attributes
+    ----------
+    records
+        Completed trials of all blocks.
+    uniform
+        Reference points.
+    best
+        The chosen trial, one of the last block.
+    failures
+        What went wrong, by trial.
+    asked
+        Trials asked for.
+    runners
+        By name of trial or point: where its weights are.
+    """
+
+    records: list[TrialRecord]
+    uniform: list[TrialRecord]
+    best: TrialRecord
+    failures: dict[str, str]
+    asked: int
+    runners: dict[str, TrialRunner]
+
+    @property
+    def runner(self) -> TrialRunner:
+        """The one that trained the chosen trial."""
+        return self.runners[self.best.trial]
+
+    @property
+    def front(self) -> dict[str, bool]:
+        """By trial: whether no trial is both cheaper and better.
+
+        Trials of earlier blocks leave tensors float; they are not networks that
+        could be built, so they are not on it.
+        """
+        whole = [r for r in self.records if set(r.quantizers) == set(self.best.quantizers)]
+        flags = on_front(
+            [r.energy_nj for r in whole], [r.validation_rmse_mev for r in whole]
+        ).tolist()
+        found = dict(zip((r.trial for r in whole), flags, strict=True))
+        return {record.trial: found.get(record.trial, False) for record in self.records}
+
+    @property
+    def limit_met(self) -> bool | None:
+        """Whether the chosen trial is within ``max_rmse_ratio``; None without a limit."""
+        limit = self.runner.params.goal.max_rmse_ratio
+        if limit is None:
+            return None
+        return self.best.validation_rmse_mev <= limit * self.runner.reference_mev
+
+    def weights(self) -> dict[str, F32]:
+        """Return the weights of all trials and points, by ``<name>/<layer>/<tensor>``."""
+        return {
+            f"{name}/{tensor}": values
+            for name, runner in self.runners.items()
+            for tensor, values in runner.weights(name).items()
+        }
+
+
+def outcome_of(
+    tuners: Sequence[QuantizationTuner],
+    points: NetworkTuner | None = None,
+) -> Outcome:
+    """Collect what the tuners of all blocks found; the winner is scored again first.
+
+    Parameters
+    ----------
+    tuners
+        In the order of the blocks.
+    points
+        Of the reference points.
+
+    Raises
+    ------
+    SearchError
+        If the winner's stored weights do not give the RMSE that it reported.
+    """
+    last = tuners[-1]
+    best = best_of(last.records())
+    last.verify(best)
+    runners = {record.trial: tuner.runner for tuner in tuners for record in tuner.records()}
+    uniform = [] if points is None else points.records()
+    if points is not None:
+        runners |= {record.trial: points.runner for record in uniform}
+    found = Outcome(
+        records=[record for tuner in tuners for record in tuner.records()],
+        uniform=uniform,
+        best=best,
+        failures={name: text for tuner in tuners for name, text in tuner.failures().items()},
+        asked=sum(tuner.trials_asked for tuner in tuners),
+        runners=runners,
+    )
+    if found.limit_met is False:
+        print(
+            f"warning: search.goal.max_rmse_ratio: {last.params.goal.max_rmse_ratio}: no trial is "
+            f"within it; trial {best.trial}, the nearest with {best.validation_rmse_mev:.2f} MeV "
+            f"(float {last.runner.reference_mev:.2f} MeV), is chosen",
+            file=sys.stderr,
+        )
+    return found
+
+
+def search_result(outcome: Outcome) -> dict[str, Any]:
+    """Return the content of ``models/search.json``."""
+    best, runner, front = outcome.best, outcome.runner, outcome.front
+    return {
+        "best": best.trial,
+        "quantizers": best.quantizers,
+        "units": best.units,
+        "limit_met": outcome.limit_met,
+        "reference": {
+            "validation_rmse_mev": runner.reference_mev,
+            "cost": runner.reference.cost,
+            "goal": runner.params.goal.type,
+        },
+        "trials": [r.to_json() | {"on_front": front[r.trial]} for r in outcome.records],
+        "uniform": [r.to_json() for r in outcome.uniform],
+        "failures": outcome.failures,
+    }
+
+
+def search_metrics(outcome: Outcome) -> dict[str, float]:
+    """Return the content of ``metrics/search.json``."""
+    best, runner = outcome.best, outcome.runner
+    met = {} if outcome.limit_met is None else {"limit_met": float(outcome.limit_met)}
+    return met | {
+        "trials_asked": outcome.asked,
+        "trials_completed": len(outcome.records),
+        "trials_failed": len(outcome.failures),
+        "trials_dead": sum(record.dead for record in outcome.records),
+        "trials_on_front": sum(outcome.front.values()),
+        "best_score": best.score,
+        "energy_nj": best.energy_nj,
+        "reference_energy_nj": runner.costs.reference_energy_nj(),
+        "weight_bits": best.weight_bits,
+        "units": best.units,
+        "validation_rmse_mev": best.validation_rmse_mev,
+        "reference_rmse_mev": runner.reference_mev,
+    }
+
+
+def pareto_table(outcome: Outcome, ofmax_rmse_mev: float) -> dict[str, list[Any]]:
+    """Return all trials and reference points as columns, for ``dvc plots``.
+
+    The levels of the float network and of OFMax stand in every row.
+    """
+    front = outcome.front
+    records = [*outcome.records, *outcome.uniform]
+    columns = (
+        "trial", "units", "energy_nj", "weight_bits", "validation_rmse_mev", "quality", "score",
+    )  # fmt: skip
+    table: dict[str, list[Any]] = {c: [getattr(r, c) for r in records] for c in columns}
+    return table | {
+        "on_front": [int(front.get(r.trial, False)) for r in records],
+        "chosen": [int(r.trial == outcome.best.trial) for r in records],
+        "uniform": [int(r in outcome.uniform) for r in records],
+        "float_rmse_mev": [outcome.runner.reference_mev] * len(records),
+        "ofmax_rmse_mev": [ofmax_rmse_mev] * len(records),
+    }
+
+
+def front_rows(outcome: Outcome) -> list[dict[str, str | float]]:
+    """Return the front from the cheapest on: energy in pJ, RMSE in MeV, bits per tensor."""
+    front = outcome.front
+    chosen = sorted(
+        (record for record in outcome.records if front[record.trial]),
+        key=lambda record: record.energy_nj,
+    )
+    return [
+        {
+            "trial": record.trial,
+            "energy_pj": record.energy_nj * PJ_PER_NJ,
+            "validation_rmse_mev": record.validation_rmse_mev,
+            "score": record.score,
+            "units": record.units,
+            "weight_bits": int(record.weight_bits),
+            **{
+                f"{tensor.replace('/', '_')}_bits": parse_quantizer(text, tensor).bits
+                for tensor, text in record.quantizers.items()
+            },
+        }
+        for record in chosen
+    ]
+
+
+def front_columns(outcome: Outcome) -> dict[str, list[Any]]:
+    """Return the front as columns."""
+    rows = front_rows(outcome)
+    return {name: [row[name] for row in rows] for name in rows[0]}

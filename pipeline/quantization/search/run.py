@@ -1,0 +1,214 @@
+"""Run a planned search: block after block, then reference points, alone or with workers."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.base.architecture import INPUT, network_shapes
+from pipeline.base.arrays import F32
+from pipeline.base.files import read_json, write_json
+from pipeline.base.weights import load_weights
+from pipeline.networks.fitting import WindowData
+from pipeline.networks.runtime import make_strategy
+from pipeline.params.network import SearchParams
+from pipeline.quantization.energy.cost import CostModel
+from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
+from pipeline.quantization.search.plan.blocks import Block
+from pipeline.quantization.search.trials.network_tuner import NetworkTuner, check_complete
+from pipeline.quantization.search.trials.oracles import hyperparameters, make_oracle, trials_of
+from pipeline.quantization.search.trials.quantizer_tuner import QuantizationTuner, best_of
+from pipeline.quantization.search.trials.reference_tuner import ReferenceTuner
+from pipeline.quantization.search.trials.runner import SearchError, TrialRunner, float_reference
+from pipeline.quantization.training.record import TrialRecord
+from pipeline.quantization.training.trainer import QatTrainer
+from pipeline.samples.prepared import Prepared
+
+WORKER_COMMAND = (sys.executable, "-m", "pipeline.search")
+_POLL_S = 0.2
+
+
+def make_runner(
+    params: SearchParams,
+    prepared: Prepared,
+    float_weights: Path,
+    costs: CostModel,
+    *,
+    cell: str,
+    strategy: str,
+    directory: Path,
+) -> TrialRunner:
+    """Put the data on the device and measure the float network.
+
+    Parameters
+    ----------
+    params, costs, directory
+        See `TrialRunner`.
+    prepared
+        Splits; the test split is not touched.
+    float_weights
+        Their file.
+    cell, strategy
+        Of the ``train`` section.
+    """
+    weights = load_weights(float_weights, network_shapes(cell, costs.units))
+    devices = make_strategy(strategy)
+    splits = prepared.train, prepared.validation
+    train, validation = (WindowData.from_split(split, devices) for split in splits)
+    trainer = QatTrainer(cell, costs.units, train, validation, devices)
+    reference = float_reference(trainer, weights, costs)
+    scale_gev = prepared.train.et_scale_gev
+    return TrialRunner(params, trainer, costs, reference, weights, scale_gev, directory)
+
+
+@dataclass(frozen=True)
+class _Decided:
+    """What the blocks before have decided."""
+
+    quantizers: dict[str, Quantizer]
+    units: int
+    weights: Mapping[str, F32]
+
+
+def planned_trials(params: SearchParams, blocks: Sequence[Block]) -> list[int]:
+    """Return how many trials each block will ask for at most."""
+    oracles = [
+        make_oracle(
+            params.model_copy(update={"max_trials": block.max_trials}),
+            hyperparameters(block.choices, params, block.filters),
+            price=lambda _: 0.0,  # nothing is asked for
+        )
+        for block in blocks
+    ]
+    return [trials_of(oracle) for oracle in oracles]
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A search that is over.
+
+    Attributes
+    ----------
+    tuners
+        One for each block, in order.
+    points
+        The reference points, if any were asked for.
+    """
+
+    tuners: list[QuantizationTuner]
+    points: ReferenceTuner | None
+
+
+def run_search(
+    runner: TrialRunner, blocks: Sequence[Block], command: Sequence[str] | None = None
+) -> Searched | None:
+    """Search every block, then train the reference points; a worker returns None.
+
+    Raises
+    ------
+    SearchError
+        If trials are missing in the end.
+    """
+    from pipeline.quantization.search.trials import (
+        workers,  # loads gRPC, which one process does not need
+    )
+
+    params = runner.params
+    local = params.workers > 1 and not workers.in_cluster()
+    crowd: Any = (
+        workers.local_workers(params.workers, command or WORKER_COMMAND)
+        if local
+        else nullcontext({})
+    )
+    tuners: list[QuantizationTuner] = []
+    points = None
+    decided = _Decided({}, runner.costs.units, runner.float_weights)
+    if workers.is_worker():
+        workers.prepare_worker(params.worker_timeout_s)
+    with crowd as processes:
+        for number, block in enumerate(blocks):
+            tuner = _tuner(runner, block, number, decided, alone=len(blocks) == 1)
+            _complete(tuner, processes)
+            if workers.is_worker():
+                best = _await_best(tuner, params.worker_timeout_s)
+            else:
+                best = _publish_best(tuner)
+            tuners.append(tuner)
+            decided = _decide(runner, decided, tuner, best)
+        if params.uniform_bits:
+            # The oracle's list belongs to these points; with another, it has another state.
+            folder = "_".join(["uniform", *map(str, params.uniform_bits)])
+            own = replace(runner, directory=runner.directory / folder)
+            points = ReferenceTuner(own, stage=len(blocks))
+            _complete(points, processes)
+    if workers.is_worker():
+        return None
+    if points is not None:
+        check_complete(points)
+    return Searched(tuners, points)
+
+
+def _complete(tuner: NetworkTuner, processes: Any) -> None:
+    """Train what a tuner asks for: here, in the workers that call, or as one of them."""
+    from pipeline.quantization.search.trials import workers
+
+    if workers.in_cluster() and not workers.is_worker():
+        workers.serve(tuner, processes, tuner.params.worker_timeout_s)
+    else:
+        tuner.search()
+
+
+def _tuner(
+    runner: TrialRunner, block: Block, number: int, decided: _Decided, alone: bool
+) -> QuantizationTuner:
+    own = replace(
+        runner,
+        params=runner.params.model_copy(update={"max_trials": block.max_trials}),
+        float_weights=decided.weights,
+        directory=runner.directory / ("trials" if alone else f"block{number + 1}"),
+    )
+    return QuantizationTuner(
+        own,
+        block.choices,
+        filters=block.filters,
+        fixed=decided.quantizers,
+        units=decided.units,
+        prefix="" if alone else f"block{number + 1}_",
+        stage=number,
+    )
+
+
+def _decide(
+    runner: TrialRunner, before: _Decided, tuner: QuantizationTuner, best: TrialRecord
+) -> _Decided:
+    """Fix what a block's best trial has; the next block starts from its weights."""
+    quantizers = {
+        tensor: parse_quantizer(text, tensor)
+        for tensor, text in best.quantizers.items()
+        if tensor != INPUT
+    }
+    weights = tuner.weights(best.trial) if runner.params.transfer_weights else before.weights
+    return _Decided(quantizers, best.units, weights)
+
+
+def _publish_best(tuner: QuantizationTuner) -> TrialRecord:
+    check_complete(tuner)
+    best = best_of(tuner.records())
+    write_json(tuner.state / "best.json", {"trial": best.trial})
+    return best
+
+
+def _await_best(tuner: QuantizationTuner, timeout_s: float) -> TrialRecord:
+    """Wait until the chief has said which trial is carried on."""
+    file = tuner.state / "best.json"
+    deadline = time.monotonic() + timeout_s
+    while not file.exists():
+        if time.monotonic() > deadline:
+            raise SearchError(f"search.worker_timeout_s: {file} did not appear")
+        time.sleep(_POLL_S)
+    return tuner.runner.record(str(read_json(file)["trial"]))

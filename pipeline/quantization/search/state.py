@@ -1,0 +1,162 @@
+"""Where an unfinished search keeps its trials, and when they may be used again.
+
+The state lives outside DVC's outputs, which DVC deletes before a stage runs.
+Its directory is named after everything that a trial depends on, so trials of
+other data, other float weights or other settings are never reused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from pipeline.base.files import ArtifactError, read_json
+from pipeline.base.weights import load_weights, open_hdf5
+from pipeline.params.network import EnergyParams, SearchParams
+
+HOW_ONLY = frozenset({"workers", "worker_timeout_s"})
+"""Keys of ``search`` that only say how it is run: no trial and no result depends on them."""
+STATE_ROOT = Path(".search")
+_BLOCK_BYTES = 1 << 20
+_PIPELINE = Path(__file__).parents[2]
+# What a trial is made by. Parameters are not here: it is their values that matter.
+CODE = (
+    "base",
+    "samples",
+    "networks",
+    "quantization/quantizers",
+    "quantization/energy",
+    "quantization/training",
+    "quantization/search",
+)
+_PACKAGES = ("keras", "keras-tuner", "numpy", "qkeras", "scipy")
+# What keras-tuner cannot do without in a file of its own.
+_KEYS = {"oracle.json": "start_order", "trial.json": "status"}
+
+
+def state_directory(inputs: Sequence[Path], settings: Mapping[str, Any]) -> Path:
+    """Return the state directory of a search.
+
+    Parameters
+    ----------
+    inputs
+        Files that trials depend on; their content is hashed, and with it the code that
+        trains and prices trials and the versions of what it does so with.
+    settings
+        Parameters that trials depend on, as JSON values. Their order counts: oracles
+        draw a quantiser by its place in the list, and of several limits the first holds.
+    """
+    import tensorflow as tf  # its package has another name where there are GPUs
+
+    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    versions["tensorflow"] = tf.__version__
+    digest = hashlib.sha256(json.dumps([settings, versions]).encode())
+    for path in (*inputs, *code_files()):
+        digest.update(f"{path.name} {path.stat().st_size} ".encode())
+        with path.open("rb") as handle:
+            while block := handle.read(_BLOCK_BYTES):
+                digest.update(block)
+    return STATE_ROOT / digest.hexdigest()[:16]
+
+
+def code_files() -> list[Path]:
+    """Return the modules that a trial depends on."""
+    return [file for folder in CODE for file in sorted((_PIPELINE / folder).rglob("*.py"))]
+
+
+def open_state(
+    inputs: Sequence[Path], search: SearchParams, energy: EnergyParams, network: Sequence[Any]
+) -> Path:
+    """Return the state directory of a search, sound or empty.
+
+    Parameters
+    ----------
+    inputs
+        Files that trials depend on.
+    search, energy
+        Their sections; how many workers there are and which reference points are
+        trained afterwards changes no trial.
+    network
+        What else describes the float network.
+    """
+    settings = {
+        "search": search.model_dump(exclude={*HOW_ONLY, "uniform_bits"}),
+        "energy": energy.model_dump(),
+        "network": list(network),
+    }
+    state = state_directory(inputs, settings)
+    in_cluster = "KERASTUNER_ORACLE_IP" in os.environ
+    if not in_cluster or "chief" in os.environ.get("KERASTUNER_TUNER_ID", ""):
+        set_aside_if_broken(state)  # which a worker leaves to its chief
+    return state
+
+
+def set_aside_if_broken(directory: Path) -> None:
+    """Rename a state that cannot be read, with a warning on stderr; nothing is deleted."""
+    try:
+        for file in sorted(directory.rglob("*")):
+            _check(file)
+    except ArtifactError as error:
+        number = sum(1 for _ in directory.parent.glob(f"{directory.name}.broken*"))
+        target = directory.with_name(f"{directory.name}.broken{number}")
+        directory.rename(target)
+        print(
+            f"warning: {error}; the search starts anew and its old state is kept in {target}",
+            file=sys.stderr,
+        )
+
+
+def _check(file: Path) -> None:
+    """Check one file of a state: oracle, trials, records, weights and standing trainings.
+
+    Raises
+    ------
+    ArtifactError
+        Naming the file, if it cannot be read or is not what its name says.
+    """
+    if file.suffix == ".json":
+        content = read_json(file)
+        if _KEYS.get(file.name) not in {None, *content}:
+            raise ArtifactError(f"{file}: expected {_KEYS[file.name]!r}, found {sorted(content)}")
+        if file.name.startswith("record_"):
+            _check_record(file, content)
+    elif file.suffix == ".h5":
+        with open_hdf5(file) as opened:
+            shapes: dict[str, tuple[int, ...]] = {}
+            opened.visititems(
+                lambda name, item: (
+                    shapes.update({name: item.shape}) if isinstance(item, h5py.Dataset) else None
+                )
+            )
+        if not shapes:
+            raise ArtifactError(f"{file}: expected weights, found none")
+        try:
+            load_weights(file, shapes)  # reads every value
+        except OSError as error:
+            raise ArtifactError(f"{file}: cannot be read: {error}") from None
+
+
+def _check_record(file: Path, content: Mapping[str, Any]) -> None:
+    from pipeline.quantization.training.record import TrialRecord  # loads TensorFlow
+
+    expected = {field.name for field in fields(TrialRecord)}
+    if set(content) != expected:
+        raise ArtifactError(f"{file}: expected {sorted(expected)}, found {sorted(content)}")
+    weights = file.with_name(f"weights_{file.stem.removeprefix('record_')}.h5")
+    if not weights.exists():  # they were written first
+        raise ArtifactError(f"{weights}: missing, but {file.name} is there")
+
+
+def discard(directory: Path) -> None:
+    """Delete the state of a finished search: its result is ``models/search.json``."""
+    shutil.rmtree(directory, ignore_errors=True)

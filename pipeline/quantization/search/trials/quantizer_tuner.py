@@ -1,0 +1,151 @@
+"""The search for quantisers and widths: what one trial of an oracle's choices is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline.base.arrays import F32
+from pipeline.quantization.quantizers.quantizer import Quantizer
+from pipeline.quantization.search.plan.space import LEARNING_RATE, LEARNING_RATE_CHOICES, Choice
+from pipeline.quantization.search.plan.widths import chosen_units
+from pipeline.quantization.search.trials.halving import EARLIER, EPOCHS
+from pipeline.quantization.search.trials.network_tuner import NetworkTuner
+from pipeline.quantization.search.trials.oracles import hyperparameters, make_oracle
+from pipeline.quantization.search.trials.runner import TrialRunner
+from pipeline.quantization.training.record import TrialRecord
+from pipeline.quantization.training.rescaling import (
+    KERNEL,
+    is_sign_and_shift,
+    kernel_of_powers_of_two,
+)
+from pipeline.quantization.training.trainer import QatSettings
+
+# AutoQKeras' range of learning rates ends here, as a multiple of the rate given.
+_HIGHEST_RATE = 1.1
+
+
+class QuantizationTuner(NetworkTuner):
+    """Tries quantisers and widths; see `train`.
+
+    Parameters
+    ----------
+    runner
+        Trains and remembers trials; its directory holds the state.
+    choices
+        What is searched.
+    filters
+        Decisions on widths, see `pipeline.quantization.search.plan.widths`.
+    fixed
+        Quantisers that are decided already, by tensor.
+    units
+        Width that is decided already; None is that of the float network.
+    prefix
+        Goes before keras-tuner's number in the name of a trial.
+    stage
+        See `NetworkTuner`.
+    """
+
+    def __init__(
+        self,
+        runner: TrialRunner,
+        choices: Sequence[Choice],
+        filters: Sequence[str] = (),
+        fixed: Mapping[str, Quantizer] | None = None,
+        units: int | None = None,
+        prefix: str = "",
+        stage: int = 0,
+    ) -> None:
+        space = hyperparameters(choices, runner.params, filters)
+        super().__init__(runner, make_oracle(runner.params, space, self.price), stage)
+        self.choices = choices
+        self.fixed = dict(fixed or {})
+        self.units = units or runner.costs.units
+        self.prefix = prefix
+
+    @property
+    def asked_by(self) -> str:
+        """The parameters that say how many trials there are."""
+        return {
+            "hyperband": "search.epochs",
+            "halving": "search.max_trials, survivors and descents",
+        }.get(self.params.mode, "search.max_trials")
+
+    def name_of(self, trial: Any) -> str:
+        """Return what a trial is recorded under."""
+        return f"{self.prefix}{trial.trial_id}"
+
+    def train(self, trial: Any) -> TrialRecord:
+        """Train, score and record the network that the trial's choices describe."""
+        values = trial.hyperparameters.values
+        quantizers = self.quantizers_of(values)
+        units = chosen_units(values, self.units)
+        name, before = self.name_of(trial), values.get(EARLIER)
+        continues = None if before is None else f"{self.prefix}{before}"
+        settings = QatSettings(
+            epochs=self.params.epochs,
+            batch_size=self.params.batch_size,
+            learning_rate=self.learning_rate_of(values, quantizers, units),
+            seed=self._seed_of(trial.trial_id, continues),
+            units=units,
+            first_epoch=0 if continues is None else self.runner.record(continues).epochs,
+            last_epoch=values.get(EPOCHS),
+        )
+        start = self._initial_weights(quantizers, units) if continues is None else None
+        return self.runner.run(name, quantizers, settings, start, f"trial {name}", continues)
+
+    def price(self, values: Mapping[str, Any]) -> float:
+        """Return the cost of the network that some choices describe."""
+        units = chosen_units(values, self.units)
+        return self.runner.costs.trial(self.quantizers_of(values), units).cost
+
+    def quantizers_of(self, values: Mapping[str, Any]) -> dict[str, Quantizer]:
+        """Return the quantiser of every tensor for one set of choices."""
+        quantizers = self.runner.input_quantizer | self.fixed
+        for choice in self.choices:
+            chosen = choice.quantizers[values[choice.name]]
+            quantizers.update(dict.fromkeys(choice.tensors, chosen))
+        return quantizers
+
+    def learning_rate_of(
+        self, values: Mapping[str, Any], quantizers: Mapping[str, Quantizer], units: int
+    ) -> float:
+        """Return the rate of a trial.
+
+        With ``learning_rate_optimizer`` it is one of five, evenly spaced, as in
+        AutoQKeras: from the rate times trial cost / reference cost (or 1, if that
+        is less) up to 1.1 times the rate.
+        """
+        rate = self.params.learning_rate
+        if LEARNING_RATE not in values:
+            return rate
+        cost = self.runner.costs.trial(quantizers, units).cost
+        lowest = min(1.0, cost / self.runner.reference.cost)
+        factors = np.linspace(lowest, _HIGHEST_RATE, LEARNING_RATE_CHOICES)
+        return float(rate * factors[int(values[LEARNING_RATE])])
+
+    def _seed_of(self, trial_id: str, continues: str | None) -> int:
+        """Return a trial's seed: from its number, so that no interruption changes it."""
+        if continues is not None:
+            return self.runner.record(continues).seed
+        return self.params.seed + int(trial_id)
+
+    def _initial_weights(
+        self, quantizers: Mapping[str, Quantizer], units: int
+    ) -> Mapping[str, F32] | None:
+        if not self.params.transfer_weights:
+            return None
+        start = self.runner.start(units)
+        # A kernel that an earlier block has decided was trained with its quantiser. The Dense
+        # kernel may have been, too, but it is trained on here, and a factor costs it little.
+        kernel = None if KERNEL in self.fixed else quantizers.get(KERNEL)
+        if self.runner.trainer.cell == "SimpleRNN" and kernel and is_sign_and_shift(kernel):
+            return kernel_of_powers_of_two(start)
+        return start
+
+
+def best_of(records: Sequence[TrialRecord]) -> TrialRecord:
+    """Return the trial with the highest score; the earlier one of equals."""
+    return max(records, key=lambda record: (record.score, [-ord(c) for c in record.trial]))

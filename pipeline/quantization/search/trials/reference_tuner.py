@@ -1,0 +1,49 @@
+"""Training the reference points of `pipeline.quantization.search.plan.reference_points`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.quantization.search.plan.reference_points import uniform_quantizers
+from pipeline.quantization.search.trials.network_tuner import NetworkTuner
+from pipeline.quantization.search.trials.oracles import make_list_oracle
+from pipeline.quantization.search.trials.runner import TrialRunner
+from pipeline.quantization.training.record import TrialRecord, uniform_name
+from pipeline.quantization.training.trainer import QatSettings
+
+_BITS = "bits"
+
+
+class ReferenceTuner(NetworkTuner):
+    """Trains the points of ``search.uniform_bits`` as trials are trained.
+
+    Parameters
+    ----------
+    runner
+        Trains and remembers them; its directory holds the state.
+    stage
+        See `NetworkTuner`.
+    """
+
+    def __init__(self, runner: TrialRunner, stage: int = 0) -> None:
+        oracle = make_list_oracle(runner.params, _BITS, runner.params.uniform_bits)
+        super().__init__(runner, oracle, stage)
+
+    asked_by = "search.uniform_bits"
+
+    def name_of(self, trial: Any) -> str:
+        """Return what a point is recorded under."""
+        return uniform_name(trial.hyperparameters.values[_BITS])
+
+    def train(self, trial: Any) -> TrialRecord:
+        """Train, score and record one point."""
+        params, runner = self.params, self.runner
+        quantizers = uniform_quantizers(
+            params, runner.trainer.cell, trial.hyperparameters.values[_BITS]
+        )
+        settings = QatSettings(
+            params.epochs, params.batch_size, params.learning_rate, params.seed, runner.costs.units
+        )
+        start = runner.float_weights if params.transfer_weights else None
+        name = self.name_of(trial)
+        return runner.run(name, quantizers, settings, start, name)

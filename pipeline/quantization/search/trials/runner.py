@@ -1,0 +1,248 @@
+"""Train, score and remember one network: what every trial and reference point does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeline.base.architecture import INPUT, network_shapes, units_of
+from pipeline.base.arrays import F32
+from pipeline.base.errors import PipelineError
+from pipeline.base.files import read_json, write_json
+from pipeline.base.weights import load_weights, save_weights
+from pipeline.networks.fitting import rmse_mev
+from pipeline.params.network import GoalParams, SearchParams
+from pipeline.quantization.energy.cost import CostModel
+from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
+from pipeline.quantization.search.plan.score import forgiving_delta, limit_score, quality, score
+from pipeline.quantization.training.checkpoint import load_progress, save_progress
+from pipeline.quantization.training.record import TrialRecord
+from pipeline.quantization.training.trainer import QatSettings, QatTrainer
+
+_SAME_RMSE = 1e-6  # relative; XLA may sum in another order
+
+
+class SearchError(PipelineError):
+    """The search did not complete what was asked."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What trials are compared with: the float network.
+
+    ``loss`` is its validation loss in scaled units, ``cost`` the reference
+    energy in pJ or size in bits.
+    """
+
+    loss: float
+    cost: float
+
+
+def float_reference(trainer: QatTrainer, weights: Mapping[str, F32], costs: CostModel) -> Reference:
+    """Return what trials are compared with: the float network's loss and the reference cost."""
+    return Reference(loss=trainer.validation_loss({}, weights), cost=costs.reference())
+
+
+@dataclass(frozen=True)
+class TrialRunner:
+    """Trains networks from the float weights and keeps records and weights of them.
+
+    Attributes
+    ----------
+    params
+        The ``search`` section.
+    trainer, costs, reference
+        How networks are trained, priced and compared.
+    float_weights
+        What networks start from, by ``layer/tensor``.
+    et_scale_gev
+        What E_T was divided by.
+    directory
+        Where ``record_<name>.json`` and ``weights_<name>.h5`` go.
+    """
+
+    params: SearchParams
+    trainer: QatTrainer
+    costs: CostModel
+    reference: Reference
+    float_weights: Mapping[str, F32]
+    et_scale_gev: float
+    directory: Path
+
+    @property
+    def reference_mev(self) -> float:
+        """RMSE of the float network, MeV."""
+        return rmse_mev(self.reference.loss, self.et_scale_gev)
+
+    @property
+    def _start_units(self) -> int:
+        return units_of(self.float_weights) or self.costs.units
+
+    @property
+    def input_quantizer(self) -> dict[str, Quantizer]:
+        """The quantiser of the samples, which every network has."""
+        return {INPUT: parse_quantizer(self.params.input_quantizer, "search.input_quantizer")}
+
+    def run(
+        self,
+        name: str,
+        quantizers: Mapping[str, Quantizer],
+        settings: QatSettings,
+        initial: Mapping[str, F32] | None,
+        label: str,
+        continues: str | None = None,
+    ) -> TrialRecord:
+        """Train and score a network, or return what is on disk of the very same one.
+
+        Parameters
+        ----------
+        name
+            What it is recorded under.
+        quantizers, settings, initial
+            See `QatTrainer.fit`.
+        label
+            Of the progress bar.
+        continues
+            Name of a recorded trial whose training goes on; `initial` is then not used.
+        """
+        units = settings.units or self.costs.units
+        texts = {tensor: quantizer.text for tensor, quantizer in quantizers.items()}
+        done = self._done(name, texts, replace(settings, units=units), continues)
+        if done is not None:
+            return done
+        # Priced first: what cannot be priced should not be trained.
+        cost = self.costs.trial(quantizers, units)
+        progress = None
+        if continues is not None:
+            initial = self.weights(continues)
+            progress = load_progress(self._progress_file(continues), self._shapes(units))
+        result = self.trainer.fit(quantizers, initial, settings, label, progress)
+        trial_mev = rmse_mev(result.validation_loss, self.et_scale_gev)
+        points, delta = score_of(
+            self.params.goal, self.reference_mev, trial_mev, self.reference.cost, cost.cost
+        )
+        record = TrialRecord(
+            trial=name,
+            quantizers=texts,
+            seed=settings.seed,
+            epochs=settings.first_epoch + result.fit.epochs,
+            score=points,
+            quality=quality(self.reference_mev, trial_mev),
+            delta=delta,
+            cost=cost.cost,
+            energy_nj=cost.energy_nj,
+            weight_bits=cost.weight_bits,
+            validation_rmse_mev=trial_mev,
+            units=units,
+            learning_rate=settings.learning_rate,
+            dead=result.dead or (continues is not None and self.record(continues).dead),
+            continues=continues,
+        )
+        if result.progress is not None:
+            save_progress(self._progress_file(name), result.progress)
+        save_weights(self._weights_file(name), result.weights)
+        write_json(self._record_file(name), record.to_json())
+        return record
+
+    def record(self, name: str) -> TrialRecord:
+        """Return what was recorded under a name."""
+        return TrialRecord(**read_json(self._record_file(name)))
+
+    def weights(self, name: str) -> dict[str, F32]:
+        """Return the best weights of a recorded network."""
+        units = self.record(name).units
+        return load_weights(self._weights_file(name), self._shapes(units))
+
+    def start(self, units: int) -> Mapping[str, F32]:
+        """Return float weights of a network of some width; made once, then read from disk.
+
+        A narrower network loses at most a quarter of its units at once and is trained
+        before it loses more. Workers that make one at the same time, on machines alike, make
+        the same.
+
+        Parameters
+        ----------
+        units
+            Width of the recurrent layer.
+        """
+        if units == self._start_units:
+            return self.float_weights
+        file = self.directory / f"float_{units}.h5"
+        if file.exists():
+            return load_weights(file, self._shapes(units))
+        wider = min(units + max(units // 3, 1), self._start_units)
+        narrower = units < self._start_units
+        before = self.start(wider) if narrower else self.float_weights
+        made = self.trainer.float_start(before, units)
+        if not file.exists():  # else another worker has made it, too
+            save_weights(file, made)
+        return made
+
+    def verify(self, record: TrialRecord) -> None:
+        """Score a network again from its stored weights.
+
+        Raises
+        ------
+        SearchError
+            If the RMSE is not the one that was recorded.
+        """
+        quantizers = {t: parse_quantizer(text, t) for t, text in record.quantizers.items()}
+        loss = self.trainer.validation_loss(quantizers, self.weights(record.trial))
+        again = rmse_mev(loss, self.et_scale_gev)
+        if abs(again - record.validation_rmse_mev) > _SAME_RMSE * record.validation_rmse_mev:
+            raise SearchError(
+                f"trial {record.trial}: scored {record.validation_rmse_mev} MeV, "
+                f"but its stored weights give {again} MeV"
+            )
+
+    def _done(
+        self, name: str, texts: Mapping[str, str], settings: QatSettings, continues: str | None
+    ) -> TrialRecord | None:
+        """Return a record of the same training: a kill can come between it and the oracle."""
+        if not (self._record_file(name).exists() and self._weights_file(name).exists()):
+            return None
+        record = self.record(name)
+        known = (
+            record.quantizers, record.seed, record.units, record.learning_rate, record.continues,
+        )  # fmt: skip
+        wanted = (
+            dict(texts), settings.seed, settings.units, settings.learning_rate, continues,
+        )  # fmt: skip
+        return record if known == wanted else None
+
+    def _shapes(self, units: int) -> dict[str, tuple[int, ...]]:
+        if units != self._start_units:
+            return network_shapes(self.trainer.cell, units)
+        return {name: weight.shape for name, weight in self.float_weights.items()}
+
+    def _progress_file(self, name: str) -> Path:
+        return self.directory / f"progress_{name}.h5"
+
+    def _weights_file(self, name: str) -> Path:
+        return self.directory / f"weights_{name}.h5"
+
+    def _record_file(self, name: str) -> Path:
+        return self.directory / f"record_{name}.json"
+
+
+def score_of(
+    goal: GoalParams,
+    reference_mev: float,
+    trial_mev: float,
+    reference_cost: float,
+    trial_cost: float,
+) -> tuple[float, float]:
+    """Return what the search maximises, and AutoQKeras' delta."""
+    delta = forgiving_delta(
+        reference_cost,
+        trial_cost,
+        delta_p=goal.delta_p,
+        delta_n=goal.delta_n,
+        rate=goal.rate,
+        stress=goal.stress,
+    )
+    if goal.max_rmse_ratio is None:
+        return score(reference_mev, trial_mev, delta), delta
+    ratio = reference_cost / trial_cost
+    return limit_score(reference_mev, trial_mev, goal.max_rmse_ratio, ratio), delta

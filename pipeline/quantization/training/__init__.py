@@ -1,0 +1,1 @@
+"""Training of one quantized network, and what is remembered of it."""

@@ -1,0 +1,83 @@
+"""A training that stops early and may go on: what its next epoch depends on.
+
+Hyperband and successive halving train many networks for a few epochs and the better ones
+on. Where a network goes on from its weights alone, with new moments and a new schedule, it
+forgets: after 20 + 60 epochs it was up to 1 MeV worse than after 80. Here it goes on as if it
+had never stopped, which gives the very weights of one training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from pipeline.base.arrays import F32
+from pipeline.base.weights import load_weights, save_weights
+from pipeline.networks.float_network import get_weights, named_variables, set_weights
+
+_PARTS = ("weights", "first_moment", "second_moment")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Weights after the last epoch and Adam's moments, float32, each by ``layer/tensor``."""
+
+    weights: dict[str, F32]
+    first_moment: dict[str, F32]
+    second_moment: dict[str, F32]
+
+    @classmethod
+    def of(cls, model: tf.keras.Model, optimizer: Any) -> Progress:
+        """Copy what a model and the Adam that trains it have now."""
+        names = list(named_variables(model))
+        first = [moment.numpy() for moment in optimizer._momentums]
+        second = [moment.numpy() for moment in optimizer._velocities]
+        return cls(
+            get_weights(model),
+            dict(zip(names, first, strict=True)),
+            dict(zip(names, second, strict=True)),
+        )
+
+    def restore(self, model: tf.keras.Model, optimizer: Any, steps: int) -> None:
+        """Put a model and its Adam where they stood after so many steps."""
+        set_weights(model, self.weights)
+        for name, first, second in zip(
+            named_variables(model), optimizer._momentums, optimizer._velocities, strict=True
+        ):
+            first.assign(self.first_moment[name])
+            second.assign(self.second_moment[name])
+        optimizer.iterations.assign(steps)
+
+
+class KeepProgress(tf.keras.callbacks.Callback):  # type: ignore[misc]
+    """Note where training stands at its end; before `KeepBest` puts other weights back."""
+
+    progress: Progress
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Copy weights and moments."""
+        self.progress = Progress.of(self.model, self.model.optimizer)
+
+
+def save_progress(path: Path, progress: Progress) -> None:
+    """Write a `Progress`, weights only: ``<part>/<layer>/<tensor>``."""
+    parts = {part: getattr(progress, part) for part in _PARTS}
+    save_weights(path, {f"{p}/{name}": v for p, own in parts.items() for name, v in own.items()})
+
+
+def load_progress(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Progress:
+    """Read a `Progress` of a network whose weights have these shapes.
+
+    Raises
+    ------
+    ArtifactError
+        If a tensor is missing, superfluous, of another shape or type, or not finite.
+    """
+    wanted = {f"{part}/{name}": shape for part in _PARTS for name, shape in shapes.items()}
+    found = load_weights(path, wanted)
+    first, second, third = ({name: found[f"{part}/{name}"] for name in shapes} for part in _PARTS)
+    return Progress(first, second, third)

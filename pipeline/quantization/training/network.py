@@ -1,0 +1,203 @@
+"""The quantized network as a QKeras model: built, started from float weights, frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.base.architecture import DENSE_LAYER, INPUT, RNN_LAYER, quantized_tensors
+from pipeline.base.arrays import F32
+from pipeline.networks.float_network import get_weights, named_variables, set_weights
+from pipeline.quantization.quantizers import qkeras_compat
+from pipeline.quantization.quantizers.quantizer import Quantizer, QuantizerError
+
+# Rounds of quantising after which a weight must stand still.
+_SETTLE_ROUNDS = 8
+_QUANTIZER_OF = {
+    "kernel": "kernel_quantizer",
+    "recurrent_kernel": "recurrent_quantizer",
+    "bias": "bias_quantizer",
+}
+ROUNDED_STATE = "rounded_state"
+_WEIGHT_TENSORS = ("kernel", "recurrent_kernel", "bias")
+
+
+def build_quantized_network(
+    cell: str,
+    units: int,
+    window_length: int,
+    quantizers: Mapping[str, Quantizer],
+    *,
+    unroll: bool = True,
+) -> tf.keras.Model:
+    """Build ``Input -> QActivation -> Q<cell>(units) -> QDense(1)`` with QKeras layers.
+
+    Behind a gated cell stands one more QActivation with the state's quantiser.
+
+    Parameters
+    ----------
+    cell, units, window_length
+        As in `pipeline.networks.float_network.build_float_network`.
+    quantizers
+        By tensor, see `quantized_tensors`. A tensor that is left out stays
+        float, with the float network's activation.
+    unroll
+        Unroll the loop over time steps, which compiles far better.
+
+    Returns
+    -------
+    tf.keras.Model
+        float32 (batch, L, 1) -> (batch, 1); trainable tensors have the names
+        and shapes of the float network.
+    """
+    unknown = set(quantizers) - set(quantized_tensors(cell))
+    if unknown:
+        raise ValueError(f"no such tensors: {sorted(unknown)}")
+
+    def make(tensor: str, default: Any = None) -> Any:
+        return quantizers[tensor].build() if tensor in quantizers else default
+
+    inputs = tf.keras.Input((window_length, 1), name="samples")
+    hidden = inputs
+    if INPUT in quantizers:
+        hidden = qkeras_compat.QActivation(make(INPUT), name="input_quantizer")(hidden)
+    options: dict[str, Any] = {}
+    if cell == "GRU":
+        options["reset_after"] = True  # as the float network and hls4ml's template
+    if cell != "SimpleRNN":
+        options["recurrent_activation"] = make(f"{RNN_LAYER}/recurrent_activation", "sigmoid")
+    recurrent = qkeras_compat.RECURRENT_LAYERS[cell](
+        units,
+        activation=make(f"{RNN_LAYER}/activation", "relu" if cell == "SimpleRNN" else "tanh"),
+        kernel_quantizer=make(f"{RNN_LAYER}/kernel"),
+        recurrent_quantizer=make(f"{RNN_LAYER}/recurrent_kernel"),
+        bias_quantizer=make(f"{RNN_LAYER}/bias"),
+        state_quantizer=make(f"{RNN_LAYER}/state"),
+        unroll=unroll,
+        name=RNN_LAYER,
+        **options,
+    )
+    if cell == "GRU" and f"{RNN_LAYER}/recurrent_kernel" not in quantizers:
+        # QKeras' GRU would use the kernel in place of an unquantized recurrent kernel.
+        recurrent.cell.recurrent_quantizer = recurrent.cell.recurrent_quantizer_internal = (
+            tf.identity
+        )
+    recurrent.build(hidden.shape)
+    with _weights_quantized_once(recurrent):
+        hidden = recurrent(hidden)
+    if cell != "SimpleRNN" and f"{RNN_LAYER}/state" in quantizers:
+        # QKeras rounds the state where it is read, a gated cell puts out an unrounded product:
+        # firmware rounds what it stores, and the Dense layer reads the last of it.
+        hidden = qkeras_compat.QActivation(make(f"{RNN_LAYER}/state"), name=ROUNDED_STATE)(hidden)
+    outputs = qkeras_compat.QDense(
+        1,
+        activation=make(f"{DENSE_LAYER}/activation", "relu"),
+        kernel_quantizer=make(f"{DENSE_LAYER}/kernel"),
+        bias_quantizer=make(f"{DENSE_LAYER}/bias"),
+        name=DENSE_LAYER,
+    )(hidden)
+    return tf.keras.Model(inputs, outputs)
+
+
+def forward(model: tf.keras.Model, inputs: tf.Tensor, training: bool) -> tf.Tensor:
+    """Call the model, quantising the recurrent layer's weights once instead of at each step.
+
+    The values and gradients are those of ``model(inputs)``; the graph is about
+    `window_length` times smaller, which is most of what a trial compiles.
+    """
+    with _weights_quantized_once(model.get_layer(RNN_LAYER)):
+        return model(inputs, training=training)
+
+
+@contextmanager
+def _weights_quantized_once(layer: Any) -> Iterator[None]:
+    """Let the cell's weight quantisers return one tensor, computed here, while inside."""
+    cell = layer.cell
+    kept = {}
+    for tensor, quantizer in _QUANTIZER_OF.items():
+        attribute = f"{quantizer}_internal"
+        kept[attribute] = getattr(cell, attribute)
+        if kept[attribute] is not None:
+            quantized = kept[attribute](getattr(cell, tensor))
+            setattr(cell, attribute, lambda _, quantized=quantized: quantized)
+    try:
+        yield
+    finally:
+        for attribute, original in kept.items():
+            setattr(cell, attribute, original)
+
+
+def freeze(model: tf.keras.Model) -> None:
+    """Put every weight on its quantiser's grid and make the forward pass exact.
+
+    While training, QKeras returns ``x + stop_gradient(q(x) - x)``, which in
+    float32 is not always q(x) to the last bit. `freeze` switches to QKeras'
+    other form (``use_ste=False``), which is q(x) exactly, and replaces every
+    weight by its quantised value. The model must not be trained afterwards, and
+    must be frozen before it is first traced.
+
+    Raises
+    ------
+    QuantizerError
+        If quantising a quantised weight keeps changing it: such a network would
+        not mean the same when it is loaded from its file. (A scale that is
+        derived from the weights can need a second round; see `_settle`.)
+    """
+    without_ste(model)
+    for name, variable in named_variables(model).items():
+        quantizer = _weight_quantizer(model, name)
+        if quantizer is not None:
+            variable.assign(_settle(quantizer, variable.numpy(), name))
+
+
+def without_ste(model: tf.keras.Model) -> None:
+    """Switch every quantiser to QKeras' form that is exact, and not for training."""
+    for quantizer in _quantizer_objects(model):
+        quantizer.use_ste = False
+
+
+def frozen_weights(
+    cell: str,
+    window_length: int,
+    quantizers: Mapping[str, Quantizer],
+    weights: Mapping[str, F32],
+) -> dict[str, F32]:
+    """Return trained weights on their quantisers' grids; see `freeze`."""
+    units = len(weights[f"{RNN_LAYER}/recurrent_kernel"])
+    model = build_quantized_network(cell, units, window_length, quantizers)
+    set_weights(model, weights)
+    freeze(model)
+    return get_weights(model)
+
+
+def _settle(quantizer: Any, values: F32, name: str) -> F32:
+    """Quantise until nothing changes."""
+    for _ in range(_SETTLE_ROUNDS):
+        before, values = values, np.asarray(quantizer(tf.constant(values)), np.float32)
+        if np.array_equal(before, values):
+            return values
+    raise QuantizerError(
+        f"{name}: {quantizer} still moves its own values after {_SETTLE_ROUNDS} rounds; "
+        "use a quantiser of fixed scale (alpha=1)"
+    )
+
+
+def _weight_quantizer(model: tf.keras.Model, name: str) -> Any:
+    layer_name, tensor = name.split("/")
+    layer = model.get_layer(layer_name)
+    if layer_name == RNN_LAYER:
+        return layer.get_quantizers()[_WEIGHT_TENSORS.index(tensor)]
+    return layer.get_quantizers()[("kernel", "bias").index(tensor)]
+
+
+def _quantizer_objects(model: tf.keras.Model) -> Iterator[Any]:
+    for layer in model.layers:
+        candidates = [*getattr(layer, "get_quantizers", list)()]
+        inner = getattr(layer, "cell", layer)
+        for attribute in ("activation", "recurrent_activation", "quantizer"):
+            candidates.append(getattr(inner, attribute, None))
+        yield from (item for item in candidates if hasattr(item, "use_ste"))

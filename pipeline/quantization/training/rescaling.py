@@ -1,0 +1,79 @@
+"""The same SimpleRNN with its hidden units in other units of measure.
+
+A ReLU passes a positive factor on: what a unit puts out may be divided by one if what reads
+it is multiplied by it, and the network stays the function that it was. Quantisers do see the
+difference. NumPy only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from pipeline.base.arrays import F32
+from pipeline.quantization.quantizers.quantizer import Quantizer
+from pipeline.quantization.training.resizing import Weights, hidden_states
+
+KERNEL = "rnn/kernel"
+# Flags of 0 instead of a sign, of even exponents only, and of chance.
+_OTHER_VALUES = ("use_01", "quadratic_approximation", "use_stochastic_rounding")
+
+
+def within_one(weights: Mapping[str, F32], samples: F32) -> Weights:
+    """Return the weights of the same SimpleRNN whose hidden units stay below 1 on `samples`.
+
+    The factors are powers of two, so float32 gives the same output to the last bit. A
+    quantised ReLU that ends at 1 then cuts nothing off.
+
+    Parameters
+    ----------
+    weights
+        Of a SimpleRNN with ReLU, by ``layer/tensor``.
+    samples
+        Windows ``(n, L)``, scaled.
+    """
+    largest = np.max(
+        [state.max(axis=0) for state in hidden_states(weights, "SimpleRNN", samples)], 0
+    )
+    factor = np.exp2(np.ceil(np.log2(np.maximum(largest, 1)))).astype(np.float32)
+    return _divided(weights, factor)
+
+
+def is_sign_and_shift(quantizer: Quantizer) -> bool:
+    """Whether a quantiser makes of a weight of its own channel ``±2**n``, of any n in its range."""
+    given = quantizer.arguments
+    if any(given.get(flag) for flag in _OTHER_VALUES):
+        return False
+    if quantizer.name == "binary":
+        return given.get("alpha") == "auto_po2"
+    return quantizer.name == "quantized_po2"
+
+
+def kernel_of_powers_of_two(weights: Mapping[str, F32]) -> Weights:
+    """Return the weights of the same SimpleRNN whose kernel has powers of two only.
+
+    There is one sample a time step, so each hidden unit has one weight in the kernel, and its
+    free factor can make that one ``±2**n``: a quantiser that allows nothing else then loses
+    nothing. Factors lie between 2**-0.5 and 2**0.5, and so a unit may go beyond 1 that did not
+    before; the output changes by rounding in float32.
+
+    Parameters
+    ----------
+    weights
+        Of a SimpleRNN with ReLU, by ``layer/tensor``; the kernel is ``(1, units)``.
+    """
+    size = np.abs(weights[KERNEL][0])
+    nearest = np.exp2(np.rint(np.log2(np.where(size > 0, size, 1))))
+    return _divided(weights, np.where(size > 0, size / nearest, 1).astype(np.float32))
+
+
+def _divided(weights: Mapping[str, F32], factor: F32) -> Weights:
+    """Divide what each hidden unit puts out by its `factor` ``(units,)``."""
+    return {
+        KERNEL: weights[KERNEL] / factor,
+        "rnn/recurrent_kernel": weights["rnn/recurrent_kernel"] * (factor[:, None] / factor),
+        "rnn/bias": weights["rnn/bias"] / factor,
+        "dense/kernel": weights["dense/kernel"] * factor[:, None],
+        "dense/bias": weights["dense/bias"],
+    }

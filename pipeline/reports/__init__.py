@@ -1,0 +1,1 @@
+"""Reports on finished stages: tables and figures from numbers, nothing measured."""

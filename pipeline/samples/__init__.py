@@ -1,0 +1,1 @@
+"""Prepared sequences, the windows cut from them, and predictions on them."""

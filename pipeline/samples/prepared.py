@@ -1,0 +1,150 @@
+"""``data/prepared.h5``: three splits of one sequence, mapped into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from pipeline.base.arrays import F32
+from pipeline.base.files import ArtifactError, replacing
+from pipeline.base.weights import open_hdf5
+
+SPLITS = ("train", "validation", "test")
+SEQUENCES = ("dig_et_gev", "hit_et_gev", "ofmax_et_gev", "sig_et_gev")
+
+
+@dataclass(frozen=True)
+class Split:
+    """One of train, validation and test: sequences of one value per BC, float32, GeV.
+
+    Window ``i`` holds samples ``i .. i + window_length - 1``; its target is
+    ``hit_et_gev[i + window_length - target_lag]``.
+    """
+
+    name: str
+    dig_et_gev: F32
+    hit_et_gev: F32
+    ofmax_et_gev: F32
+    sig_et_gev: F32
+    window_length: int
+    target_lag: int
+    et_scale_gev: float
+
+    @property
+    def n_bc(self) -> int:
+        """Bunch crossings in this split."""
+        return int(self.dig_et_gev.shape[0])
+
+    @property
+    def n_windows(self) -> int:
+        """Windows in this split."""
+        return self.n_bc - self.window_length
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare` writes: three splits of one geometry."""
+
+    train: Split
+    validation: Split
+    test: Split
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Windows and scale that all splits share; see `Split`."""
+
+    window_length: int
+    target_lag: int
+    et_scale_gev: float
+
+
+@dataclass(frozen=True)
+class SplitStream:
+    """A split to be written piece by piece: its length and its consecutive pieces.
+
+    A piece holds the sequences in the order of `SEQUENCES`, ``(n,)`` each, GeV.
+    """
+
+    n_bc: int
+    pieces: Iterable[Sequence[F32]]
+
+
+def write_prepared(path: Path, prepared: Prepared) -> None:
+    """Write ``data/prepared.h5`` from sequences in memory; see `stream_prepared`."""
+    first = prepared.train
+    geometry = Geometry(first.window_length, first.target_lag, first.et_scale_gev)
+    splits = {name: getattr(prepared, name) for name in SPLITS}
+    stream_prepared(
+        path,
+        geometry,
+        {
+            name: SplitStream(split.n_bc, [[getattr(split, field) for field in SEQUENCES]])
+            for name, split in splits.items()
+        },
+    )
+
+
+def stream_prepared(path: Path, geometry: Geometry, splits: Mapping[str, SplitStream]) -> None:
+    """Write ``data/prepared.h5``: contiguous, uncompressed, so that it can be mapped.
+
+    Memory holds one piece at a time; the bytes do not depend on how a split is cut.
+
+    Raises
+    ------
+    ArtifactError
+        If the pieces of a split do not add up to its length.
+    """
+    with replacing(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
+        file.attrs.update(asdict(geometry))
+        for name in SPLITS:
+            _write_split(path, file, name, splits[name])
+
+
+def _write_split(path: Path, file: h5py.File, name: str, split: SplitStream) -> None:
+    datasets = [
+        file.create_dataset(f"{name}/{field}", (split.n_bc,), np.float32) for field in SEQUENCES
+    ]
+    for dataset in datasets:
+        dataset.attrs["unit"] = "GeV"
+    written = 0
+    for piece in split.pieces:
+        stop = written + len(piece[0])
+        if stop > split.n_bc:
+            raise ArtifactError(f"{path}: {name}: expected {split.n_bc} BCs, found more")
+        for dataset, values in zip(datasets, piece, strict=True):
+            dataset[written:stop] = values
+        written = stop
+    if written != split.n_bc:
+        raise ArtifactError(f"{path}: {name}: expected {split.n_bc} BCs, found {written}")
+
+
+def read_prepared(path: Path) -> Prepared:
+    """Map ``data/prepared.h5``: arrays are read-only views of the file, not copies."""
+    with open_hdf5(path) as file:
+        try:
+            splits = {name: _map_split(path, file, name) for name in SPLITS}
+        except (KeyError, TypeError) as error:
+            raise ArtifactError(f"{path}: not a prepared file: {error}") from error
+    return Prepared(**splits)
+
+
+def _map_split(path: Path, file: h5py.File, name: str) -> Split:
+    arrays = {}
+    for sequence in SEQUENCES:
+        dataset = file[name][sequence]
+        offset = dataset.id.get_offset()
+        if offset is None or dataset.dtype != np.float32:
+            raise ArtifactError(f"{path}: {name}/{sequence}: expected contiguous float32")
+        arrays[sequence] = np.memmap(path, np.float32, "r", offset=offset, shape=dataset.shape)
+    return Split(
+        name=name,
+        window_length=int(file.attrs["window_length"]),
+        target_lag=int(file.attrs["target_lag"]),
+        et_scale_gev=float(file.attrs["et_scale_gev"]),
+        **arrays,
+    )

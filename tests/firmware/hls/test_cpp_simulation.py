@@ -1,0 +1,116 @@
+"""The C++ simulation of the generated project equals the golden model, bit for bit."""
+
+import numpy as np
+import pytest
+
+from pipeline.firmware.hls import cpp_simulation
+from pipeline.firmware.hls.cpp_simulation import CppSimulationError, require_compiler, simulation
+from pipeline.firmware.hls.project import HlsOptions, write_project
+from pipeline.integers import golden
+from tests.integers.networks import fixed, random_network, random_windows
+
+PART = "xcvu9p-flga2577-2-e"
+VITIS = HlsOptions("Vitis", PART, 3.125, "cell")
+VIVADO = HlsOptions("Vivado", PART, 3.125, "cell")
+
+CASES = {
+    "8 bits": (random_network(), VITIS),
+    "4 bits": (
+        random_network(
+            1, weight=fixed(4, 1), activation=fixed(4, 2, signed=False), sample=fixed(6, 3)
+        ),
+        VIVADO,
+    ),
+    "12 bits, 16 units": (
+        random_network(2, 16, weight=fixed(12, 1), activation=fixed(12, 2, signed=False)),
+        VITIS,
+    ),
+    "powers of two": (
+        random_network(
+            3, 3, weight=fixed(3, 0), recurrent=fixed(24, 1), activation=fixed(10, 2, signed=False)
+        ),
+        VITIS,
+    ),
+    "signed, integers, own state, two dense": (
+        random_network(
+            4,
+            4,
+            hidden_dense=2,
+            sample=fixed(6, 8),
+            state=fixed(6, 2),
+            activation=fixed(8, 8),
+            output=fixed(10, 6, rounding="RND"),
+        ),
+        VITIS,
+    ),
+    "TRN and WRAP": (
+        random_network(
+            6, 3, 3, activation=fixed(8, 1, signed=False, rounding="TRN", overflow="WRAP")
+        ),
+        VITIS,
+    ),
+}
+
+
+QUARTUS = HlsOptions("Quartus", "Stratix10", 3.125, "cell")
+
+
+@pytest.mark.parametrize("intel", [False, True])
+@pytest.mark.parametrize("name", CASES)
+def test_equals_the_golden_model(name, intel, tmp_path):
+    network, options = CASES[name]
+    options = QUARTUS if intel else options
+    windows = random_windows(network, 4000)
+    write_project(network, options, tmp_path / "project")
+    with simulation(tmp_path / "project", network, options) as simulated:
+        found = simulated.evaluate(windows)
+    expected = golden.evaluate(network, windows)
+    assert np.count_nonzero(found != expected) == 0
+    assert len(set(expected.tolist())) > 5
+    assert not list((tmp_path / "project").rglob("*.so"))
+
+
+def test_windows_are_checked_and_progress_is_reported(tmp_path, monkeypatch):
+    network = random_network(units=1, length=2)
+    write_project(network, VITIS, tmp_path / "p")
+    monkeypatch.setattr(cpp_simulation, "CHUNK_WINDOWS", 40)
+    done: list[int] = []
+    with simulation(tmp_path / "p", network, VITIS) as simulated:
+        simulated.evaluate(random_windows(network, 100), done.append)
+        with pytest.raises(CppSimulationError, match=r"\(n, 2\), found \(2,\)"):
+            simulated.evaluate(np.zeros(2))
+        with pytest.raises(CppSimulationError, match="not finite"):
+            simulated.evaluate(np.full((1, 2), np.nan, np.float32))
+    assert done == [40, 40, 20]
+
+
+def test_a_oneapi_project_is_written_and_not_simulated(tmp_path):
+    network = random_network(units=1, length=2)
+    options = HlsOptions("oneAPI", "Agilex7", 3.125, "cell")
+    write_project(network, options, tmp_path / "p")
+    assert (tmp_path / "p/CMakeLists.txt").is_file()
+    with (
+        pytest.raises(CppSimulationError, match="needs icpx"),
+        simulation(tmp_path / "p", network, options),
+    ):
+        pass
+
+
+def test_missing_compiler(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CppSimulationError, match=r"g\+\+: not found on PATH"):
+        require_compiler()
+
+
+def test_code_that_does_not_compile_is_an_error_with_its_line(tmp_path):
+    network = random_network(units=1, length=1)
+    write_project(network, VITIS, tmp_path / "p")
+    source = tmp_path / "p/firmware/cell.cpp"
+    source.write_text(source.read_text() + "\nnonsense\n")
+    with (
+        pytest.raises(
+            CppSimulationError, match=r"g\+\+ on the project failed with exit code 1: .*nonsense"
+        ),
+        simulation(tmp_path / "p", network, VITIS),
+    ):
+        pass

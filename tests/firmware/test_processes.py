@@ -1,0 +1,86 @@
+"""Programs that end, fail, hang or say too much."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.base.errors import PipelineError
+from pipeline.firmware.processes import first_error, run_tool
+
+
+class ToolError(PipelineError):
+    """What a caller wants to be raised."""
+
+
+def run(code, work, timeout_s=20.0, environment=None):
+    return run_tool(
+        "the tool", [sys.executable, "-c", code], work, timeout_s, ToolError, environment
+    )
+
+
+def test_the_output_of_a_tool_that_ends_well(tmp_path):
+    code = (
+        "import os, sys; print(os.getcwd(), os.environ.get('WIDTH')); print('x', file=sys.stderr)"
+    )
+    assert run(code, tmp_path, None) == f"{tmp_path} {os.environ.get('WIDTH')}\n"
+    assert run(code, tmp_path, environment={**os.environ, "WIDTH": "8"}) == f"{tmp_path} 8\n"
+
+
+def test_a_tool_that_fails_is_quoted(tmp_path):
+    code = "import sys; print('ERROR: no room'); sys.exit('late words')"
+    with pytest.raises(ToolError) as caught:
+        run(code, tmp_path)
+    assert str(caught.value) == "the tool failed with exit code 1: ERROR: no room"
+
+
+def test_a_tool_that_hangs_is_stopped(tmp_path):
+    with pytest.raises(ToolError, match=r"^the tool took longer than 0\.2 s$"):
+        run("import time; time.sleep(30)", tmp_path, 0.2)
+
+
+def test_what_a_stopped_tool_has_started_ends_with_it(tmp_path):
+    code = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(30)'])\n"
+        "open('child', 'w').write(str(child.pid)); child.wait()"
+    )
+    with pytest.raises(ToolError, match="took longer"):
+        run(code, tmp_path, 3.0)
+    child = Path("/proc") / (tmp_path / "child").read_text() / "stat"
+    for _ in range(100):
+        if not child.exists() or child.read_text().split()[2] == "Z":
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("the child lives on")
+
+
+def test_a_tool_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ToolError, match=r"^yosys cannot be started: .*: no_such_tool$"):
+        run_tool("yosys", ["no_such_tool"], tmp_path, 1.0, ToolError)
+
+
+def test_output_that_is_no_text_does_no_harm(tmp_path):
+    assert (
+        run("import sys; sys.stdout.buffer.write(b'\\xff')", tmp_path)
+        == "\N{REPLACEMENT CHARACTER}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("1 error counted\nread t.v\nt.v:2: ERROR: syntax\nERROR: more", "t.v:2: ERROR: syntax"),
+        ("%Error-WIDTH: t.v:3: too narrow\n%Error: Exiting", "%Error-WIDTH: t.v:3: too narrow"),
+        ("a.cpp:3:1: error: nonsense", "a.cpp:3:1: error: nonsense"),
+        ("Error (10228): two of a name", "Error (10228): two of a name"),
+        ("-noerror: given\nTraceback\n  KeyError\n\n", "KeyError"),
+        ("\n", "no message"),
+        ("ERROR: " + "x" * 400, "ERROR: " + "x" * 293),
+    ],
+)
+def test_the_line_that_matters(text, line):
+    assert first_error(text) == line

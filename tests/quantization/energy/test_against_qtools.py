@@ -1,0 +1,261 @@
+"""Dense networks cost what stock QTools says; recurrent ones cost nothing there."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import tensorflow as tf
+from qkeras import QActivation, QDense, quantized_bits, quantized_tanh, stochastic_binary
+from qkeras.autoqkeras.forgiving_metrics.forgiving_energy import ForgivingFactorPower
+from qkeras.qtools.config_public import config_settings
+from qkeras.qtools.run_qtools import QTools
+
+from pipeline.params.network import EnergyParams
+from pipeline.quantization.energy.network import (
+    NetworkEnergy,
+    describe_model,
+    network_bits,
+    network_energy,
+)
+from pipeline.quantization.quantizers.quantizer import parse_quantizer
+from tests.quantization.energy_settings import settings
+
+FEATURES = 7
+SOURCE = "quantized_bits(12,3,1)"
+PARTS = ("inputs", "outputs", "parameters", "op_cost")
+# QTools rounds to 0.01 pJ. Its figures are linear in its table, so with a table
+# in attojoule the rounding is below 1e-8 pJ.
+FINE = 1e6
+
+Layers = list[tf.keras.layers.Layer]
+
+
+def made(quantizer: str | None) -> Any:
+    if quantizer is None or "(" not in quantizer:
+        return quantizer
+    return parse_quantizer(quantizer, "test").build()
+
+
+def q_dense(units: int, kernel: str, activation: str | None = None, **options: Any) -> QDense:
+    bias = options.pop("bias", "quantized_bits(6,2,1)")
+    return QDense(
+        units,
+        kernel_quantizer=made(kernel),
+        bias_quantizer=made(bias),
+        activation=made(activation),
+        kernel_initializer="zeros",
+        **options,
+    )
+
+
+def float_network() -> Layers:
+    return [tf.keras.layers.Dense(units, activation="relu") for units in (9, 3, 1)]
+
+
+def fixed_point() -> Layers:
+    return [
+        q_dense(9, "quantized_bits(6,1,1,alpha=1)", "quantized_relu(7,2)"),
+        q_dense(1, "quantized_bits(4,0,1,alpha=1)", "quantized_relu(5,2)"),
+    ]
+
+
+def wide_output() -> Layers:
+    """Layers without an activation quantiser hand on their accumulator."""
+    return [
+        q_dense(9, "quantized_bits(6,1,1,alpha=1)"),
+        q_dense(4, "quantized_bits(3,1,1,alpha=1)", "relu"),
+        q_dense(1, "quantized_bits(4,0,1,alpha=1)"),
+    ]
+
+
+def power_of_two() -> Layers:
+    return [
+        q_dense(9, "quantized_po2(4)", "quantized_relu_po2(3,4)"),
+        q_dense(4, "quantized_po2(3,2)", "quantized_relu(5,1)"),
+        q_dense(1, "quantized_po2(5)", bias="quantized_po2(4)"),
+    ]
+
+
+def binary() -> Layers:
+    return [
+        q_dense(9, "binary(alpha=1)", "binary(alpha=1)"),
+        q_dense(5, "binary(alpha=1)", "quantized_relu(1,1)"),
+        q_dense(4, "binary(use_01=1,alpha=1)", "quantized_relu(5,1)"),
+        q_dense(3, "binary(use_01=1,alpha=1)", "ternary(alpha=1)"),
+        q_dense(1, "stochastic_binary(alpha=1)"),
+    ]
+
+
+def ternary() -> Layers:
+    return [
+        q_dense(9, "ternary(alpha=1)", "ternary(alpha=1)"),
+        q_dense(5, "ternary(alpha=1)", "quantized_relu_po2(3,4)"),
+        q_dense(1, "stochastic_ternary(alpha=1)", "quantized_tanh(6)"),
+    ]
+
+
+def mixed() -> Layers:
+    """QDense, Dense, activations of their own and layers without bias."""
+    return [
+        q_dense(9, "ternary(alpha=1)"),
+        QActivation(made("quantized_relu(6,1)")),
+        tf.keras.layers.Dense(5, activation="relu"),
+        tf.keras.layers.Activation("relu"),
+        q_dense(4, "quantized_po2(4)", "quantized_relu(3,0)", use_bias=False),
+        tf.keras.layers.Dense(2, use_bias=False),
+        q_dense(1, "quantized_bits(4,0,1,alpha=1)", bias=None),
+    ]
+
+
+def leading_activation() -> Layers:
+    return [QActivation(made("quantized_bits(5,0,1)")), *fixed_point()]
+
+
+NETWORKS = (
+    float_network, fixed_point, wide_output, power_of_two, binary, ternary, mixed,
+    leading_activation,
+)  # fmt: skip
+SETTINGS = {
+    "default": settings(),
+    "fp32": settings(reference_internal="fp32", reference_accumulator="fp32"),
+    "fp16": settings(reference_internal="fp16", reference_accumulator="fp32"),
+    "dram": settings(
+        parameters_on_memory=["dram", "dram"],
+        activations_on_memory=["dram", "dram"],
+        rd_wr_on_io=[True, True],
+        reference_accumulator="int16",
+    ),
+    "dram without cache": settings(
+        parameters_on_memory=["dram", "sram"], activations_on_memory=["sram", "dram"]
+    ),
+    "fixed": settings(
+        parameters_on_memory=["fixed", "sram"],
+        activations_on_memory=["sram", "fixed"],
+        min_sram_size_bits=[4096, 100],
+        rd_wr_on_io=[True, False],
+    ),
+}
+
+
+def functional(layers: Layers) -> tf.keras.Model:
+    inputs = tf.keras.Input((FEATURES,))
+    tensor = inputs
+    for layer in layers:
+        tensor = layer(tensor)
+    return tf.keras.Model(inputs, tensor)
+
+
+def sequential(layers: Layers) -> tf.keras.Model:
+    return tf.keras.Sequential([tf.keras.Input((FEATURES,)), *layers])
+
+
+@pytest.fixture
+def fine_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {
+        name: [coefficient * FINE for coefficient in polynomial]
+        for name, polynomial in config_settings["horowitz"].items()
+    }
+    monkeypatch.setitem(config_settings, "horowitz", table)
+
+
+def stock(params: EnergyParams, source: Any) -> ForgivingFactorPower:
+    return ForgivingFactorPower(
+        8.0,
+        8.0,
+        2.0,
+        process=params.process,
+        parameters_on_memory=params.parameters_on_memory,
+        activations_on_memory=params.activations_on_memory,
+        min_sram_size=params.min_sram_size_bits,
+        rd_wr_on_io=params.rd_wr_on_io,
+        source_quantizers=[source],
+        reference_internal=params.reference_internal,
+        reference_accumulator=params.reference_accumulator,
+    )
+
+
+def require_equal(ours: NetworkEnergy, theirs: dict[str, Any], total: int) -> None:
+    assert {layer.name for layer in ours.layers} == set(theirs) - {"total_cost"}
+    for layer in ours.layers:
+        expected = theirs[layer.name]["energy"]
+        assert layer.parts == {
+            part: pytest.approx(expected[part], abs=0.0051, rel=1e-12) for part in PARTS
+        }, layer.name
+    assert ours.total == pytest.approx(total, abs=1.1)
+    assert ours.total > FINE
+
+
+@pytest.mark.usefixtures("fine_table")
+@pytest.mark.parametrize("build", [functional, sequential])
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_dense_networks_equal_qtools(
+    network: Callable[[], Layers], setting: str, build: Callable[[Layers], tf.keras.Model]
+) -> None:
+    # A missing quantiser inside a QDense is 8 bits in QTools, `reference_internal`
+    # here: the two agree for the int8 reference.
+    params = SETTINGS[setting]
+    model = build(network())
+    if network is mixed and params.reference_internal != "int8":
+        model.layers[-1].quantizers[1] = quantized_bits(6, 2, 1)
+    description = describe_model(model, SOURCE)
+    theirs = stock(params, quantized_bits(12, 3, 1))
+
+    reference = theirs.get_reference(model)
+    require_equal(
+        network_energy(description, params, "reference"), theirs.ref_energy_dict, reference
+    )
+    if network is mixed and not params.reference_internal.startswith("int"):
+        return  # QTools has no price for the shifter or multiplexer with a float result
+    trial = theirs.get_trial(model)
+    require_equal(network_energy(description, params, "trial"), theirs.trial_energy_dict, trial)
+
+
+def test_stock_qtools_has_no_recurrent_layer() -> None:
+    """The gap this model fills; when upstream fills it, this test says so."""
+    layers = tf.keras.layers
+    for cell in (layers.SimpleRNN, layers.LSTM, layers.GRU):
+        model = tf.keras.Sequential(
+            [tf.keras.Input((5, 1)), cell(8, name="rnn"), layers.Dense(1, name="dense")]
+        )
+        theirs = stock(settings(), quantized_bits(8, 0, 1))
+        theirs.get_reference(model)
+        energy = theirs.ref_energy_dict["rnn"]["energy"]
+        assert energy["op_cost"] == 0
+        assert energy["parameters"] == 0
+
+
+def test_dense_behind_a_recurrent_layer_equals_qtools() -> None:
+    """Stock QTools passes the type of the recurrent layer's input on: int8, as here."""
+    layers = tf.keras.layers
+    model = tf.keras.Sequential(
+        [tf.keras.Input((5, 1)), layers.SimpleRNN(8, name="rnn"), layers.Dense(1, name="dense")]
+    )
+    theirs = stock(settings(), quantized_bits(8, 0, 1))
+    theirs.get_reference(model)
+    ours = network_energy(describe_model(model), settings(), "reference").layer("dense")
+    expected = theirs.ref_energy_dict["dense"]["energy"]
+    assert ours.parts == {part: pytest.approx(expected[part], abs=0.0051) for part in PARTS}
+
+
+@pytest.mark.parametrize("quantizer", [quantized_tanh(8), stochastic_binary(alpha=1)])
+def test_qtools_takes_some_inputs_for_ternaries(quantizer: Any) -> None:
+    """Why inputs are not priced by QTools' graph; when upstream mends it, this test says so."""
+    model = functional([q_dense(1, "quantized_bits(4,0,1,alpha=1)")])
+    item = layer_types(model, quantizer)
+    assert item.input_quantizer_list[0].bits == 2
+    ours = network_energy(describe_model(model, quantizer), settings())
+    assert ours.layers[0].op_cost > 0
+
+
+def test_qtools_does_not_know_a_sigmoid_output() -> None:
+    model = functional([q_dense(1, "quantized_bits(4,0,1,alpha=1)", "quantized_sigmoid(5)")])
+    item = layer_types(model, quantized_bits(8, 0, 1))
+    assert item.output_quantizer.bits == item.accumulator.output.bits > 5
+    bits = network_bits(describe_model(model, "quantized_bits(8,0,1)"), settings())
+    assert bits.layers[0].activations == {"output": 5}
+
+
+def layer_types(model: tf.keras.Model, source: Any) -> Any:
+    tools = QTools(model, "horowitz", source_quantizers=[source])
+    return tools._layer_map["layer_data_type_map"][model.layers[-1]]

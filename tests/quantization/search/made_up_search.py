@@ -1,0 +1,117 @@
+"""A search whose trainer makes losses up, so that only the search itself takes time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.base.architecture import network_shapes
+from pipeline.networks.fitting import FitResult
+from pipeline.params import load_params
+from pipeline.params.network import SearchParams
+from pipeline.quantization.energy.cost import CostModel
+from pipeline.quantization.energy.network import float_network
+from pipeline.quantization.search.plan.space import build_search_space, network_layers
+from pipeline.quantization.search.trials.quantizer_tuner import QuantizationTuner
+from pipeline.quantization.search.trials.runner import TrialRunner, float_reference
+from pipeline.quantization.training.checkpoint import Progress
+from pipeline.quantization.training.trainer import QatResult, QatSettings
+from tests.imports import ROOT
+
+PARAMS = ROOT / "params.yaml"
+WEIGHTS = {
+    name: np.zeros(shape, np.float32) for name, shape in network_shapes("SimpleRNN", 8).items()
+}
+# A SimpleRNN's space is the tests' own, whatever is shipped; the rest is what is shipped.
+CONFIG: dict[str, dict[str, int]] = {
+    "kernel": {f"quantized_bits({bits},0,1,alpha='auto_po2')": bits for bits in (6, 8)},
+    "recurrent_kernel": {
+        f"quantized_bits({bits},0,1,alpha='auto_po2')": bits for bits in (4, 5, 6, 8, 10)
+    },
+    "activation": {f"quantized_relu({bits},0)": bits for bits in (10, 12)},
+    "state": {f"quantized_relu({bits},0)": bits for bits in (8, 9, 10, 12)},
+}
+LIMIT = {"SimpleRNN": [8, 14, 10, 12, 12]}
+OF_GATED_CELLS_TOO = ("activation", "state")
+DIRECTORY = Path("state/search")
+REFERENCE_LOSS = 1e-5
+
+
+class MadeUpTrainer:
+    """A `QatTrainer` whose loss follows from the quantisers, the seed and the epochs.
+
+    The loss is the trained weight itself, so `validation_loss` finds it again.
+    `fail` and `interrupt` hold numbers of calls of `fit`, from 0.
+    """
+
+    cell = "SimpleRNN"
+
+    def __init__(self, fail: tuple[int, ...] = (), interrupt: int | None = None) -> None:
+        self.fail = fail
+        self.interrupt = interrupt
+        self.trained: list[str] = []
+        self.settings: list[QatSettings] = []
+        self.started_from: list[Any] = []
+        self.went_on_from: list[Any] = []
+        self.dead_seeds: set[int] = set()
+        self.calls = 0
+
+    def fit(self, quantizers, initial_weights, settings, description, progress=None):
+        call, self.calls = self.calls, self.calls + 1
+        if call == self.interrupt:
+            raise KeyboardInterrupt
+        if call in self.fail:
+            raise FloatingPointError(f"the loss is not finite in call {call}")
+        self.trained.append(description)
+        self.settings.append(settings)
+        self.started_from.append(initial_weights)
+        loss = np.float32(1e-5 * (1 + self.penalty(quantizers, settings)))
+        weights = {**WEIGHTS, "dense/bias": np.array([loss])}
+        self.went_on_from.append(progress)
+        fit = FitResult(loss=[float(loss)] * (settings.reached - settings.first_epoch))
+        stand = Progress(weights, WEIGHTS, WEIGHTS) if settings.reached < settings.epochs else None
+        return QatResult(weights, float(loss), fit, self.dead(settings), stand)
+
+    def dead(self, settings):
+        return settings.seed in self.dead_seeds
+
+    @staticmethod
+    def penalty(quantizers, settings):
+        bits = sum(2.0**-quantizer.bits for quantizer in quantizers.values())
+        return bits + (settings.seed * 2654435761 % 1000) / 1e4 + 0.1 / settings.reached
+
+    def validation_loss(self, quantizers, weights):
+        return float(weights["dense/bias"][0]) if quantizers else REFERENCE_LOSS
+
+
+def search_params(**changed: Any) -> SearchParams:
+    small = {"mode": "random", "max_trials": 6, "epochs": 3}
+    halving = {"first_epochs": 1, "survivors": 2, "descents": 0}
+    alone = {"tune_filters": "none", "workers": 1, "uniform_bits": []}
+    changed = {**small, **halving, **alone, **changed}
+    tree = load_params(PARAMS).search.model_dump()
+    tree["goal"]["max_rmse_ratio"] = None
+    config: dict[str, dict[str, int]] = tree["quantization_config"]
+    tree["quantization_config"] = config | {
+        kind: {**config[kind], **entries} if kind in OF_GATED_CELLS_TOO else entries
+        for kind, entries in CONFIG.items()
+    }
+    tree["limit"] |= LIMIT
+    return SearchParams.model_validate({**tree, **changed})
+
+
+def make_tuner(params: SearchParams, trainer: MadeUpTrainer, directory: Path = DIRECTORY):
+    costs = CostModel(
+        float_network("SimpleRNN", 8, 5), load_params(PARAMS).energy, params.goal.type
+    )
+    reference = float_reference(trainer, WEIGHTS, costs)
+    runner = TrialRunner(params, trainer, costs, reference, WEIGHTS, 16.0, directory)
+    return QuantizationTuner(runner, build_search_space(params, network_layers("SimpleRNN")))
+
+
+def search(params: SearchParams, trainer: MadeUpTrainer | None = None, directory=DIRECTORY):
+    tuner = make_tuner(params, trainer or MadeUpTrainer(), directory)
+    tuner.search()
+    return tuner

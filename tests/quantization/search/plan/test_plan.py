@@ -1,0 +1,130 @@
+"""What would fail after hours of training is an error of the plan."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from pipeline.params import load_params
+from pipeline.params.network import MAX_UNITS, EnergyParams
+from pipeline.quantization.search.plan.plan import plan_search
+from pipeline.quantization.search.plan.space import SearchSpaceError
+from tests.imports import ROOT
+from tests.quantization.search.made_up_search import search_params
+
+PARAMS = load_params(ROOT / "params.yaml")
+KERNEL = "quantized_bits(6,0,1,alpha='auto_po2')"
+CONFIG = search_params().quantization_config
+
+
+def plan(cell: Any = "SimpleRNN", energy: EnergyParams = PARAMS.energy, **changed: Any):
+    return plan_search(search_params(**changed), energy, cell, 8, 5)
+
+
+def refused(**changed: Any) -> str:
+    with pytest.raises(SearchSpaceError) as caught:
+        plan(**changed)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU"])
+def test_the_defaults_pass_in_a_moment(cell):
+    plan_search(PARAMS.search, PARAMS.energy, cell, 8, 5)
+    start = time.process_time()
+    blocks, _ = plan_search(PARAMS.search, PARAMS.energy, cell, 8, 5)
+    assert time.process_time() - start < 5
+    assert blocks[0].combinations >= 24
+
+
+def test_a_list_that_only_the_reference_points_need_is_named():
+    """Only the Dense layer is searched; the points have a state all the same."""
+    config = {kind: CONFIG[kind] for kind in ("kernel", "bias")}
+    config["activation"] = {"quantized_relu(12,0)": 12}
+    some = {"quantization_config": config, "limit": {"Dense": 14}, "layer_indexes": [2]}
+    plan(**some, uniform_bits=[8])
+    config.pop("bias")
+    some["limit"] = {"Dense": [8, 14, 12]}
+    assert "search.quantization_config.bias: missing" in refused(**some, uniform_bits=[8])
+
+
+def test_a_gated_point_needs_a_list_of_gates():
+    config = {kind: CONFIG[kind] for kind in CONFIG if kind != "recurrent_activation"}
+    some = {"quantization_config": config, "limit": {"Dense": 14}, "layer_indexes": [2]}
+    plan("LSTM", **some)
+    assert refused(cell="LSTM", **some, uniform_bits=[8]) == (
+        "search.quantization_config.recurrent_activation: missing or empty, "
+        "but search.uniform_bits needs it"
+    )
+
+
+def test_a_point_that_cannot_become_firmware_is_named():
+    """The widest activation, which only the points take: the limit leaves it out."""
+    config = CONFIG | {"bias": {**CONFIG["bias"], "quantized_bits(16,0,0,alpha='auto')": 16}}
+    plan(quantization_config=config)
+    message = refused(quantization_config=config, uniform_bits=[4, 8])
+    assert message.startswith("search.uniform_bits: 4: rnn/bias: the scale of quantized_bits(16,")
+
+
+def test_a_point_without_a_price_is_named():
+    config = CONFIG | {"bias": {**CONFIG["bias"], "quantized_po2(16,1)": 16}}
+    plan(quantization_config=config)
+    message = refused(quantization_config=config, uniform_bits=[4, 8])
+    assert message.startswith("search.uniform_bits: 4: no price: rnn/bias: 'quantized_po2(16,1)': ")
+
+
+@pytest.mark.parametrize("kind", ["kernel", "recurrent_kernel", "bias"])
+def test_a_quantiser_without_a_price_is_named_with_its_list(kind):
+    """QKeras' exponents reach twice as far down as QTools would count."""
+    config = CONFIG | {kind: {**CONFIG[kind], "quantized_po2(4,1)": 4}}
+    message = refused(quantization_config=config)
+    assert message.startswith(
+        f"search.quantization_config.{kind}: 'quantized_po2(4,1)': max_value: expected none or more"
+    )
+
+
+def test_an_input_without_a_price_is_named():
+    message = refused(input_quantizer="quantized_relu(1,0)")
+    assert message.startswith("search.input_quantizer: 'quantized_relu(1,0)': with one bit ")
+
+
+@pytest.mark.parametrize("blocks", [["rnn", "dense"], ["dense", "rnn"]])
+def test_a_product_with_a_tensor_that_is_still_float_needs_a_price(blocks):
+    """A one-bit activation makes the float Dense layer one of and gates, with float results."""
+    energy = PARAMS.energy.model_copy(update={"reference_accumulator": "fp32"})
+    gate = {"quantized_relu(10,0)": 10, "quantized_relu(1,1)": 1, "quantized_relu(12,0)": 12}
+    some: dict[str, Any] = {
+        "blocks": blocks,
+        "quantization_config": CONFIG | {"activation": gate},
+        "limit": {"SimpleRNN": [8, 14, 10, 12, 12], "Dense": [[KERNEL], 14, 12]},
+    }
+    plan(**some)  # with integer results in the reference
+    if blocks[0] == "dense":
+        plan(energy=energy, **some)  # is quantised before the activation is chosen
+        return
+    message = refused(energy=energy, **some)
+    assert message.startswith(
+        "search.quantization_config: rnn_activation_quantizer: quantized_relu(1,1): no price: "
+    )
+    assert "energy.reference_accumulator" in message
+
+
+@pytest.mark.parametrize(
+    ("factor", "message"),
+    [
+        (0.1, "0.1: expected 1 to 512 units, found 0.8 (0.1 times train.units: 8)"),
+        (64.2, "64.2: expected 1 to 512 units, found 513.6 (64.2 times train.units: 8)"),
+        (1e308, "1e+308: expected 1 to 512 units, found inf (1e+308 times train.units: 8)"),
+    ],
+)
+def test_a_factor_that_gives_no_network_is_refused_where_widths_are_searched(factor, message):
+    widths = {"filter_range": [1.0, factor]}
+    assert refused(tune_filters="layer", **widths) == f"search.filter_range: {message}"
+    plan(tune_filters="none", **widths)
+    plan(tune_filters="layer", tune_filters_exceptions="rnn", **widths)
+
+
+def test_the_ends_of_the_range_are_networks():
+    blocks, _ = plan(tune_filters="block", filter_range=[1 / 8, MAX_UNITS / 8])
+    assert blocks[0].filters

@@ -1,1 +1,0 @@
-import pipeline.rnn  # noqa: F401  (before TensorFlow: it sets how much that prints)

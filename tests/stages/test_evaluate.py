@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from pipeline import evaluate
+from pipeline.base.files import ArtifactError
+from pipeline.params import ParamsError, load_params, parse_params
+from pipeline.samples.prepared import Prepared, Split, write_prepared
+from tests.imports import ROOT
+
+PARAMS = ROOT / "params.yaml"
+FILES = [
+    "metrics/evaluate.json",
+    "metrics/evaluate.md",
+    "metrics/plots/evaluate/residuals_all.png",
+    "metrics/plots/evaluate/residuals_high.png",
+    "metrics/plots/evaluate/resolution_by_class.png",
+    "metrics/plots/evaluate/resolution_by_gap.png",
+    "metrics/plots/evaluate/response.png",
+    "metrics/plots/evaluate/stretch.png",
+    "metrics/plots/residuals.csv",
+    "metrics/plots/resolution_by_class.csv",
+    "metrics/plots/response.csv",
+]
+
+
+def make_split(name: str, n_bc: int) -> Split:
+    rng = np.random.default_rng(2)
+    hit = np.where(rng.random(n_bc) < 0.2, rng.uniform(0, 5, n_bc), 0).astype(np.float32)
+    return Split(name, hit, hit, hit, hit, window_length=5, target_lag=5, et_scale_gev=16.0)
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(PARAMS, tmp_path / "params.yaml")
+    test = make_split("test", 2005)
+    prepared = Prepared(make_split("train", 50), make_split("validation", 50), test)
+    write_prepared(evaluate.PREPARED, prepared)
+    perfect = test.hit_et_gev[: test.n_windows] / np.float32(16)
+    np.save("data/float_test.npy", perfect)
+    np.save("data/quantized_test.npy", perfect + np.float32(0.001))
+    np.save("data/firmware_test.npy", perfect + np.float32(0.001))
+    return tmp_path
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted((folder / "metrics").rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_writes_every_file_and_the_same_bytes_twice(workplace):
+    evaluate.main()
+    first = written(workplace)
+    evaluate.main()
+    assert sorted(first) == sorted(FILES)
+    assert written(workplace) == first
+
+
+def test_scale_and_alignment_are_right(workplace):
+    evaluate.main()
+    found = json.loads(evaluate.METRICS.read_text())
+    for name in ("ofmax", "float"):
+        assert found[name]["all"]["rmse_mev"] == pytest.approx(0, abs=1e-3)
+    assert found["firmware"]["all"]["bias_mev"] == pytest.approx(16.0, abs=1e-2)
+    assert found["firmware"] == found["quantized"]
+
+
+def test_the_label_says_the_pile_up_of_the_parameters(workplace):
+    evaluate.main()
+    params = load_params()
+    mu = f"{params.simulate.pileup.mean_interactions:g}"
+    heading = evaluate.TABLE.read_text(encoding="utf-8").splitlines()[0]
+    assert heading == "# " + params.evaluate.label.format(mu=mu)
+
+
+@pytest.mark.parametrize("length", [1999, 2001])
+def test_a_prediction_file_of_wrong_length_stops_before_anything_is_written(workplace, length):
+    np.save("data/firmware_test.npy", np.zeros(length, np.float32))
+    with pytest.raises(ArtifactError, match=rf"firmware_test\.npy: .*\(2000,\).*\({length},\)"):
+        evaluate.main()
+    assert not (workplace / "metrics").exists()
+
+
+def test_a_nan_prediction_is_refused(workplace):
+    values = np.zeros(2000, np.float32)
+    values[3] = np.nan
+    np.save("data/quantized_test.npy", values)
+    with pytest.raises(ArtifactError, match=r"quantized_test\.npy: .*window 3"):
+        evaluate.main()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"gap_edges_bc": [15, 15]}, "gap_edges_bc must be positive and increase"),
+        ({"gap_edges_bc": [0, 15]}, "gap_edges_bc must be positive and increase"),
+        ({"high_et_mev": 240.0}, "high_et_mev must exceed low_et_mev"),
+        ({"residual_bin_mev": 2000.0}, "residual_bin_mev must not exceed residual_range_mev"),
+        ({"residual_bin_mev": 0.1}, "must not exceed 1000"),
+        ({"stretch_length_bc": 1}, r"evaluate\.stretch_length_bc"),
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused(change, message):
+    tree = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    tree["evaluate"] |= change
+    with pytest.raises(ParamsError, match=message):
+        parse_params(tree)

@@ -1,0 +1,98 @@
+"""The stage ``rtl`` on a tiny network: what it writes, and that failures write nothing."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from pipeline import rtl
+from pipeline.base.errors import PipelineError
+from pipeline.integers.gated import write_network
+from pipeline.samples.prepared import Prepared, Split, write_prepared
+from tests.imports import ROOT
+from tests.integers.networks import random_network
+
+NETWORK = random_network(0, 2, 3)
+PARAMS = ROOT / "params.yaml"
+
+
+def make_split(name: str, n_bc: int) -> Split:
+    samples = np.random.default_rng(n_bc).normal(0, 8, n_bc).astype(np.float32)
+    zeros = np.zeros(n_bc, np.float32)
+    return Split(name, samples, zeros, zeros, zeros, 3, 3, 16.0)
+
+
+def set_params(**changes) -> None:
+    params = yaml.safe_load(PARAMS.read_text())
+    params["rtl"].update({"stream_windows": 2000, "event_windows": 0, **changes})
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    set_params()
+    write_network(Path("models/integer.json"), NETWORK)
+    splits = [make_split("train", 50), make_split("validation", 51), make_split("test", 1003)]
+    write_prepared(Path("data/prepared.h5"), Prepared(*splits))
+
+
+def nothing_written() -> bool:
+    return not list(Path("models").glob("*rtl*")) and not Path("metrics/rtl.json").exists()
+
+
+def test_agreement_writes_rtl_and_metrics(workplace, capsys):
+    set_params(event_windows=20)
+    rtl.main()
+    metrics = json.loads(Path("metrics/rtl.json").read_text())
+    assert metrics["rtl"] == {"windows": 1000, "mismatches": 0, "max_difference_mev": 0.0}
+    assert metrics["stream"] == {"windows": 2000, "mismatches": 0, "max_difference_mev": 0.0}
+    assert metrics["latency_cycles"] == metrics["stages"] + 1
+    assert metrics["initiation_interval"] == 1
+    few = yaml.safe_load(Path("params.yaml").read_text())["rtl"]["event_windows"]
+    for name, tool in (("icarus", "iverilog"), ("ghdl", "ghdl"), ("ghdl_stream", "ghdl")):
+        windows = few if shutil.which(tool) else 0
+        assert metrics[name] == {"windows": windows, "mismatches": 0}, name
+    assert Path("models/rtl/verilog/calorimeter_rnn_stream.v").is_file()
+    assert Path("models/rtl/vhdl/calorimeter_rnn.vhd").is_file()
+    assert "Verilator" in capsys.readouterr().out
+
+
+def test_a_fault_in_the_rtl_fails_and_writes_nothing(workplace, monkeypatch):
+    faulty = NETWORK.model_dump()
+    faulty["layers"][0]["kernel"]["integers"][0][1] ^= 1
+    original = rtl.write_rtl
+
+    def write_faulty(network, options, directory):
+        return original(type(network).model_validate(faulty), options, directory)
+
+    monkeypatch.setattr(rtl, "write_rtl", write_faulty)
+    with pytest.raises(PipelineError, match=r"rtl differs from golden in .* first in window"):
+        rtl.main()
+    assert nothing_written()
+
+
+def test_without_a_compiler_nothing_is_written(workplace, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    with pytest.raises(PipelineError, match=r"g\+\+: not found on PATH"):
+        rtl.main()
+    assert nothing_written()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("top", "a b", r"rtl\.top"),
+        ("clock_period_ns", 0, r"rtl\.clock_period_ns"),
+        ("cells", 13, r"rtl: cells \* clock_period_ns is 27\.08\d* ns"),
+        ("adders_per_stage", 0, r"rtl\.adders_per_stage"),
+    ],
+)
+def test_bad_parameters_name_their_key(workplace, key, value, message):
+    set_params(**{key: value})
+    with pytest.raises(PipelineError, match=message):
+        rtl.main()
+    assert nothing_written()

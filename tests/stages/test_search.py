@@ -1,0 +1,229 @@
+"""The search and fine-tuning stages on a tiny synthetic cell, from files to files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+
+from pipeline import search
+from pipeline.base.architecture import quantized_tensors
+from pipeline.base.errors import run_stage
+from pipeline.base.files import read_json
+from pipeline.base.weights import save_weights
+from pipeline.networks.float_network import float_weight_shapes
+from pipeline.quantization.search.trials.runner import SearchError
+from pipeline.samples.prepared import Prepared, Split, write_prepared
+from tests.imports import ROOT
+from tests.quantization.quantizer_sets import random_weights
+
+PARAMS = ROOT / "params.yaml"
+WRITTEN = [
+    "metrics/plots/pareto.csv",
+    "metrics/plots/pareto_front.csv",
+    "metrics/plots/search/pareto.png",
+    "metrics/search.json",
+    "metrics/search.md",
+    "models/search.json",
+    "models/search.weights.h5",
+]
+
+
+def make_split(name: str, n_bc: int) -> Split:
+    """Deposits and a pulse of three samples."""
+    rng = np.random.default_rng(n_bc)
+    hit = np.where(rng.random(n_bc) < 0.1, rng.uniform(0, 5, n_bc), 0).astype(np.float32)
+    samples = np.convolve(hit, [1.0, 0.6, 0.2])[:n_bc].astype(np.float32)
+    return Split(name, samples, hit, hit, hit, window_length=3, target_lag=1, et_scale_gev=16.0)
+
+
+def make_workplace(cell: str = "SimpleRNN", **changed: Any) -> None:
+    params = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    params["train"] |= {"cell": cell, "units": 2}
+    small = {"mode": "random", "max_trials": 2, "epochs": 1, "batch_size": 64, "workers": 1}
+    params["search"] |= small | {"uniform_bits": [8]} | {"tune_filters": "none", **changed}
+    params["finetune"] |= {"epochs": 2, "batch_size": 64}
+    if cell != "SimpleRNN":
+        params["search"]["uniform_bits"] = []
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    prepared = Prepared(*(make_split(n, size) for n, size in SIZES.items()))
+    write_prepared(search.PREPARED, prepared)
+    weights = random_weights(float_weight_shapes(cell, 2, 3))
+    if cell == "SimpleRNN":  # alive from the start: three quarters of the last sample
+        weights["rnn/kernel"][:] = 0.75
+        weights["rnn/recurrent_kernel"][:] = -0.1
+        weights["dense/kernel"][:] = 0.5
+        weights["rnn/bias"][:] = weights["dense/bias"][:] = 0
+    save_weights(search.FLOAT_WEIGHTS, weights)
+
+
+SIZES = {"train": 1503, "validation": 503, "test": 703}
+
+
+def contents(folder: Path, skip: tuple[str, ...] = ("data/prepared.h5", "params.yaml")) -> dict:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and str(path.relative_to(folder)) not in skip
+    }
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    return contents(folder, ("data/prepared.h5", "params.yaml", str(search.FLOAT_WEIGHTS)))
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_workplace()
+    return tmp_path
+
+
+def test_a_run_and_one_that_was_killed_in_between_write_the_same(workplace, monkeypatch):
+    from pipeline.quantization.training.trainer import QatTrainer
+
+    search.main()
+    first = written(workplace)
+    assert sorted(first) == WRITTEN  # and no state of the finished search
+    found = read_json(Path("models/search.json"))
+    assert set(found["quantizers"]) == set(quantized_tensors("SimpleRNN"))
+    assert [trial["trial"] for trial in found["trials"]] == ["0", "1"]
+    best = max(found["trials"], key=lambda trial: trial["score"])
+    assert found["best"] == best["trial"]
+    assert found["quantizers"] == best["quantizers"]
+    metrics = read_json(Path("metrics/search.json"))
+    assert metrics["trials_asked"] == metrics["trials_completed"] == 2
+    assert metrics["trials_failed"] == 0
+    for name in ("energy_nj", "weight_bits", "validation_rmse_mev"):
+        assert metrics[name] == best[name] > 0
+    assert metrics["reference_rmse_mev"] == found["reference"]["validation_rmse_mev"]
+    assert metrics["reference_energy_nj"] == pytest.approx(found["reference"]["cost"] / 1000)
+
+    assert all(np.isfinite(value) for value in metrics.values())
+
+    for name in WRITTEN:
+        Path(name).unlink()
+    original = QatTrainer.fit
+    trained = []
+
+    def fit(self, quantizers, initial_weights, settings, description, progress):
+        trained.append(description)
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        return original(self, quantizers, initial_weights, settings, description, progress)
+
+    monkeypatch.setattr(QatTrainer, "fit", fit)
+    with pytest.raises(KeyboardInterrupt):
+        search.main()
+    assert not any(Path(name).exists() for name in WRITTEN)
+    search.main()
+    assert trained == ["trial 0", "trial 1", "trial 1", "uniform_8"]
+    assert written(workplace) == first
+
+
+def test_failing_trials_fail_the_stage_and_write_nothing(workplace, monkeypatch, capsys):
+    from pipeline.quantization.training.trainer import QatTrainer
+
+    def fit(*_: Any) -> None:
+        raise FloatingPointError("the loss is not finite in epoch 1")
+
+    monkeypatch.setattr(QatTrainer, "fit", fit)
+    with pytest.raises(SearchError, match=r"2 trials asked, 0 completed, 2 failed .*not finite"):
+        search.main()
+    assert not any(Path(name).exists() for name in WRITTEN)
+    assert capsys.readouterr().err.count("failed: FloatingPointError") == 2
+
+
+def test_a_gated_cell_can_be_searched(tmp_path, monkeypatch):
+    cell = "LSTM"
+    monkeypatch.chdir(tmp_path)
+    make_workplace(cell, max_trials=1)
+    search.main()
+    found = read_json(Path("models/search.json"))
+    assert set(found["quantizers"]) == set(quantized_tensors(cell))
+    assert np.isfinite(found["trials"][0]["validation_rmse_mev"])
+
+
+# The limit leaves out the widest bias, which reference points take.
+NO_POINT = {
+    "uniform_bits": [16],
+    "limit": {"SimpleRNN": [8, 14, 10, 12, 12], "Dense": [8, 14, 12]},
+    "quantization_config": {
+        **yaml.safe_load(PARAMS.read_text(encoding="utf-8"))["search"]["quantization_config"],
+        "bias": {"quantized_bits(14,0,0,alpha=1)": 14, "quantized_bits(16,0,0,alpha=3)": 16},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [
+        ("search.input_quantizer", {"input_quantizer": "quantized_bit(12,0)"}),
+        ("search.quantization_config.kernel", {"quantization_config": {"kernel": {"relu": 4}}}),
+        ("search.limit.Dense", {"limit": {"SimpleRNN": 14, "Dense": 1}}),
+        ("search.seed", {"seed": 0}),
+        ("search.uniform_bits: 16: rnn/bias", NO_POINT),
+        ("search.filter_range: 0.1", {"tune_filters": "layer", "filter_range": [1.0, 0.1]}),
+    ],
+)
+@pytest.mark.parametrize("run", [search.main, search.dry_run])
+def test_a_bad_parameter_is_one_line_and_nothing_is_written(
+    tmp_path, monkeypatch, capsys, key, change, run
+):
+    monkeypatch.chdir(tmp_path)
+    make_workplace(**change)
+    before = contents(tmp_path)
+    with pytest.raises(SystemExit) as caught:
+        run_stage(run)
+    assert caught.value.code == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("error: ")
+    assert key in lines[0]
+    assert contents(tmp_path) == before
+
+
+def test_weights_of_another_network_are_refused(workplace, capsys):
+    with h5py.File(search.FLOAT_WEIGHTS, "a") as file:
+        del file["dense/bias"]
+    with pytest.raises(SystemExit):
+        run_stage(search.main)
+    error = capsys.readouterr().err
+    assert str(search.FLOAT_WEIGHTS) in error
+    assert "dense/bias" in error
+    assert not any(Path(name).exists() for name in WRITTEN)
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(workplace, capsys):
+    before = contents(workplace)
+    search.dry_run()
+    text = capsys.readouterr().out
+    assert text.startswith("block 1: every layer: rnn, dense: ")
+    assert "2 trials of " in text
+    assert contents(workplace) == before
+
+
+def test_a_search_in_blocks_writes_a_whole_network(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    changed = {"blocks": ["dense", "rnn"], "schedule_block": "cost", "block_min_trials": 1}
+    make_workplace(tune_filters="block", filter_range=[0.5, 1.5], uniform_bits=[], **changed)
+    search.main()
+    found = read_json(Path("models/search.json"))
+    assert set(found["quantizers"]) == set(quantized_tensors("SimpleRNN"))
+    assert found["units"] in (1, 3)
+    assert found["best"].startswith("block2_")
+    assert {row["trial"].split("_")[0] for row in found["trials"]} == {"block1", "block2"}
+
+
+def test_a_pattern_without_a_layer_stops_before_anything_is_trained(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    make_workplace(blocks=["rnn", "hidden"])
+    before = contents(tmp_path)
+    with pytest.raises(SystemExit):
+        run_stage(search.main)
+    assert "search.blocks: 'hidden': matches no layer" in capsys.readouterr().err
+    assert contents(tmp_path) == before

@@ -1,0 +1,134 @@
+"""The stage on a small sequence: what it writes, and that failures write nothing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from pipeline import train
+from pipeline.base.errors import run_stage
+from pipeline.base.files import read_json, write_text
+from pipeline.base.weights import load_weights
+from pipeline.params import load_params
+from pipeline.samples.predictions import read_predictions
+from pipeline.samples.prepared import Prepared, Split, write_prepared
+from tests.imports import ROOT
+from tests.stages.strategy_order import assert_strategy_first
+
+SHIPPED = load_params(ROOT / "params.yaml").model_dump()
+OUTPUTS = [
+    Path(name)
+    for name in (
+        "models/float.weights.h5",
+        "data/float_test.npy",
+        "metrics/plots/train.csv",
+        "metrics/train.json",
+    )
+]
+SHAPES = {
+    "rnn/kernel": (1, 4),
+    "rnn/recurrent_kernel": (4, 4),
+    "rnn/bias": (4,),
+    "dense/kernel": (4, 1),
+    "dense/bias": (1,),
+}
+
+
+def make_split(name: str, n_bc: int) -> Split:
+    """Make a truth that is the last sample of each window."""
+    et_gev = np.random.default_rng(n_bc).uniform(0, 16, n_bc).astype(np.float32)
+    return Split(name, et_gev, et_gev, et_gev, et_gev, 3, 1, 16.0)
+
+
+def configure(**changes: object) -> None:
+    small = {"units": 4, "epochs": 3, "batch_size": 8, "learning_rate": 0.01}
+    tree = SHIPPED | {"train": SHIPPED["train"] | small | changes}
+    Path("params.yaml").write_text(yaml.safe_dump(tree))
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    configure()
+    prepared = Prepared(*(make_split(n, b) for n, b in (("train", 900), ("v", 103), ("t", 203))))
+    write_prepared(Path("data/prepared.h5"), prepared)
+
+
+@pytest.fixture
+def earlier(workplace):
+    """Outputs of an earlier run; returns a check that they are as they were."""
+    for path in OUTPUTS:
+        write_text(path, f"earlier {path}")
+
+    def check() -> bool:
+        leftovers = [path for path in Path().rglob("*.tmp*") if path.is_file()]
+        return not leftovers and all(p.read_text() == f"earlier {p}" for p in OUTPUTS)
+
+    return check
+
+
+def fails_with_one_line(capsys) -> str:
+    with pytest.raises(SystemExit) as caught:
+        run_stage(train.main)
+    assert caught.value.code == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_writes_everything_and_the_same_bytes_twice(workplace):
+    train.main()
+    weights = load_weights(OUTPUTS[0], SHAPES)
+    outputs = read_predictions(OUTPUTS[1], 200)
+    metrics = read_json(OUTPUTS[3])
+    assert set(metrics) == {"validation_rmse_mev", "epochs", "restarts", "parameters"}
+    assert metrics["epochs"] == 3
+    assert metrics["parameters"] == sum(weight.size for weight in weights.values()) == 29
+
+    truth_gev = make_split("t", 203).hit_et_gev[2:202]
+    spread_mev = 16000 / np.sqrt(12)
+    assert np.sqrt(np.mean((outputs * 16 - truth_gev) ** 2)) * 1000 < spread_mev / 2
+    assert 0 < metrics["validation_rmse_mev"] < spread_mev / 2
+
+    curve = OUTPUTS[2].read_text().splitlines()
+    assert curve[0] == "epoch,train_rmse_mev,validation_rmse_mev,learning_rate"
+    assert len(curve) == 4
+    best = min(float(line.split(",")[2]) for line in curve[1:])
+    assert metrics["validation_rmse_mev"] == pytest.approx(best, rel=1e-6)
+
+    first = [path.read_bytes() for path in OUTPUTS]
+    for path in OUTPUTS:
+        path.unlink()
+    train.main()
+    assert [path.read_bytes() for path in OUTPUTS] == first
+
+
+def test_without_prepared_data_nothing_is_written(earlier, monkeypatch, capsys):
+    Path("data/prepared.h5").unlink()
+    monkeypatch.setitem(sys.modules, "pipeline.networks.fitting", None)  # must not be imported yet
+    assert fails_with_one_line(capsys) == "error: data/prepared.h5: no such file\n"
+    assert earlier()
+
+
+def test_a_wrong_parameter_is_named(earlier, capsys):
+    configure(strategy="cluster")
+    assert "params.yaml: train.strategy: " in fails_with_one_line(capsys)
+    assert earlier()
+
+
+def test_a_network_that_stays_dead_writes_nothing(earlier, monkeypatch, capsys):
+    monkeypatch.setattr("pipeline.networks.training.dead_loss", lambda _: 0.0)
+    configure(epochs=1, max_restarts=0)
+    assert "train.max_restarts: 1 seeds from 1 on all gave" in fails_with_one_line(capsys)
+    assert earlier()
+
+
+def test_the_strategy_is_made_before_data_are_placed(workplace, monkeypatch):
+    """Once a tensor lies on a GPU, `cpu` could no longer hide it."""
+    assert_strategy_first(monkeypatch, train.main)

@@ -1,0 +1,81 @@
+"""Imports point one way: stages -> fields of knowledge -> integers, samples -> base."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.imports import ROOT, direct_imports
+
+# What a folder may import, besides itself. A file directly in ``pipeline/`` is a stage.
+MAY_IMPORT = {
+    "base": set(),
+    "params": {"base"},
+    "samples": {"base"},
+    "presentation": {"base"},
+    "detector": {"base", "params"},
+    "networks": {"base", "params", "samples"},
+    "integers": {"base"},
+    "evaluation": {"base", "params", "samples", "presentation"},
+    "quantization": {"base", "params", "samples", "networks", "integers"},
+    "firmware": {"base", "params", "samples", "integers"},
+    "reports": {"base", "presentation"},
+}
+# The same inside the folders that have folders.
+QUANTIZATION = {
+    "quantizers": set(),
+    "energy": {"quantizers"},
+    "training": {"quantizers"},
+    "search": {"quantizers", "energy", "training"},
+    "finetuning": {"quantizers", "energy", "training"},
+}
+FIRMWARE = {
+    "processes.py": set(),
+    "hls": {"processes.py"},
+    "rtl": {"processes.py"},
+    "event_simulation": {"processes.py", "rtl"},
+    "synthesis": {"processes.py", "rtl"},
+    "vendors": {"processes.py", "rtl"},
+    "survey": {"processes.py", "rtl", "synthesis"},
+}
+FILES = sorted(path.relative_to(ROOT) for path in (ROOT / "pipeline").rglob("*.py"))
+MOST_FILES = 10
+STAGES_FOLDER = Path("pipeline")  # one file a stage: as many as there are
+
+
+def imports(file: Path) -> set[Path]:
+    return {path for path in direct_imports(file) if path.name != "__init__.py"}
+
+
+def check(file: Path, depth: int, may_import: dict[str, set[str]]) -> None:
+    room = file.parts[depth]
+    for other in imports(file):
+        if other.parts[:depth] == file.parts[:depth]:
+            assert other.parts[depth] in may_import[room] | {room}, f"{file} imports {other}"
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if len(file.parts) > 2], ids=str)
+def test_imports_point_one_way(file):
+    if file.name == "__init__.py" and len(file.parts) == 3:
+        return
+    check(file, 1, MAY_IMPORT)
+    for folder, may_import in (("quantization", QUANTIZATION), ("firmware", FIRMWARE)):
+        if file.parts[1] == folder:
+            check(file, 2, may_import)
+
+
+def test_no_two_modules_import_each_other():
+    """Not even for types, and not even inside functions."""
+    above: dict[Path, set[Path]] = {file: imports(file) for file in FILES}
+    while above:
+        free = {file for file, needed in above.items() if not needed & set(above)}
+        assert free, f"imported in a circle: {sorted(map(str, above))}"
+        above = {file: needed for file, needed in above.items() if file not in free}
+
+
+def test_a_folder_can_be_taken_in_at_a_glance():
+    folders = {file.parent for file in FILES} - {STAGES_FOLDER}
+    for folder in folders:
+        files = [file for file in FILES if file.parent == folder and file.name != "__init__.py"]
+        assert len(files) <= MOST_FILES, folder
