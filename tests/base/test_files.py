@@ -65,7 +65,7 @@ def test_a_file_appears_when_the_block_ends(tmp_path):
 WRITER = """
 import sys, time
 from pathlib import Path
-from pipeline.artifacts import replacing
+from pipeline.base.files import replacing
 with replacing(Path("file.txt")) as temporary:
     temporary.write_text(sys.argv[1])
     print("written", flush=True)

@@ -23,9 +23,9 @@ import os, signal, subprocess, sys, time
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
-from pipeline.errors import PipelineError, run_stage
+from pipeline.base.errors import PipelineError, run_stage
 from pipeline.firmware import survey as module
-from pipeline.firmware.tools import run_tool
+from pipeline.firmware.processes import run_tool
 
 TOOL = (
     "import os, subprocess, sys\\n"
