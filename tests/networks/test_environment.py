@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-import pipeline.networks
+import pipeline.base.tensorflow_environment
 
 
 @pytest.mark.parametrize(
@@ -23,5 +23,5 @@ def test_small_products_are_not_shared_out_unless_asked_for(monkeypatch, given, 
         monkeypatch.delenv("XLA_FLAGS")
     else:
         monkeypatch.setenv("XLA_FLAGS", given)
-    importlib.reload(pipeline.networks)
+    importlib.reload(pipeline.base.tensorflow_environment)
     assert os.environ["XLA_FLAGS"] == wanted
