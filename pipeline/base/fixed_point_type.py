@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from pipeline.base.schema import Frozen
 
 MAX_BITS = 62
 Rounding = Literal["TRN", "RND", "RND_CONV"]
 Overflow = Literal["WRAP", "SAT"]
-
-
-class Frozen(BaseModel):
-    """Part of a hand-over file: checked, unchangeable, no surplus key."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class FixedPointType(Frozen):

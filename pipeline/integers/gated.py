@@ -23,7 +23,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.base.files import read_json, write_json
-from pipeline.base.fixed_point_type import FixedPointType, Frozen
+from pipeline.base.fixed_point_type import FixedPointType
+from pipeline.base.schema import Frozen, parse
 from pipeline.integers.network import (
     GATED,
     DenseLayer,
@@ -31,7 +32,6 @@ from pipeline.integers.network import (
     IntegerTensor,
     check_chain,
     first_kind,
-    parse_network,
 )
 
 GATES = {"lstm": 4, "gru": 3}
@@ -142,5 +142,5 @@ def read_network(path: Path) -> HardwareNetwork:
     """
     content = read_json(path)
     if first_kind(content) in GATED:
-        return parse_network(GatedNetwork, content, path)
-    return parse_network(IntegerNetwork, content, path)
+        return parse(GatedNetwork, content, path)
+    return parse(IntegerNetwork, content, path)

@@ -15,14 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from pipeline.base.arrays import I64
 from pipeline.base.files import ArtifactError, read_json
-from pipeline.base.fixed_point_type import FixedPointType, Frozen
+from pipeline.base.fixed_point_type import FixedPointType
+from pipeline.base.schema import Frozen, parse
 
 GATED = ("lstm", "gru")
 
@@ -155,9 +156,6 @@ def check_affine(kernel: IntegerTensor, bias: IntegerTensor) -> int:
     return int(units)
 
 
-Network = TypeVar("Network", bound=BaseModel)
-
-
 def read_integer_network(path: Path) -> IntegerNetwork:
     """Read ``models/integer.json``; anything inconsistent is an `ArtifactError`.
 
@@ -170,7 +168,7 @@ def read_integer_network(path: Path) -> IntegerNetwork:
             f"{path}: layers.0.kind: {kind}: expected simple_rnn; the sigmoid and tanh of a gated "
             "cell are tables, there is no exact integer model of them"
         )
-    return parse_network(IntegerNetwork, content, path)
+    return parse(IntegerNetwork, content, path)
 
 
 def first_kind(content: Mapping[str, Any]) -> Any:
@@ -178,15 +176,3 @@ def first_kind(content: Mapping[str, Any]) -> Any:
     layers = content.get("layers")
     first = layers[0] if isinstance(layers, list) and layers else None
     return first.get("kind") if isinstance(first, dict) else None
-
-
-def parse_network(model: type[Network], content: Mapping[str, Any], path: Path) -> Network:
-    """Check the content of a hand-over file; the `ArtifactError` names file and key."""
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"]) or "(network)"
-        raise ArtifactError(
-            f"{path}: {key}: {first['msg']}, found {first['input']!r:.80}"
-        ) from None
