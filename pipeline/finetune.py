@@ -12,30 +12,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.artifacts.search import SEARCH, SearchResult
 from pipeline.base.arrays import Real
 from pipeline.base.errors import run_stage
-from pipeline.base.files import read_json, write_csv, write_json
+from pipeline.base.files import write_csv, write_json
+from pipeline.base.schema import read
 from pipeline.base.weights import load_weights, save_weights
 from pipeline.integers.accumulators import float32_exact
 from pipeline.integers.gated import write_network
 from pipeline.integers.network import IntegerNetwork
 from pipeline.params import load_params
 from pipeline.quantization.finetuning.gated_export import to_hardware_network
+from pipeline.quantization.finetuning.trials import trial_quantizers, trial_weights
 from pipeline.quantization.quantizers.hardware import check_exportable
-from pipeline.quantization.training.record import chosen_trial, trial_weights
 from pipeline.samples.predictions import write_predictions
 from pipeline.samples.prepared import read_prepared
-
-SEARCH = Path("models/search.json")
-SEARCH_WEIGHTS = Path("models/search.weights.h5")
 
 
 def main() -> None:
     """Run the stage in the working directory."""
     params = load_params()
-    found = read_json(SEARCH)
-    trial = chosen_trial(found, params.finetune.trial, str(SEARCH))
-    quantizers = trial.quantizers
+    search = read(SearchResult, SEARCH)
+    trial = search.network(params.finetune.trial, "finetune.trial")
+    quantizers = trial_quantizers(trial)
     check_exportable(params.train.cell, quantizers)
     prepared = read_prepared(Path("data/prepared.h5"))
 
@@ -54,7 +53,7 @@ def main() -> None:
     weights = load_weights(
         Path("models/float.weights.h5"), float_weight_shapes(cell, units, length)
     )
-    start = trial_weights(SEARCH_WEIGHTS, found, trial.name, cell)
+    start = trial_weights(search, cell)[trial.trial]
     strategy = make_strategy(params.train.strategy)
     splits = prepared.train, prepared.validation, prepared.test
     train, validation, test = (WindowData.from_split(split, strategy) for split in splits)
@@ -67,12 +66,16 @@ def main() -> None:
         output = predict_double(cell, quantizers, tuned.weights, test)
     metrics = finetune_metrics(tuned, quantizers, costs, scale_gev)
     metrics |= precision_metrics(tuned.test_output, output, scale_gev)
-    texts = {tensor: quantizer.text for tensor, quantizer in quantizers.items()}
 
     save_weights(Path("models/quantized.weights.h5"), tuned.weights)
     write_json(
         Path("models/quantized.json"),
-        {"cell": cell, "trial": trial.name, "units": trial.units, "quantizers": texts},
+        {
+            "cell": cell,
+            "trial": trial.trial,
+            "units": trial.units,
+            "quantizers": trial.quantizers,
+        },
     )
     write_network(Path("models/integer.json"), network)
     write_predictions(Path("data/quantized_test.npy"), output)

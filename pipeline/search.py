@@ -1,10 +1,10 @@
-"""Stage ``search``: find the best quantisers for every tensor of the network.
+"""Stage ``search``: find the best quantizers for every tensor of the network.
 
 Reads data/prepared.h5 and models/float.weights.h5; writes models/search.json
-(the choice and every trial), models/search.weights.h5 (weights of every trial),
-metrics/search.json, metrics/search.md (the front), metrics/plots/pareto.csv,
-pareto_front.csv and search/pareto.png. An interrupted search goes on with the
-trials it has. ``--dry-run`` prints what would be searched and trains nothing.
+(the choice and every trial), models/search.weights.h5 (weights of every trial)
+and metrics/search.json. `report` makes tables and figures of them. An
+interrupted search goes on with the trials it has. ``--dry-run`` prints what
+would be searched and trains nothing.
 docs/search.md describes modes, blocks, costs, workers and every default.
 """
 
@@ -13,20 +13,19 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from pipeline.artifacts.search import SEARCH
 from pipeline.base.errors import run_stage
-from pipeline.base.files import write_csv, write_json, write_text
+from pipeline.base.files import write_json
+from pipeline.base.schema import write
 from pipeline.base.weights import save_weights
 from pipeline.params import load_params
-from pipeline.presentation.style import drawing, save_png
 from pipeline.quantization.search import state as search_state
 from pipeline.quantization.search.plan.plan import describe, plan_search
-from pipeline.reports.search_figure import trade_off
 from pipeline.samples.prepared import read_prepared
 from pipeline.samples.windows import ofmax_rmse_mev
 
 PREPARED = Path("data/prepared.h5")
 FLOAT_WEIGHTS = Path("models/float.weights.h5")
-PLOTS = Path("metrics/plots")
 
 
 def main() -> None:
@@ -40,7 +39,6 @@ def main() -> None:
     # TensorFlow takes seconds to load: only once parameters and data are known good.
     from pipeline.quantization.search import results
     from pipeline.quantization.search.run import make_runner, run_search
-    from pipeline.reports.search_front import front_markdown
 
     inputs, network = [PREPARED, FLOAT_WEIGHTS], [cell, units, length, strategy]
     state = search_state.open_state(inputs, params.search, params.energy, network)
@@ -52,14 +50,8 @@ def main() -> None:
         return  # a worker: its chief writes
     outcome = results.outcome_of(searched.tuners, searched.points)
 
-    table = results.pareto_table(outcome, ofmax_rmse_mev(prepared.validation))
-    write_csv(PLOTS / "pareto.csv", table)
-    write_csv(PLOTS / "pareto_front.csv", results.front_columns(outcome))
-    write_text(Path("metrics/search.md"), front_markdown(outcome))
-    with drawing():
-        save_png(trade_off(table), PLOTS / "search" / "pareto.png")
     save_weights(Path("models/search.weights.h5"), outcome.weights())
-    write_json(Path("models/search.json"), results.search_result(outcome))
+    write(SEARCH, results.search_result(outcome, ofmax_rmse_mev(prepared.validation)))
     write_json(Path("metrics/search.json"), results.search_metrics(outcome))
     search_state.discard(state)
 

@@ -23,11 +23,7 @@ from tests.quantization.quantizer_sets import random_weights
 
 PARAMS = ROOT / "params.yaml"
 WRITTEN = [
-    "metrics/plots/pareto.csv",
-    "metrics/plots/pareto_front.csv",
-    "metrics/plots/search/pareto.png",
     "metrics/search.json",
-    "metrics/search.md",
     "models/search.json",
     "models/search.weights.h5",
 ]
@@ -101,6 +97,9 @@ def test_a_run_and_one_that_was_killed_in_between_write_the_same(workplace, monk
     for name in ("energy_nj", "weight_bits", "validation_rmse_mev"):
         assert metrics[name] == best[name] > 0
     assert metrics["reference_rmse_mev"] == found["reference"]["validation_rmse_mev"]
+    assert found["float_rmse_mev"] == found["reference"]["validation_rmse_mev"]
+    assert found["ofmax_rmse_mev"] == 0  # whose E_T is the truth here
+    assert found["schema_version"] == 1
     assert metrics["reference_energy_nj"] == pytest.approx(found["reference"]["cost"] / 1000)
 
     assert all(np.isfinite(value) for value in metrics.values())

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.artifacts.search import Trial
 from pipeline.base.architecture import INPUT, network_shapes
 from pipeline.base.arrays import F32
 from pipeline.base.files import read_json, write_json
@@ -25,7 +26,6 @@ from pipeline.quantization.search.trials.oracles import hyperparameters, make_or
 from pipeline.quantization.search.trials.quantizer_tuner import QuantizationTuner, best_of
 from pipeline.quantization.search.trials.reference_tuner import ReferenceTuner
 from pipeline.quantization.search.trials.runner import SearchError, TrialRunner, float_reference
-from pipeline.quantization.training.record import TrialRecord
 from pipeline.quantization.training.trainer import QatTrainer
 from pipeline.samples.prepared import Prepared
 
@@ -184,7 +184,7 @@ def _tuner(
 
 
 def _decide(
-    runner: TrialRunner, before: _Decided, tuner: QuantizationTuner, best: TrialRecord
+    runner: TrialRunner, before: _Decided, tuner: QuantizationTuner, best: Trial
 ) -> _Decided:
     """Fix what a block's best trial has; the next block starts from its weights."""
     quantizers = {
@@ -196,14 +196,14 @@ def _decide(
     return _Decided(quantizers, best.units, weights)
 
 
-def _publish_best(tuner: QuantizationTuner) -> TrialRecord:
+def _publish_best(tuner: QuantizationTuner) -> Trial:
     check_complete(tuner)
     best = best_of(tuner.records())
     write_json(tuner.state / "best.json", {"trial": best.trial})
     return best
 
 
-def _await_best(tuner: QuantizationTuner, timeout_s: float) -> TrialRecord:
+def _await_best(tuner: QuantizationTuner, timeout_s: float) -> Trial:
     """Wait until the chief has said which trial is carried on."""
     file = tuner.state / "best.json"
     deadline = time.monotonic() + timeout_s

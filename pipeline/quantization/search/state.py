@@ -14,13 +14,14 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import h5py
 
+from pipeline.artifacts.search import Trial
 from pipeline.base.files import ArtifactError, read_json
+from pipeline.base.schema import parse
 from pipeline.base.weights import load_weights, open_hdf5
 from pipeline.params.network import EnergyParams, SearchParams
 
@@ -147,11 +148,7 @@ def _check(file: Path) -> None:
 
 
 def _check_record(file: Path, content: Mapping[str, Any]) -> None:
-    from pipeline.quantization.training.record import TrialRecord  # loads TensorFlow
-
-    expected = {field.name for field in fields(TrialRecord)}
-    if set(content) != expected:
-        raise ArtifactError(f"{file}: expected {sorted(expected)}, found {sorted(content)}")
+    parse(Trial, content, file)
     weights = file.with_name(f"weights_{file.stem.removeprefix('record_')}.h5")
     if not weights.exists():  # they were written first
         raise ArtifactError(f"{weights}: missing, but {file.name} is there")

@@ -87,7 +87,8 @@ def assert_goes_on(params: SearchParams, interrupted: int) -> None:
     resumed = search(params, second)
     check_complete(resumed)
     assert resumed.records() == undisturbed.records()
-    assert search_result(outcome_of([resumed])) == search_result(outcome_of([undisturbed]))
+    results = [search_result(outcome_of([tuner]), 58.3) for tuner in (resumed, undisturbed)]
+    assert results[0] == results[1]
     trained = killed.trained + second.trained
     assert len(set(trained)) == len(trained) == undisturbed.trials_asked
 
@@ -141,7 +142,7 @@ def test_a_broken_state_is_set_aside_with_a_warning(file, size, capsys):
         ("oracle.json", "{}", "expected 'start_order', found []"),
         ("oracle.json", "[]", "expected a JSON object, found list"),
         ("trial_0/trial.json", '{"score": 1}', "expected 'status', found ['score']"),
-        ("record_0.json", '{"trial": "0"}', "expected ['continues', 'cost', "),
+        ("record_0.json", '{"trial": "0"}', "quantizers: Field required"),
         ("weights_0.h5", None, "missing, but record_0.json is there"),
     ],
 )

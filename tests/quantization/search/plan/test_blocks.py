@@ -168,7 +168,7 @@ def test_the_best_of_a_block_is_carried_to_the_next(mode):
     outcome = outcome_of(tuners)
     assert outcome.best in second.records()
     assert outcome.asked == len(outcome.records) == count + len(second.records())
-    on_front = {r["trial"] for r in search_result(outcome)["trials"] if r["on_front"]}
+    on_front = {row.trial for row in search_result(outcome, 58.3).front}
     assert on_front
     assert all(name.startswith("block2_") for name in on_front)
 
