@@ -163,7 +163,9 @@ def run_ours(options: argparse.Namespace) -> None:
             strategy="auto",
             directory=Path(directory) / "state",
         )
-        searched = run_search(runner, blocks)
+        # Local workers would read params.yaml; one process is what stock has, too.
+        alone = params.processes.model_copy(update={"workers": 1})
+        searched = run_search(runner, blocks, alone)
         assert searched is not None  # this is no worker
         seconds = time.perf_counter() - start
         records = [record for tuner in searched.tuners for record in tuner.records()]
@@ -182,8 +184,6 @@ def our_settings(search: SearchParams, options: argparse.Namespace) -> SearchPar
         "descents": 0,  # so many trials as were asked for
         "seed": options.seed,
         "uniform_bits": [],
-        # Local workers would read params.yaml; one process is what stock has, too.
-        "workers": 1,
     }
     return SearchParams.model_validate(search.model_dump() | changed)
 

@@ -45,7 +45,7 @@ def main() -> None:
     runner = make_runner(
         params.search, prepared, FLOAT_WEIGHTS, costs, cell=cell, strategy=strategy, directory=state
     )
-    searched = run_search(runner, blocks)
+    searched = run_search(runner, blocks, params.processes)
     if searched is None:
         return  # a worker: its chief writes
     outcome = results.outcome_of(searched.tuners, searched.points)

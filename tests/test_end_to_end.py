@@ -26,7 +26,7 @@ TINY = {
     ("search", "survivors"): 1,
     ("search", "descents"): 1,
     ("search", "uniform_bits"): [8],
-    ("search", "workers"): 1,
+    ("processes", "workers"): 1,
     ("finetune", "epochs"): 2,
     ("rtl", "stream_windows"): 2000,
     ("implement", "families"): ["ecp5"],

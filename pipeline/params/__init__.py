@@ -20,6 +20,7 @@ from pipeline.params.detector import DataParams, PrepareParams, SimulateParams
 from pipeline.params.evaluation import EvaluateParams
 from pipeline.params.firmware import ImplementParams, RtlParams, SurveyParams, SynthesizeParams
 from pipeline.params.network import EnergyParams, FinetuneParams, SearchParams, TrainParams
+from pipeline.params.processes import ProcessesParams
 from pipeline.params.section import Section
 
 PARAMS_FILE = Path("params.yaml")
@@ -44,6 +45,7 @@ class Params(Section):
     implement: ImplementParams
     survey: SurveyParams
     evaluate: EvaluateParams
+    processes: ProcessesParams
 
 
 class _Yaml12Loader(yaml.SafeLoader):

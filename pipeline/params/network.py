@@ -97,8 +97,6 @@ class SearchParams(Section):
     blocks: list[str] | None
     schedule_block: Literal["sequential", "cost"]
     block_min_trials: int = Field(ge=1)
-    workers: int = Field(ge=1, le=256)
-    worker_timeout_s: float = Field(gt=0)
     uniform_bits: list[int]
     layer_indexes: list[int] | None
     input_quantizer: str

@@ -37,11 +37,12 @@ def make_split(name: str, n_bc: int) -> Split:
     return Split(name, samples, hit, hit, hit, window_length=3, target_lag=1, et_scale_gev=16.0)
 
 
-def make_workplace(cell: str = "SimpleRNN", **changed: Any) -> None:
+def make_workplace(cell: str = "SimpleRNN", workers: int = 1, **changed: Any) -> None:
     params = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
     params["train"] |= {"cell": cell, "units": 2}
-    small = {"mode": "random", "max_trials": 2, "epochs": 1, "batch_size": 64, "workers": 1}
+    small = {"mode": "random", "max_trials": 2, "epochs": 1, "batch_size": 64}
     params["search"] |= small | {"uniform_bits": [8]} | {"tune_filters": "none", **changed}
+    params["processes"]["workers"] = workers
     params["finetune"] |= {"epochs": 2, "batch_size": 64}
     if cell != "SimpleRNN":
         params["search"]["uniform_bits"] = []

@@ -18,6 +18,7 @@ from pipeline.base.weights import load_weights
 from pipeline.networks.fitting import WindowData
 from pipeline.networks.runtime import make_strategy
 from pipeline.params.network import SearchParams
+from pipeline.params.processes import ProcessesParams
 from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
 from pipeline.quantization.search.plan.blocks import Block
@@ -105,9 +106,23 @@ class Searched:
 
 
 def run_search(
-    runner: TrialRunner, blocks: Sequence[Block], command: Sequence[str] | None = None
+    runner: TrialRunner,
+    blocks: Sequence[Block],
+    processes: ProcessesParams,
+    command: Sequence[str] | None = None,
 ) -> Searched | None:
-    """Search every block, then train the reference points; a worker returns None.
+    """Search every block, then train the uniform networks; a worker returns None.
+
+    Parameters
+    ----------
+    runner
+        Trains the networks of this process.
+    blocks
+        In the order in which they are searched.
+    processes
+        The ``processes`` section.
+    command
+        What a local worker runs; None is the stage `search`.
 
     Raises
     ------
@@ -119,9 +134,10 @@ def run_search(
     )
 
     params = runner.params
-    local = params.workers > 1 and not workers.in_cluster()
+    local = processes.workers > 1 and not workers.in_cluster()
+    timeout_s = processes.worker_timeout_s
     crowd: Any = (
-        workers.local_workers(params.workers, command or WORKER_COMMAND)
+        workers.local_workers(processes.workers, command or WORKER_COMMAND)
         if local
         else nullcontext({})
     )
@@ -129,15 +145,12 @@ def run_search(
     points = None
     decided = _Decided({}, runner.costs.units, runner.float_weights)
     if workers.is_worker():
-        workers.prepare_worker(params.worker_timeout_s)
-    with crowd as processes:
+        workers.prepare_worker(timeout_s)
+    with crowd as local_processes:
         for number, block in enumerate(blocks):
             tuner = _tuner(runner, block, number, decided, alone=len(blocks) == 1)
-            _complete(tuner, processes)
-            if workers.is_worker():
-                best = _await_best(tuner, params.worker_timeout_s)
-            else:
-                best = _publish_best(tuner)
+            _complete(tuner, local_processes, timeout_s)
+            best = _await_best(tuner, timeout_s) if workers.is_worker() else _publish_best(tuner)
             tuners.append(tuner)
             decided = _decide(runner, decided, tuner, best)
         if params.uniform_bits:
@@ -145,7 +158,7 @@ def run_search(
             folder = "_".join(["uniform", *map(str, params.uniform_bits)])
             own = replace(runner, directory=runner.directory / folder)
             points = ReferenceTuner(own, stage=len(blocks))
-            _complete(points, processes)
+            _complete(points, local_processes, timeout_s)
     if workers.is_worker():
         return None
     if points is not None:
@@ -153,12 +166,12 @@ def run_search(
     return Searched(tuners, points)
 
 
-def _complete(tuner: NetworkTuner, processes: Any) -> None:
+def _complete(tuner: NetworkTuner, processes: Any, timeout_s: float) -> None:
     """Train what a tuner asks for: here, in the workers that call, or as one of them."""
     from pipeline.quantization.search.trials import workers
 
     if workers.in_cluster() and not workers.is_worker():
-        workers.serve(tuner, processes, tuner.params.worker_timeout_s)
+        workers.serve(tuner, processes, timeout_s)
     else:
         tuner.search()
 
@@ -209,6 +222,6 @@ def _await_best(tuner: QuantizationTuner, timeout_s: float) -> Trial:
     deadline = time.monotonic() + timeout_s
     while not file.exists():
         if time.monotonic() > deadline:
-            raise SearchError(f"search.worker_timeout_s: {file} did not appear")
+            raise SearchError(f"processes.worker_timeout_s: {file} did not appear")
         time.sleep(_POLL_S)
     return tuner.runner.record(str(read_json(file)["trial"]))

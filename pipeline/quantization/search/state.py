@@ -25,8 +25,6 @@ from pipeline.base.schema import parse
 from pipeline.base.weights import load_weights, open_hdf5
 from pipeline.params.network import EnergyParams, SearchParams
 
-HOW_ONLY = frozenset({"workers", "worker_timeout_s"})
-"""Keys of ``search`` that only say how it is run: no trial and no result depends on them."""
 STATE_ROOT = Path(".search")
 _BLOCK_BYTES = 1 << 20
 _PIPELINE = Path(__file__).parents[2]
@@ -85,13 +83,12 @@ def open_state(
     inputs
         Files that trials depend on.
     search, energy
-        Their sections; how many workers there are and which reference points are
-        trained afterwards changes no trial.
+        Their sections; which uniform networks are trained afterwards changes no trial.
     network
         What else describes the float network.
     """
     settings = {
-        "search": search.model_dump(exclude={*HOW_ONLY, "uniform_bits"}),
+        "search": search.model_dump(exclude={"uniform_bits"}),
         "energy": energy.model_dump(),
         "network": list(network),
     }

@@ -89,7 +89,7 @@ class MadeUpTrainer:
 def search_params(**changed: Any) -> SearchParams:
     small = {"mode": "random", "max_trials": 6, "epochs": 3}
     halving = {"first_epochs": 1, "survivors": 2, "descents": 0}
-    alone = {"tune_filters": "none", "workers": 1, "uniform_bits": []}
+    alone = {"tune_filters": "none", "uniform_bits": []}
     changed = {**small, **halving, **alone, **changed}
     tree = load_params(PARAMS).search.model_dump()
     tree["goal"]["max_rmse_ratio"] = None

@@ -159,7 +159,6 @@ def test_without_it_the_learning_rate_is_the_one_given():
         ({"uniform_bits": [4, 4]}, "uniform_bits"),
         ({"blocks": []}, "blocks"),
         ({"schedule_block": "energy"}, "search.schedule_block"),
-        ({"workers": 0}, "search.workers"),
         ({"block_min_trials": 0}, "search.block_min_trials"),
     ],
 )
