@@ -21,13 +21,13 @@ SECTIONS = {"pulse", "pileup", "bunch_train", "signal", "noise", "adc", "optimal
 
 def keys(tree: dict, above: str = "") -> list[str]:
     """Return the dotted key of every value; two sections of `search` are values as a whole."""
-    found = []
+    names = []
     for name, value in tree.items():
         if isinstance(value, dict) and (not above or name in SECTIONS):
-            found += keys(value, f"{above}{name}.")
+            names += keys(value, f"{above}{name}.")
         else:
-            found.append(above + name)
-    return found
+            names.append(above + name)
+    return names
 
 
 def rows(page: str) -> dict[str, list[str]]:
