@@ -1,4 +1,4 @@
-"""What both sides of a comparison train: network, quantisers, first weights, schedule."""
+"""What both sides of a comparison train: network, quantizers, first weights, schedule."""
 
 from __future__ import annotations
 
