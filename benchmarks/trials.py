@@ -40,7 +40,7 @@ from benchmarks.compare import (
 from benchmarks.networks import BATCH, FLOAT_WEIGHTS, UNITS
 from benchmarks.stock import materialise
 from benchmarks.trial_clock import TrialClock, extrapolated
-from pipeline.base.architecture import network_shapes
+from pipeline.base.architecture import Architecture, network_shapes
 from pipeline.base.files import read_json
 from pipeline.base.units import PJ_PER_NJ
 from pipeline.base.weights import load_weights
@@ -137,7 +137,9 @@ def run_ours(options: argparse.Namespace) -> None:
     params = load_params()
     settings = our_settings(params.search, options)
     prepared = read_prepared(PREPARED)
-    cell, units, length = params.train.cell, params.train.units, prepared.train.window_length
+    length = prepared.train.window_length
+    architecture = Architecture(params.train.cell, params.train.units, length)
+    weights = load_weights(FLOAT_WEIGHTS, architecture.weight_shapes)
     clock = TrialClock()
     fit = WindowFitter.fit
 
@@ -153,16 +155,9 @@ def run_ours(options: argparse.Namespace) -> None:
         mock.patch.object(WindowFitter, "fit", timed_fit),
     ):
         start = time.perf_counter()
-        blocks, costs = plan_search(settings, params.energy, cell, units, length)
-        runner = make_runner(
-            settings,
-            prepared,
-            FLOAT_WEIGHTS,
-            costs,
-            cell=cell,
-            strategy="auto",
-            directory=Path(directory) / "state",
-        )
+        blocks, costs = plan_search(settings, params.energy, architecture)
+        state = Path(directory) / "state"
+        runner = make_runner(settings, costs, prepared, weights, "auto", state)
         # Local workers would read params.yaml; one process is what stock has, too.
         alone = params.processes.model_copy(update={"workers": 1})
         searched = run_search(runner, blocks, alone)
@@ -201,7 +196,7 @@ def quality_of(found: Trials) -> Figures:
     """
     params, prepared = load_params(), read_prepared(PREPARED)
     goal = params.search.goal
-    network = float_network("SimpleRNN", UNITS, prepared.train.window_length)
+    network = float_network(Architecture("SimpleRNN", UNITS, prepared.train.window_length))
     reference_pj = network_energy(network, params.energy, "reference").total
     float_mev = float(read_json(Path("metrics/train.json"))["validation_rmse_mev"])
     weights = goal.model_dump(include={"delta_p", "delta_n", "rate", "stress"})

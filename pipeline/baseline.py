@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pipeline.base.architecture import Architecture
 from pipeline.base.errors import run_stage
 from pipeline.base.files import write_json
 from pipeline.params import Params, load_params
@@ -32,7 +33,8 @@ def main() -> None:
 
 def baseline_metrics(params: Params) -> dict[str, Any]:
     """Return the content of the metrics file; energies in nJ."""
-    network = float_network(params.train.cell, params.train.units, params.prepare.window_length)
+    train, length = params.train, params.prepare.window_length
+    network = float_network(Architecture(train.cell, train.units, length))
     energies = _energies(network, params.energy)
     return {
         "energy_nj": {name: energy.total_nj for name, energy in energies.items()},

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline.artifacts.candidates import Candidates
 from pipeline.artifacts.search import SEARCH, SearchResult
+from pipeline.base.architecture import Architecture
 from pipeline.base.errors import run_stage
 from pipeline.base.schema import read, write
 from pipeline.params import load_params
@@ -31,14 +32,15 @@ def main() -> None:
         write(CANDIDATES, Candidates(candidates=[]))
         return
     search = read(SearchResult, SEARCH)
-    trials = select(search, survey.points, survey.uniform_bits, cell)
     split = read_prepared(PREPARED).validation
-    weights = trial_weights(search, cell)
+    architecture = Architecture(cell, search.units, split.window_length)
+    trials = select(search, survey.points, survey.uniform_bits, architecture)
+    weights = trial_weights(search, architecture)
     write(
         CANDIDATES,
         Candidates(
             candidates=[
-                candidate(trial, weights[trial.trial], split.window_length, split.et_scale_gev)
+                candidate(trial, architecture, weights[trial.trial], split.et_scale_gev)
                 for trial in trials
             ]
         ),

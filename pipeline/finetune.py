@@ -13,6 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.artifacts.search import SEARCH, SearchResult
+from pipeline.base.architecture import Architecture
 from pipeline.base.arrays import Real
 from pipeline.base.errors import run_stage
 from pipeline.base.files import write_csv, write_json
@@ -22,7 +23,7 @@ from pipeline.integers.accumulators import float32_exact
 from pipeline.integers.gated import write_network
 from pipeline.integers.network import IntegerNetwork
 from pipeline.params import load_params
-from pipeline.quantization.finetuning.gated_export import to_hardware_network
+from pipeline.quantization.finetuning.export import to_integer_network
 from pipeline.quantization.finetuning.trials import trial_quantizers, trial_weights
 from pipeline.quantization.quantizers.hardware import check_exportable
 from pipeline.samples.predictions import write_predictions
@@ -35,35 +36,32 @@ def main() -> None:
     search = read(SearchResult, SEARCH)
     trial = search.network(params.finetune.trial, "finetune.trial")
     quantizers = trial_quantizers(trial)
-    check_exportable(params.train.cell, quantizers)
     prepared = read_prepared(Path("data/prepared.h5"))
+    length, scale_gev = prepared.train.window_length, prepared.train.et_scale_gev
+    float_form = Architecture(params.train.cell, params.train.units, length)
+    chosen_form = float_form.with_units(trial.units)
+    check_exportable(chosen_form, quantizers)
 
     # TensorFlow takes seconds to load: only once parameters and data are known good.
     from pipeline.networks.fitting import WindowData
-    from pipeline.networks.float_network import float_weight_shapes
     from pipeline.networks.runtime import make_strategy
     from pipeline.quantization.energy.cost import CostModel
-    from pipeline.quantization.energy.network import float_network
     from pipeline.quantization.finetuning.double_precision import precision_metrics, predict_double
     from pipeline.quantization.finetuning.finetuning import finetune, finetune_metrics
     from pipeline.quantization.training.trainer import QatTrainer
 
-    cell, units, length = params.train.cell, params.train.units, prepared.train.window_length
-    scale_gev = prepared.train.et_scale_gev
-    weights = load_weights(
-        Path("models/float.weights.h5"), float_weight_shapes(cell, units, length)
-    )
-    start = trial_weights(search, cell)[trial.trial]
+    weights = load_weights(Path("models/float.weights.h5"), float_form.weight_shapes)
+    start = trial_weights(search, float_form)[trial.trial]
     strategy = make_strategy(params.train.strategy)
     splits = prepared.train, prepared.validation, prepared.test
     train, validation, test = (WindowData.from_split(split, strategy) for split in splits)
-    trainer = QatTrainer(cell, units, train, validation, strategy)
+    trainer = QatTrainer(float_form, train, validation, strategy)
     tuned = finetune(trainer, quantizers, weights, start, params.finetune, test)
-    network = to_hardware_network(cell, tuned.weights, quantizers, length, scale_gev)
-    costs = CostModel(float_network(cell, units, length), params.energy, "energy")
+    network = to_integer_network(chosen_form, tuned.weights, quantizers, scale_gev)
+    costs = CostModel(float_form, params.energy, "energy")
     output: Real = tuned.test_output
     if isinstance(network, IntegerNetwork) and not float32_exact(network):
-        output = predict_double(cell, quantizers, tuned.weights, test)
+        output = predict_double(chosen_form, quantizers, tuned.weights, test)
     metrics = finetune_metrics(tuned, quantizers, costs, scale_gev)
     metrics |= precision_metrics(tuned.test_output, output, scale_gev)
 
@@ -71,7 +69,7 @@ def main() -> None:
     write_json(
         Path("models/quantized.json"),
         {
-            "cell": cell,
+            "cell": chosen_form.cell,
             "trial": trial.trial,
             "units": trial.units,
             "quantizers": trial.quantizers,

@@ -14,14 +14,15 @@ import argparse
 from pathlib import Path
 
 from pipeline.artifacts.search import SEARCH
+from pipeline.base.architecture import Architecture
 from pipeline.base.errors import run_stage
 from pipeline.base.files import write_json
 from pipeline.base.schema import write
-from pipeline.base.weights import save_weights
-from pipeline.params import load_params
+from pipeline.base.weights import load_weights, save_weights
+from pipeline.params import Params, load_params
 from pipeline.quantization.search import state as search_state
 from pipeline.quantization.search.plan.plan import describe, plan_search
-from pipeline.samples.prepared import read_prepared
+from pipeline.samples.prepared import Prepared, read_prepared
 from pipeline.samples.windows import ofmax_rmse_mev
 
 PREPARED = Path("data/prepared.h5")
@@ -31,20 +32,20 @@ FLOAT_WEIGHTS = Path("models/float.weights.h5")
 def main() -> None:
     """Run the stage in the working directory."""
     params = load_params()
-    cell, units, strategy = params.train.cell, params.train.units, params.train.strategy
     prepared = read_prepared(PREPARED)
-    length = prepared.train.window_length
-    blocks, costs = plan_search(params.search, params.energy, cell, units, length)
+    architecture = architecture_of(params, prepared)
+    blocks, costs = plan_search(params.search, params.energy, architecture)
 
     # TensorFlow takes seconds to load: only once parameters and data are known good.
     from pipeline.quantization.search import results
     from pipeline.quantization.search.run import make_runner, run_search
 
-    inputs, network = [PREPARED, FLOAT_WEIGHTS], [cell, units, length, strategy]
-    state = search_state.open_state(inputs, params.search, params.energy, network)
-    runner = make_runner(
-        params.search, prepared, FLOAT_WEIGHTS, costs, cell=cell, strategy=strategy, directory=state
+    strategy = params.train.strategy
+    state = search_state.open_state(
+        [PREPARED, FLOAT_WEIGHTS], params.search, params.energy, architecture, strategy
     )
+    weights = load_weights(FLOAT_WEIGHTS, architecture.weight_shapes)
+    runner = make_runner(params.search, costs, prepared, weights, strategy, state)
     searched = run_search(runner, blocks, params.processes)
     if searched is None:
         return  # a worker: its chief writes
@@ -56,12 +57,16 @@ def main() -> None:
     search_state.discard(state)
 
 
+def architecture_of(params: Params, prepared: Prepared) -> Architecture:
+    """Return the form of the float network."""
+    return Architecture(params.train.cell, params.train.units, prepared.train.window_length)
+
+
 def dry_run() -> None:
     """Print blocks, their cost, their trials and the size of the space."""
     params = load_params()
-    length = read_prepared(PREPARED).train.window_length
-    cell, units = params.train.cell, params.train.units
-    blocks, _ = plan_search(params.search, params.energy, cell, units, length)
+    architecture = architecture_of(params, read_prepared(PREPARED))
+    blocks, _ = plan_search(params.search, params.energy, architecture)
     from pipeline.quantization.search.run import planned_trials
 
     print(describe(blocks, params.search, planned_trials(params.search, blocks)), end="")

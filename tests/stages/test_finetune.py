@@ -11,14 +11,13 @@ import yaml
 
 from pipeline import finetune, search
 from pipeline.artifacts.search import SEARCH, SearchResult
-from pipeline.base.architecture import network_shapes
+from pipeline.base.architecture import Architecture, network_shapes
 from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json, write_json
 from pipeline.base.schema import read
 from pipeline.base.weights import load_weights, save_weights
 from pipeline.integers.golden import evaluate
 from pipeline.integers.network import read_integer_network
-from pipeline.networks.float_network import float_weight_shapes
 from pipeline.quantization.finetuning.finetuning import FinetuneError
 from pipeline.quantization.finetuning.trials import SEARCH_WEIGHTS, trial_weights
 from pipeline.quantization.training.network import frozen_weights
@@ -31,6 +30,7 @@ from tests.quantization.searched import search_content, trial_row
 from tests.stages.strategy_order import assert_strategy_first
 from tests.stages.test_search import contents, make_workplace
 
+ARCHITECTURE = Architecture("SimpleRNN", 2, 3)
 INPUTS = {"models/float.weights.h5", "models/search.json", "models/search.weights.h5"}
 WRITTEN = {
     "data/quantized_test.npy",
@@ -86,9 +86,7 @@ def test_writes_an_integer_network_that_is_the_quantized_one_the_same_twice(work
     }
     network = read_integer_network(Path("models/integer.json"))
     assert (network.window_length, network.et_scale_gev) == (3, 16.0)
-    weights = load_weights(
-        Path("models/quantized.weights.h5"), float_weight_shapes("SimpleRNN", 2, 3)
-    )
+    weights = load_weights(Path("models/quantized.weights.h5"), ARCHITECTURE.weight_shapes)
     for name in ("kernel", "recurrent_kernel", "bias"):
         tensor = getattr(network.rnn, name)
         np.testing.assert_array_equal(tensor.array * tensor.type.step, weights[f"rnn/{name}"])
@@ -129,8 +127,8 @@ def test_where_no_epoch_is_better_the_weights_of_the_trial_are_handed_on(
     ]
     shapes = network_shapes("SimpleRNN", 2)
     found = load_weights(Path("models/quantized.weights.h5"), shapes)
-    start = trial_weights(read(SearchResult, SEARCH), "SimpleRNN")["0"]
-    expected = frozen_weights("SimpleRNN", 3, quantizer_set("auto_po2"), start)
+    start = trial_weights(read(SearchResult, SEARCH), ARCHITECTURE)["0"]
+    expected = frozen_weights(ARCHITECTURE, quantizer_set("auto_po2"), start)
     for name in shapes:
         np.testing.assert_array_equal(found[name], expected[name])
 
@@ -138,7 +136,7 @@ def test_where_no_epoch_is_better_the_weights_of_the_trial_are_handed_on(
 @pytest.mark.parametrize("trial", ["best", 1, "0"])
 def test_the_parameters_say_what_is_trained_and_how(workplace, monkeypatch, trial):
     texts = write_choice()
-    start = trial_weights(read(SearchResult, SEARCH), "SimpleRNN")["0"]
+    start = trial_weights(read(SearchResult, SEARCH), ARCHITECTURE)["0"]
     other = texts | {"rnn/state": "quantized_relu(7,0)"}
     rows = [trial_row(name, quantizers=q, units=2) for name, q in (("0", texts), ("1", other))]
     write_json(SEARCH, search_content(rows, best="0"))

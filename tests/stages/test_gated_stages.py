@@ -10,12 +10,12 @@ import pytest
 import yaml
 
 from pipeline import finetune, implement, rtl, search, survey, synthesize
+from pipeline.base.architecture import Architecture
 from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json
 from pipeline.base.weights import load_weights
 from pipeline.firmware.hls.project import HlsOptions, write_project
 from pipeline.integers.gated import GatedNetwork, read_network
-from pipeline.networks.float_network import float_weight_shapes
 from pipeline.samples.predictions import read_predictions
 from pipeline.samples.prepared import read_prepared
 from tests.integers.networks import random_gated_network
@@ -44,7 +44,9 @@ def test_a_gated_cell_becomes_firmware_whose_differences_are_measured(workplace,
     network = read_network(Path("models/integer.json"))
     assert isinstance(network, GatedNetwork)
     assert network.rnn.kind == cell.lower()
-    weights = load_weights(Path("models/quantized.weights.h5"), float_weight_shapes(cell, 3, 3))
+    weights = load_weights(
+        Path("models/quantized.weights.h5"), Architecture(cell, 3, 3).weight_shapes
+    )
     for name in ("kernel", "recurrent_kernel", "bias"):
         tensor = getattr(network.rnn, name)
         np.testing.assert_array_equal(tensor.array * tensor.type.step, weights[f"rnn/{name}"])

@@ -11,11 +11,10 @@ import pytest
 import yaml
 
 from pipeline import search
-from pipeline.base.architecture import quantized_tensors
+from pipeline.base.architecture import Architecture, quantized_tensors
 from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json
 from pipeline.base.weights import save_weights
-from pipeline.networks.float_network import float_weight_shapes
 from pipeline.quantization.search.trials.runner import SearchError
 from pipeline.samples.prepared import Prepared, Split, write_prepared
 from tests.imports import ROOT
@@ -49,7 +48,7 @@ def make_workplace(cell: str = "SimpleRNN", workers: int = 1, **changed: Any) ->
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
     prepared = Prepared(*(make_split(n, size) for n, size in SIZES.items()))
     write_prepared(search.PREPARED, prepared)
-    weights = random_weights(float_weight_shapes(cell, 2, 3))
+    weights = random_weights(Architecture(cell, 2, 3).weight_shapes)
     if cell == "SimpleRNN":  # alive from the start: three quarters of the last sample
         weights["rnn/kernel"][:] = 0.75
         weights["rnn/recurrent_kernel"][:] = -0.1

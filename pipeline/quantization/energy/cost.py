@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from pipeline.base.architecture import Architecture
 from pipeline.params.network import EnergyParams
-from pipeline.quantization.energy.description import LayerDescription
-from pipeline.quantization.energy.network import (
-    DenseDescription,
-    NetworkDescription,
-    RecurrentDescription,
-    network_bits,
-    network_energy,
-)
+from pipeline.quantization.energy.description import float_network
+from pipeline.quantization.energy.network import network_bits, network_energy
 from pipeline.quantization.quantizers.quantizer import Quantizer
 
 
@@ -37,21 +32,23 @@ class TrialCost:
 
 
 class CostModel:
-    """Energy and size of the network as a function of its quantisers."""
+    """Energy and size of the network as a function of its quantisers and units.
 
-    def __init__(self, description: NetworkDescription, energy: EnergyParams, goal: str) -> None:
-        self._description = description
+    Parameters
+    ----------
+    architecture
+        Of the float network.
+    energy
+        The ``energy`` section.
+    goal
+        What `cost` counts: ``energy`` or ``bits``.
+    """
+
+    def __init__(self, architecture: Architecture, energy: EnergyParams, goal: str) -> None:
+        self.architecture = architecture
+        self._description = float_network(architecture)
         self._energy = energy
         self._goal = goal
-
-    @property
-    def units(self) -> int:
-        """Width of the float network's recurrent layer."""
-        return next(
-            layer.units
-            for layer in self._description.layers
-            if isinstance(layer, RecurrentDescription)
-        )
 
     def reference(self) -> float:
         """Return the cost of the reference, pJ or bits."""
@@ -84,7 +81,9 @@ class CostModel:
         units
             Width of the recurrent layer; None is that of the float network.
         """
-        description = self._description if units is None else resized(self._description, units)
+        description = self._description
+        if units is not None:
+            description = float_network(self.architecture.with_units(units))
         network = description.with_quantizers(
             {tensor: quantizer.text for tensor, quantizer in quantizers.items()}
         )
@@ -92,15 +91,3 @@ class CostModel:
         bits = network_bits(network, self._energy)
         cost = bits.total if self._goal == "bits" else energy.total
         return TrialCost(cost, energy.total_nj, bits.parameters)
-
-
-def resized(description: NetworkDescription, units: int) -> NetworkDescription:
-    """Return the network with recurrent layers of another width, and what reads them."""
-    layers: list[LayerDescription] = []
-    for layer in description.layers:
-        if isinstance(layer, RecurrentDescription):
-            layer = replace(layer, units=units)
-        elif layers and isinstance(layer, DenseDescription):
-            layer = replace(layer, features=layers[-1].output_shape[-1])
-        layers.append(layer)
-    return replace(description, layers=tuple(layers))

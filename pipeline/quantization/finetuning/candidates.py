@@ -8,8 +8,10 @@ import numpy as np
 
 from pipeline.artifacts.candidates import Candidate, Kind
 from pipeline.artifacts.search import RankedTrial, SearchResult, Trial, uniform_name
+from pipeline.base.architecture import Architecture
 from pipeline.base.arrays import F32
 from pipeline.base.units import PJ_PER_NJ
+from pipeline.integers.network import IntegerNetwork
 from pipeline.quantization.finetuning.export import to_integer_network
 from pipeline.quantization.finetuning.trials import trial_quantizers
 from pipeline.quantization.quantizers.hardware import check_exportable
@@ -20,7 +22,7 @@ def select(
     search: SearchResult,
     points: int | Sequence[str | int],
     uniform_bits: Sequence[int],
-    cell: str,
+    architecture: Architecture,
 ) -> list[Trial]:
     """Return the trials of ``survey.points`` and the networks of ``survey.uniform_bits``.
 
@@ -33,8 +35,8 @@ def select(
         expensive, or the names of trials. What is named twice counts once.
     uniform_bits
         Bits of uniform networks.
-    cell
-        Of the networks.
+    architecture
+        Cell and time steps; trials may have other units.
 
     Raises
     ------
@@ -49,7 +51,7 @@ def select(
     for key, name in wanted:
         trial = search.network(name, key)
         try:
-            check_exportable(cell, trial_quantizers(trial))
+            check_exportable(architecture, trial_quantizers(trial))
         except QuantizerError as error:
             raise QuantizerError(f"{key}: {trial.trial}: {error}") from None
         selected[trial.trial] = trial
@@ -57,7 +59,7 @@ def select(
 
 
 def candidate(
-    trial: Trial, weights: Mapping[str, F32], window_length: int, et_scale_gev: float
+    trial: Trial, architecture: Architecture, weights: Mapping[str, F32], et_scale_gev: float
 ) -> Candidate:
     """Freeze a trial of a SimpleRNN and return it as integers.
 
@@ -65,15 +67,20 @@ def candidate(
     ----------
     trial
         One of `select`.
+    architecture
+        Cell and time steps; the trial may have other units.
     weights
         As trained, by tensor.
-    window_length, et_scale_gev
-        L; what E_T was divided by.
+    et_scale_gev
+        What E_T was divided by.
     """
     from pipeline.quantization.training.network import frozen_weights  # loads TensorFlow
 
     quantizers = trial_quantizers(trial)
-    frozen = frozen_weights("SimpleRNN", window_length, quantizers, weights)
+    architecture = architecture.with_units(trial.units)
+    frozen = frozen_weights(architecture, quantizers, weights)
+    network = to_integer_network(architecture, frozen, quantizers, et_scale_gev)
+    assert isinstance(network, IntegerNetwork)
     kind = _kind(trial)
     return Candidate(
         name=trial.trial if kind == "uniform" else f"trial_{trial.trial}",
@@ -81,7 +88,7 @@ def candidate(
         energy_pj=PJ_PER_NJ * trial.energy_nj,
         weight_bits=int(trial.weight_bits),
         bits={tensor.replace("/", "_"): q.bits for tensor, q in quantizers.items()},
-        network=to_integer_network(frozen, quantizers, window_length, et_scale_gev),
+        network=network,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.artifacts.search import SEARCH, SearchResult, Trial
-from pipeline.base.architecture import network_shapes
+from pipeline.base.architecture import Architecture
 from pipeline.base.arrays import F32
 from pipeline.base.weights import load_weights
 from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
@@ -27,7 +27,7 @@ def trial_quantizers(trial: Trial) -> dict[str, Quantizer]:
     }
 
 
-def trial_weights(search: SearchResult, cell: str) -> dict[str, dict[str, F32]]:
+def trial_weights(search: SearchResult, architecture: Architecture) -> dict[str, dict[str, F32]]:
     """Read ``models/search.weights.h5``: the weights of every trial, by name and tensor.
 
     Raises
@@ -35,7 +35,10 @@ def trial_weights(search: SearchResult, cell: str) -> dict[str, dict[str, F32]]:
     ArtifactError
         If the file does not hold the weights of exactly the networks of `search`.
     """
-    shapes = {name: network_shapes(cell, trial.units) for name, trial in search.networks.items()}
+    shapes = {
+        name: architecture.with_units(trial.units).weight_shapes
+        for name, trial in search.networks.items()
+    }
     weights = load_weights(
         SEARCH_WEIGHTS,
         {f"{name}/{tensor}": shape for name in shapes for tensor, shape in shapes[name].items()},

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.artifacts.search import Trial
-from pipeline.base.architecture import INPUT, network_shapes
+from pipeline.base.architecture import INPUT
 from pipeline.base.arrays import F32
 from pipeline.base.files import read_json, write_json
-from pipeline.base.weights import load_weights
 from pipeline.networks.fitting import WindowData
 from pipeline.networks.runtime import make_strategy
 from pipeline.params.network import SearchParams
@@ -36,35 +35,30 @@ _POLL_S = 0.2
 
 def make_runner(
     params: SearchParams,
-    prepared: Prepared,
-    float_weights: Path,
     costs: CostModel,
-    *,
-    cell: str,
+    prepared: Prepared,
+    float_weights: Mapping[str, F32],
     strategy: str,
     directory: Path,
 ) -> TrialRunner:
-    """Put the data on the device and measure the float network.
+    """Put the data on the devices and measure the float network.
 
     Parameters
     ----------
-    params, costs, directory
+    params, costs, float_weights, directory
         See `TrialRunner`.
     prepared
         Splits; the test split is not touched.
-    float_weights
-        Their file.
-    cell, strategy
-        Of the ``train`` section.
+    strategy
+        ``train.strategy``.
     """
-    weights = load_weights(float_weights, network_shapes(cell, costs.units))
     devices = make_strategy(strategy)
     splits = prepared.train, prepared.validation
     train, validation = (WindowData.from_split(split, devices) for split in splits)
-    trainer = QatTrainer(cell, costs.units, train, validation, devices)
-    reference = float_reference(trainer, weights, costs)
+    trainer = QatTrainer(costs.architecture, train, validation, devices)
+    reference = float_reference(trainer, float_weights, costs)
     scale_gev = prepared.train.et_scale_gev
-    return TrialRunner(params, trainer, costs, reference, weights, scale_gev, directory)
+    return TrialRunner(params, trainer, costs, reference, float_weights, scale_gev, directory)
 
 
 @dataclass(frozen=True)
@@ -143,7 +137,7 @@ def run_search(
     )
     tuners: list[QuantizationTuner] = []
     points = None
-    decided = _Decided({}, runner.costs.units, runner.float_weights)
+    decided = _Decided({}, runner.costs.architecture.units, runner.float_weights)
     if workers.is_worker():
         workers.prepare_worker(timeout_s)
     with crowd as local_processes:

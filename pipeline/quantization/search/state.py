@@ -14,12 +14,14 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import h5py
 
 from pipeline.artifacts.search import Trial
+from pipeline.base.architecture import Architecture
 from pipeline.base.files import ArtifactError, read_json
 from pipeline.base.schema import parse
 from pipeline.base.weights import load_weights, open_hdf5
@@ -74,7 +76,11 @@ def code_files() -> list[Path]:
 
 
 def open_state(
-    inputs: Sequence[Path], search: SearchParams, energy: EnergyParams, network: Sequence[Any]
+    inputs: Sequence[Path],
+    search: SearchParams,
+    energy: EnergyParams,
+    architecture: Architecture,
+    strategy: str,
 ) -> Path:
     """Return the state directory of a search, sound or empty.
 
@@ -84,13 +90,16 @@ def open_state(
         Files that trials depend on.
     search, energy
         Their sections; which uniform networks are trained afterwards changes no trial.
-    network
-        What else describes the float network.
+    architecture
+        Of the float network.
+    strategy
+        ``train.strategy``: the devices on which trials are trained.
     """
     settings = {
         "search": search.model_dump(exclude={"uniform_bits"}),
         "energy": energy.model_dump(),
-        "network": list(network),
+        "network": asdict(architecture),
+        "strategy": strategy,
     }
     state = state_directory(inputs, settings)
     in_cluster = "KERASTUNER_ORACLE_IP" in os.environ

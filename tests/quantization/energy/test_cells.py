@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.base.architecture import Architecture
 from pipeline.quantization.energy.network import (
     EnergyError,
     NetworkDescription,
@@ -44,7 +45,7 @@ def layer(**changes: object) -> NetworkDescription:
 
 
 def test_default_network_in_float() -> None:
-    energy = network_energy(float_network("SimpleRNN", 8, 5), FP32, "reference")
+    energy = network_energy(float_network(Architecture("SimpleRNN", 8, 5)), FP32, "reference")
     rnn, dense = energy.layers
     assert rnn.macs == 5 * 1 * 8 + 4 * 8 * 8 == 296
     # 296 multiply-accumulates, and in four steps eight additions of both sums
@@ -72,7 +73,7 @@ def test_default_network_in_float() -> None:
 def test_figures_of_the_worked_example(bits: int, operations: float, parameters: float) -> None:
     """Weights and state of `bits` bits, samples of 14."""
     weight = f"quantized_bits({bits},0,1,alpha=1)"
-    description = float_network("SimpleRNN", 8, 5).with_quantizers(
+    description = float_network(Architecture("SimpleRNN", 8, 5)).with_quantizers(
         {
             "input": "quantized_bits(14,0,1)",
             "rnn/kernel": weight,
@@ -96,7 +97,9 @@ def test_figures_of_the_worked_example(bits: int, operations: float, parameters:
 
 def test_reference_of_eight_bits() -> None:
     """Operands of 8 bits, every sum and product of 32."""
-    rnn, dense = network_energy(float_network("SimpleRNN", 8, 5), settings(), "reference").layers
+    rnn, dense = network_energy(
+        float_network(Architecture("SimpleRNN", 8, 5)), settings(), "reference"
+    ).layers
     assert rnn.op_cost == pytest.approx(296 * (mul(8, 8) + add(32)) + 32 * add(32))
     assert dense.op_cost == pytest.approx(8 * (mul(8, 8) + add(32)))
     assert dense.inputs == pytest.approx(sram(8 * 8))
@@ -207,7 +210,7 @@ def test_the_dense_layer_is_priced_with_the_bits_that_it_reads(
         "rnn/recurrent_activation": "quantized_sigmoid(12,use_real_sigmoid=1)",
     }
     texts |= {"rnn/activation": "quantized_relu(11,0)"} if cell == "SimpleRNN" else gates
-    network = float_network(cell, 8, 5).with_quantizers(texts)
+    network = float_network(Architecture(cell, 8, 5)).with_quantizers(texts)
     dense = network_energy(network, settings()).layer("dense")
     assert dense.inputs == pytest.approx(sram(8 * width))
     assert dense.op_cost == pytest.approx(8 * (mul(8, width) + add(8 + width + 4)))
@@ -355,7 +358,7 @@ def test_layer_without_quantisers_costs_the_reference() -> None:
 
 
 def test_reference_ignores_quantisers() -> None:
-    plain = float_network("GRU", 4, 3)
+    plain = float_network(Architecture("GRU", 4, 3))
     quantised = plain.with_quantizers(dict.fromkeys(plain.quantizers, "quantized_bits(3,0,1)"))
     assert network_energy(quantised, FP32, "reference") == network_energy(plain, FP32, "reference")
 

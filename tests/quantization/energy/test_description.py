@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.base.architecture import quantized_tensors
+from pipeline.base.architecture import Architecture, quantized_tensors
 from pipeline.quantization.energy.network import (
     ActivationDescription,
     DenseDescription,
@@ -26,11 +26,13 @@ def recurrent(**changes: Any) -> RecurrentDescription:
 
 @pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU"])
 def test_quantisers_have_the_names_of_the_network(cell: Any) -> None:
-    assert sorted(float_network(cell, 8, 5).quantizers) == sorted(quantized_tensors(cell))
+    assert sorted(float_network(Architecture(cell, 8, 5)).quantizers) == sorted(
+        quantized_tensors(cell)
+    )
 
 
 def test_default_network() -> None:
-    network = float_network("SimpleRNN", 8, 5)
+    network = float_network(Architecture("SimpleRNN", 8, 5))
     assert network.parameters == 89
     assert [layer.name for layer in network.layers] == ["rnn", "dense"]
 
@@ -49,7 +51,9 @@ def test_parameters(changes: dict[str, Any], parameters: int) -> None:
 
 
 def test_with_quantizers_changes_only_what_is_named() -> None:
-    network = float_network("LSTM", 4, 3).with_quantizers({"rnn/state": "quantized_bits(8,2,0)"})
+    network = float_network(Architecture("LSTM", 4, 3)).with_quantizers(
+        {"rnn/state": "quantized_bits(8,2,0)"}
+    )
     changed = network.with_quantizers({"input": "quantized_bits(12,0,0)", "dense/bias": "binary"})
     assert network.input is None
     assert {key: text for key, text in changed.quantizers.items() if text is not None} == {
@@ -63,7 +67,7 @@ def test_with_quantizers_changes_only_what_is_named() -> None:
 @pytest.mark.parametrize("key", ["rnn/recurrent_activation", "rnn/units", "kernel", "lstm/kernel"])
 def test_unknown_tensor(key: str) -> None:
     with pytest.raises(EnergyError, match=key):
-        float_network("SimpleRNN", 8, 5).with_quantizers({key: "binary"})
+        float_network(Architecture("SimpleRNN", 8, 5)).with_quantizers({key: "binary"})
 
 
 def test_a_layer_without_bias_has_no_bias_quantiser() -> None:
@@ -115,7 +119,7 @@ def test_stacked_layers_read_the_sequence() -> None:
 
 
 def test_bits_of_a_quantised_network() -> None:
-    network = float_network("LSTM", 4, 3).with_quantizers(
+    network = float_network(Architecture("LSTM", 4, 3)).with_quantizers(
         {
             "input": "quantized_bits(12,0,0)",
             "rnn/kernel": "ternary(alpha=1)",
@@ -143,13 +147,13 @@ def test_bits_of_a_quantised_network() -> None:
 
 def test_bits_of_the_float_network() -> None:
     params = with_reference(settings(), "fp32", "fp32")
-    bits = network_bits(float_network("SimpleRNN", 8, 5), params, "reference")
+    bits = network_bits(float_network(Architecture("SimpleRNN", 8, 5)), params, "reference")
     assert bits.parameters == 89 * 32
     assert bits.activations == (5 + 8 + 8 + 1) * 32
 
 
 def test_energy_in_nanojoule() -> None:
-    energy = network_energy(float_network("SimpleRNN", 8, 5), settings(), "reference")
+    energy = network_energy(float_network(Architecture("SimpleRNN", 8, 5)), settings(), "reference")
     by_layer = energy.by_layer_nj()
     assert energy.total_nj == pytest.approx(energy.total / 1000)
     assert by_layer["rnn"]["op_cost"] == pytest.approx(energy.layer("rnn").op_cost / 1000)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from qkeras.qtools.settings import cfg
 
+from pipeline.base.architecture import Architecture
 from pipeline.params.network import EnergyParams
 from pipeline.quantization.energy.network import (
     EnergyError,
@@ -17,7 +18,7 @@ from pipeline.quantization.energy.network import (
 from pipeline.quantization.energy.operators import technology
 from tests.quantization.energy_settings import settings
 
-NETWORK = float_network("SimpleRNN", 8, 5)
+NETWORK = float_network(Architecture("SimpleRNN", 8, 5))
 
 
 def sram(bits: int, smallest: int = 0) -> float:
@@ -101,7 +102,7 @@ WEIGHTS = ("kernel", "recurrent_kernel", "bias")
     [WEIGHTS, ("state",), ("activation",), ("recurrent_activation",), ("input",), ("kernel",)],
 )
 def test_operations_never_get_cheaper_with_more_bits(cell: Any, tensors: tuple[str, ...]) -> None:
-    network = float_network(cell, 8, 5)
+    network = float_network(Architecture(cell, 8, 5))
     costs = [
         sum(layer.op_cost for layer in network_energy(uniform(network, b, tensors), params).layers)
         for params in [settings()]
@@ -112,7 +113,7 @@ def test_operations_never_get_cheaper_with_more_bits(cell: Any, tensors: tuple[s
 
 @pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU"])
 def test_total_grows_with_the_width_of_the_network(cell: Any) -> None:
-    network = float_network(cell, 8, 5)
+    network = float_network(Architecture(cell, 8, 5))
     tensors = (*WEIGHTS, "state", "activation", "recurrent_activation", "input")
     costs = [
         network_energy(uniform(network, bits, tensors), settings()).total for bits in range(2, 17)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.artifacts.search import SearchResult, Trial
-from pipeline.base.architecture import network_shapes
+from pipeline.base.architecture import Architecture, network_shapes
 from pipeline.base.errors import PipelineError
 from pipeline.quantization.finetuning.candidates import candidate, select
 from pipeline.quantization.finetuning.export import to_integer_network
@@ -16,6 +16,7 @@ from pipeline.quantization.training.network import frozen_weights
 from tests.quantization.quantizer_sets import quantizer_set, random_weights
 from tests.quantization.searched import search_result, trial_row
 
+ARCHITECTURE = Architecture("SimpleRNN", 8, 4)
 FRONT = ["03", "00", "04", "02", "07", "05"]  # from the cheapest to the most expensive
 
 
@@ -36,7 +37,7 @@ def search_with_a_front(**changed) -> SearchResult:
 
 
 def taken(points, uniform_bits=()):
-    trials = select(search_with_a_front(), points, uniform_bits, "SimpleRNN")
+    trials = select(search_with_a_front(), points, uniform_bits, ARCHITECTURE)
     return [trial.trial for trial in trials]
 
 
@@ -65,7 +66,7 @@ def test_trials_and_uniform_networks_can_be_named():
 def test_a_candidate_is_the_frozen_trial_with_the_figures_of_the_search(name, candidate_name, kind):
     trial = search_with_a_front().network(name, "survey.points")
     weights = random_weights(network_shapes("SimpleRNN", trial.units))
-    made = candidate(trial, weights, 4, 16.0)
+    made = candidate(trial, ARCHITECTURE, weights, 16.0)
     assert (made.name, made.kind) == (candidate_name, kind)
     assert made.energy_pj == 1000 * trial.energy_nj
     assert made.weight_bits == 300
@@ -73,8 +74,10 @@ def test_a_candidate_is_the_frozen_trial_with_the_figures_of_the_search(name, ca
     assert made.bits["input"] == 12
     quantizers = quantizer_set("auto_po2")
     assert set(made.bits) == {tensor.replace("/", "_") for tensor in quantizers}
-    frozen = frozen_weights("SimpleRNN", 4, quantizers, weights)
-    assert made.network == to_integer_network(frozen, quantizers, 4, 16.0)
+    architecture = ARCHITECTURE.with_units(trial.units)
+    frozen = frozen_weights(architecture, quantizers, weights)
+    assert made.network == to_integer_network(architecture, frozen, quantizers, 16.0)
+    assert made.network.window_length == 4
     kernel = made.network.rnn.kernel
     np.testing.assert_array_equal(kernel.array * kernel.type.step, frozen["rnn/kernel"])
 
@@ -96,7 +99,7 @@ def test_a_trial_with_float_tensors_names_the_parameter_and_the_tensors():
     del texts["dense/kernel"]
     search = search_with_a_front(quantizers=texts)
     with pytest.raises(QuantizerError, match=r"^survey\.points: 02: not an integer .*dense/kernel"):
-        select(search, ["02"], [], "SimpleRNN")
+        select(search, ["02"], [], ARCHITECTURE)
 
 
 def test_the_quantizers_of_a_trial_are_those_of_its_strings():

@@ -18,6 +18,7 @@ from pipeline.quantization.search.results import outcome_of, search_result
 from pipeline.quantization.search.trials.network_tuner import check_complete
 from tests.imports import ROOT, local_imports
 from tests.quantization.search.made_up_search import (
+    ARCHITECTURE,
     DIRECTORY,
     PARAMS,
     WEIGHTS,
@@ -171,13 +172,13 @@ def test_only_a_worker_leaves_a_broken_state_to_its_chief(name, monkeypatch, tmp
     file = tmp_path / "input"
     file.write_text("x")
     energy = load_params(PARAMS).energy
-    state = search_state.open_state([file], search_params(), energy, ["SimpleRNN", 8])
+    state = search_state.open_state([file], search_params(), energy, ARCHITECTURE, "auto")
     state.mkdir(parents=True)
     (state / "oracle.json").write_text("{")
     if name is not None:
         monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
         monkeypatch.setenv("KERASTUNER_TUNER_ID", name)
-    search_state.open_state([file], search_params(), energy, ["SimpleRNN", 8])
+    search_state.open_state([file], search_params(), energy, ARCHITECTURE, "auto")
     assert state.exists() == (name == "worker0")
 
 
@@ -236,7 +237,7 @@ def test_the_order_of_lists_is_part_of_the_state(key, tmp_path):
 
 def state_of(file: Path, **changed: Any) -> Path:
     params = search_params(**changed)
-    return search_state.open_state([file], params, load_params(PARAMS).energy, ["SimpleRNN", 8])
+    return search_state.open_state([file], params, load_params(PARAMS).energy, ARCHITECTURE, "auto")
 
 
 def test_the_state_belongs_to_the_code_that_trains_prices_and_draws_trials():
@@ -303,7 +304,9 @@ def test_uniform_networks_keep_the_trials(tmp_path):
     energy = load_params(PARAMS).energy
 
     def state(**changed):
-        return search_state.open_state([file], search_params(**changed), energy, ["SimpleRNN", 8])
+        return search_state.open_state(
+            [file], search_params(**changed), energy, ARCHITECTURE, "auto"
+        )
 
     assert state() == state(uniform_bits=[5])
     changes: list[dict[str, Any]] = [

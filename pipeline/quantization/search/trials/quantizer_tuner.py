@@ -62,7 +62,7 @@ class QuantizationTuner(NetworkTuner):
         super().__init__(runner, make_oracle(runner.params, space, self.price), stage)
         self.choices = choices
         self.fixed = dict(fixed or {})
-        self.units = units or runner.costs.units
+        self.units = units or runner.costs.architecture.units
         self.prefix = prefix
 
     @property
@@ -141,7 +141,7 @@ class QuantizationTuner(NetworkTuner):
         # A kernel that an earlier block has decided was trained with its quantiser. The Dense
         # kernel may have been, too, but it is trained on here, and a factor costs it little.
         kernel = None if KERNEL in self.fixed else quantizers.get(KERNEL)
-        if self.runner.trainer.cell == "SimpleRNN" and kernel and is_sign_and_shift(kernel):
+        if kernel and not self.runner.costs.architecture.gated and is_sign_and_shift(kernel):
             return kernel_of_powers_of_two(start)
         return start
 

@@ -38,11 +38,10 @@ class ReferenceTuner(NetworkTuner):
     def train(self, trial: Any) -> Trial:
         """Train, score and record one point."""
         params, runner = self.params, self.runner
-        quantizers = uniform_quantizers(
-            params, runner.trainer.cell, trial.hyperparameters.values[_BITS]
-        )
+        architecture = runner.costs.architecture
+        quantizers = uniform_quantizers(params, architecture, trial.hyperparameters.values[_BITS])
         settings = QatSettings(
-            params.epochs, params.batch_size, params.learning_rate, params.seed, runner.costs.units
+            params.epochs, params.batch_size, params.learning_rate, params.seed, architecture.units
         )
         start = runner.float_weights if params.transfer_weights else None
         name = self.name_of(trial)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.artifacts.search import Trial
-from pipeline.base.architecture import INPUT, network_shapes, units_of
+from pipeline.base.architecture import INPUT, Shape, units_of
 from pipeline.base.arrays import F32
 from pipeline.base.errors import PipelineError
 from pipeline.base.schema import read, write
@@ -77,7 +77,7 @@ class TrialRunner:
 
     @property
     def _start_units(self) -> int:
-        return units_of(self.float_weights) or self.costs.units
+        return units_of(self.float_weights) or self.costs.architecture.units
 
     @property
     def input_quantizer(self) -> dict[str, Quantizer]:
@@ -106,7 +106,7 @@ class TrialRunner:
         continues
             Name of a recorded trial whose training goes on; `initial` is then not used.
         """
-        units = settings.units or self.costs.units
+        units = settings.units or self.costs.architecture.units
         texts = {tensor: quantizer.text for tensor, quantizer in quantizers.items()}
         done = self._done(name, texts, replace(settings, units=units), continues)
         if done is not None:
@@ -211,10 +211,8 @@ class TrialRunner:
         )  # fmt: skip
         return record if known == wanted else None
 
-    def _shapes(self, units: int) -> dict[str, tuple[int, ...]]:
-        if units != self._start_units:
-            return network_shapes(self.trainer.cell, units)
-        return {name: weight.shape for name, weight in self.float_weights.items()}
+    def _shapes(self, units: int) -> dict[str, Shape]:
+        return self.costs.architecture.with_units(units).weight_shapes
 
     def _progress_file(self, name: str) -> Path:
         return self.directory / f"progress_{name}.h5"

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.base.architecture import quantized_tensors
+from pipeline.base.architecture import Architecture, quantized_tensors
 from pipeline.params import load_params
 from pipeline.quantization.energy.cost import CostModel
-from pipeline.quantization.energy.network import float_network
 from pipeline.quantization.quantizers.hardware import check_exportable
 from pipeline.quantization.search.plan.pareto import on_front
 from pipeline.quantization.search.plan.reference_points import uniform_quantizers
@@ -27,7 +26,13 @@ from pipeline.quantization.search.trials.quantizer_tuner import best_of
 from pipeline.quantization.search.trials.reference_tuner import ReferenceTuner
 from pipeline.quantization.search.trials.runner import SearchError
 from tests.imports import ROOT
-from tests.quantization.search.made_up_search import WEIGHTS, MadeUpTrainer, search, search_params
+from tests.quantization.search.made_up_search import (
+    ARCHITECTURE,
+    WEIGHTS,
+    MadeUpTrainer,
+    search,
+    search_params,
+)
 
 PARAMS = ROOT / "params.yaml"
 
@@ -42,7 +47,9 @@ def test_weights_and_state_have_the_bits_and_the_rest_the_most(cell):
     config = search_params().quantization_config | {
         "recurrent_activation": {"quantized_sigmoid(6)": 6, "quantized_sigmoid(9)": 9}
     }
-    found = uniform_quantizers(search_params(quantization_config=config), cell, 6)
+    found = uniform_quantizers(
+        search_params(quantization_config=config), Architecture(cell, 8, 5), 6
+    )
     assert set(found) == set(quantized_tensors(cell))
     bits = {tensor: quantizer.bits for tensor, quantizer in found.items()}
     for tensor in ("rnn/kernel", "rnn/recurrent_kernel", "rnn/state", "dense/kernel"):
@@ -59,7 +66,9 @@ def test_an_activation_is_not_narrower_than_the_state_that_copies_it(cell, bits)
     config = search_params().quantization_config | {
         "recurrent_activation": {"quantized_sigmoid(9)": 9}
     }
-    found = uniform_quantizers(search_params(quantization_config=config), cell, 16)
+    found = uniform_quantizers(
+        search_params(quantization_config=config), Architecture(cell, 8, 5), 16
+    )
     assert found["rnn/state"].bits == 16
     assert found["rnn/activation"].bits == bits
     assert found["dense/activation"].bits == 12
@@ -67,8 +76,8 @@ def test_an_activation_is_not_narrower_than_the_state_that_copies_it(cell, bits)
 
 @pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU"])
 def test_with_the_default_lists_the_points_can_become_firmware(cell):
-    found = uniform_quantizers(load_params(PARAMS).search, cell, 8)
-    check_exportable(cell, found)
+    found = uniform_quantizers(load_params(PARAMS).search, Architecture(cell, 8, 5), 8)
+    check_exportable(Architecture(cell, 8, 5), found)
     assert found["dense/activation"].text == "quantized_relu(12,0)"
     assert found["rnn/activation"].name == (
         "quantized_relu" if cell == "SimpleRNN" else "quantized_tanh"
@@ -77,7 +86,7 @@ def test_with_the_default_lists_the_points_can_become_firmware(cell):
 
 def test_a_missing_list_is_named():
     with pytest.raises(SearchSpaceError, match=r"search\.quantization_config\.bias: .*uniform"):
-        uniform_quantizers(search_params(quantization_config={}), "SimpleRNN", 6)
+        uniform_quantizers(search_params(quantization_config={}), ARCHITECTURE, 6)
 
 
 def reference_points(tuner):
@@ -191,9 +200,9 @@ def test_without_a_limit_none_is_met_or_missed():
 
 def test_uniform_points_cost_more_the_more_bits_they_have():
     params = load_params(PARAMS)
-    costs = CostModel(float_network("SimpleRNN", 8, 5), params.energy, "energy")
+    costs = CostModel(ARCHITECTURE, params.energy, "energy")
     energies = [
-        costs.trial(uniform_quantizers(params.search, "SimpleRNN", bits)).energy_nj
+        costs.trial(uniform_quantizers(params.search, ARCHITECTURE, bits)).energy_nj
         for bits in params.search.uniform_bits
     ]
     assert energies == sorted(energies)
