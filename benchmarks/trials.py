@@ -46,7 +46,8 @@ from pipeline.base.units import PJ_PER_NJ
 from pipeline.base.weights import load_weights
 from pipeline.params import load_params
 from pipeline.params.network import SearchParams
-from pipeline.quantization.energy.network import float_network, network_energy
+from pipeline.quantization.energy.description import float_network
+from pipeline.quantization.energy.network import network_cost
 from pipeline.quantization.search.plan.score import forgiving_delta, score
 from pipeline.samples.prepared import read_prepared
 
@@ -72,7 +73,7 @@ def run_stock(options: argparse.Namespace) -> None:
 
     from pipeline.networks.fitting import rmse_mev
     from pipeline.networks.float_network import set_weights
-    from pipeline.quantization.energy.from_keras import describe_model
+    from tests.quantization.energy.from_keras import describe_model
 
     params = load_params()
     prepared = read_prepared(PREPARED)
@@ -122,7 +123,7 @@ def run_stock(options: argparse.Namespace) -> None:
             if trial.status == "COMPLETED":
                 network = describe_model(search.tuner.hypermodel.build(trial.hyperparameters))
                 loss = trial.metrics.get_best_value("val_loss")
-                energy_pj = network_energy(network, params.energy).total
+                energy_pj = network_cost(network, params.energy).total
                 found.append((rmse_mev(loss, prepared.train.et_scale_gev), energy_pj))
     _report(seconds, clock, found)
 
@@ -197,7 +198,7 @@ def quality_of(found: Trials) -> Figures:
     params, prepared = load_params(), read_prepared(PREPARED)
     goal = params.search.goal
     network = float_network(Architecture("SimpleRNN", UNITS, prepared.train.window_length))
-    reference_pj = network_energy(network, params.energy, "reference").total
+    reference_pj = network_cost(network, params.energy, "reference").total
     float_mev = float(read_json(Path("metrics/train.json"))["validation_rmse_mev"])
     weights = goal.model_dump(include={"delta_p", "delta_n", "rate", "stress"})
     scores = [

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from pipeline.base.architecture import Architecture
 from pipeline.params.network import EnergyParams
 from pipeline.quantization.energy.description import float_network
-from pipeline.quantization.energy.network import network_bits, network_energy
+from pipeline.quantization.energy.network import NetworkCost, network_cost
 from pipeline.quantization.quantizers.quantizer import Quantizer
 
 
@@ -50,26 +51,27 @@ class CostModel:
         self._energy = energy
         self._goal = goal
 
+    @cached_property
+    def _reference(self) -> NetworkCost:
+        return network_cost(self._description, self._energy, "reference")
+
     def reference(self) -> float:
         """Return the cost of the reference, pJ or bits."""
-        if self._goal == "bits":
-            return network_bits(self._description, self._energy, "reference").total
-        return network_energy(self._description, self._energy, "reference").total
+        return self._cost(self._reference)
 
     def reference_energy_nj(self) -> float:
         """Return the energy of the reference, whatever the goal."""
-        return network_energy(self._description, self._energy, "reference").total_nj
+        return self._reference.total_nj
 
     def reference_by_layer(self) -> dict[str, float]:
         """Return the cost of each layer of the reference, pJ or bits; what enters is not in it."""
         if self._goal == "bits":
-            counted = network_bits(self._description, self._energy, "reference").layers
             return {
-                layer.name: sum(layer.parameters.values()) + sum(layer.activations.values())
-                for layer in counted
+                layer.name: sum(layer.bits.parameters.values())
+                + sum(layer.bits.activations.values())
+                for layer in self._reference.layers
             }
-        layers = network_energy(self._description, self._energy, "reference").layers
-        return {layer.name: layer.total for layer in layers}
+        return {layer.name: layer.total for layer in self._reference.layers}
 
     def trial(self, quantizers: Mapping[str, Quantizer], units: int | None = None) -> TrialCost:
         """Return what a network with these quantisers costs.
@@ -87,7 +89,8 @@ class CostModel:
         network = description.with_quantizers(
             {tensor: quantizer.text for tensor, quantizer in quantizers.items()}
         )
-        energy = network_energy(network, self._energy)
-        bits = network_bits(network, self._energy)
-        cost = bits.total if self._goal == "bits" else energy.total
-        return TrialCost(cost, energy.total_nj, bits.parameters)
+        cost = network_cost(network, self._energy)
+        return TrialCost(self._cost(cost), cost.total_nj, cost.weight_bits)
+
+    def _cost(self, network: NetworkCost) -> float:
+        return network.bits if self._goal == "bits" else network.total

@@ -32,6 +32,7 @@ _BLOCK_BYTES = 1 << 20
 _PIPELINE = Path(__file__).parents[2]
 # What a trial is made by. Parameters are not here: it is their values that matter.
 CODE = (
+    "artifacts/search.py",
     "base",
     "samples",
     "networks",
@@ -72,7 +73,12 @@ def state_directory(inputs: Sequence[Path], settings: Mapping[str, Any]) -> Path
 
 def code_files() -> list[Path]:
     """Return the modules that a trial depends on."""
-    return [file for folder in CODE for file in sorted((_PIPELINE / folder).rglob("*.py"))]
+    paths = [_PIPELINE / name for name in CODE]
+    return [
+        file
+        for path in paths
+        for file in ([path] if path.is_file() else sorted(path.rglob("*.py")))
+    ]
 
 
 def open_state(

@@ -5,17 +5,15 @@ from typing import Any
 import pytest
 
 from pipeline.base.architecture import Architecture, quantized_tensors
-from pipeline.quantization.energy.network import (
+from pipeline.quantization.energy.description import (
     ActivationDescription,
     DenseDescription,
     EnergyError,
     NetworkDescription,
     RecurrentDescription,
     float_network,
-    network_bits,
-    network_energy,
-    with_reference,
 )
+from pipeline.quantization.energy.network import network_cost, with_reference
 from tests.quantization.energy_settings import settings
 
 
@@ -111,11 +109,10 @@ def test_stacked_layers_read_the_sequence() -> None:
             DenseDescription(name="dense", features=2, units=1),
         )
     )
-    energy = network_energy(network, settings(), "reference")
+    energy = network_cost(network, settings(), "reference")
     assert energy.layer("second").macs == 5 * 8 * 2 + 4 * 2 * 2
     assert energy.layer("rnn").outputs > energy.layer("rnn").inputs
-    bits = network_bits(network, settings(), "reference")
-    assert bits.layers[0].activations == {"state": 8 * 8, "output": 5 * 8 * 8}
+    assert energy.layers[0].bits.activations == {"state": 8 * 8, "output": 5 * 8 * 8}
 
 
 def test_bits_of_a_quantised_network() -> None:
@@ -131,29 +128,29 @@ def test_bits_of_a_quantised_network() -> None:
             "dense/activation": "quantized_relu(9,1)",
         }
     )
-    bits = network_bits(network, settings())
-    assert bits.input == 3 * 12
-    rnn, dense = bits.layers
+    cost = network_cost(network, settings())
+    assert cost.input_bits == 3 * 12
+    rnn, dense = (layer.bits for layer in cost.layers)
     # the bias is not quantised: the reference's 8 bits
     assert rnn.parameters == {"kernel": 16 * 2, "recurrent_kernel": 64 * 5, "bias": 16 * 8}
     # h and c; h leaves as it is stored
     assert rnn.activations == {"state": 2 * 4 * 7, "output": 4 * 7}
     assert dense.parameters == {"kernel": 4 * 4, "bias": 8}
     assert dense.activations == {"output": 9}
-    assert bits.parameters == 32 + 320 + 128 + 16 + 8
-    assert bits.activations == 36 + 56 + 28 + 9
-    assert bits.total == bits.parameters + bits.activations
+    assert cost.weight_bits == 32 + 320 + 128 + 16 + 8
+    assert cost.activation_bits == 36 + 56 + 28 + 9
+    assert cost.bits == cost.weight_bits + cost.activation_bits
 
 
 def test_bits_of_the_float_network() -> None:
     params = with_reference(settings(), "fp32", "fp32")
-    bits = network_bits(float_network(Architecture("SimpleRNN", 8, 5)), params, "reference")
-    assert bits.parameters == 89 * 32
-    assert bits.activations == (5 + 8 + 8 + 1) * 32
+    cost = network_cost(float_network(Architecture("SimpleRNN", 8, 5)), params, "reference")
+    assert cost.weight_bits == 89 * 32
+    assert cost.activation_bits == (5 + 8 + 8 + 1) * 32
 
 
 def test_energy_in_nanojoule() -> None:
-    energy = network_energy(float_network(Architecture("SimpleRNN", 8, 5)), settings(), "reference")
+    energy = network_cost(float_network(Architecture("SimpleRNN", 8, 5)), settings(), "reference")
     by_layer = energy.by_layer_nj()
     assert energy.total_nj == pytest.approx(energy.total / 1000)
     assert by_layer["rnn"]["op_cost"] == pytest.approx(energy.layer("rnn").op_cost / 1000)

@@ -8,7 +8,8 @@ from qkeras import quantized_po2, quantized_relu_po2
 from qkeras.qtools.quantized_operators.quantizer_factory import QuantizerFactory
 
 from pipeline.base.architecture import Architecture
-from pipeline.quantization.energy.network import EnergyError, float_network, network_energy
+from pipeline.quantization.energy.description import EnergyError, float_network
+from pipeline.quantization.energy.network import network_cost
 from pipeline.quantization.energy.quantizer_types import default_quantizer, make_quantizer
 from tests.quantization.energy_settings import settings
 
@@ -114,5 +115,5 @@ def test_every_combination_of_kinds_has_a_finite_price(cell: Any, internal: str)
         }
         if cell != "SimpleRNN":
             quantizers["rnn/recurrent_activation"] = gate
-        energy = network_energy(network.with_quantizers(quantizers), params)
+        energy = network_cost(network.with_quantizers(quantizers), params)
         assert all(0 < part < 1e5 for layer in energy.layers for part in layer.parts.values())

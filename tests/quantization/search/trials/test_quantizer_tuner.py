@@ -324,7 +324,7 @@ def test_the_best_trial_is_the_earlier_one_of_equals():
     records = [record("00", 0.5), record("02", 0.9), record("10", 0.9), record("11", 0.1)]
     assert best_of(records).trial == "02"
     assert best_of(records[::-1]).trial == "02"
-    assert best_of([replace(records[0], score=0.91), *records]).trial == "00"
+    assert best_of([records[0].model_copy(update={"score": 0.91}), *records]).trial == "00"
 
 
 def test_verify_accepts_what_was_trained_and_detects_other_weights():
@@ -343,8 +343,9 @@ def test_verify_accepts_what_was_trained_and_detects_other_weights():
 def test_verify_detects_a_changed_record():
     tuner = search(search_params(max_trials=2))
     best = best_of(tuner.records())
+    better = best.validation_rmse_mev * 0.99
     with pytest.raises(SearchError, match="stored weights give"):
-        tuner.verify(replace(best, validation_rmse_mev=best.validation_rmse_mev * 0.99))
+        tuner.verify(best.model_copy(update={"validation_rmse_mev": better}))
 
 
 def test_settings_and_references_are_plain():
