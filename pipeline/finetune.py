@@ -23,6 +23,7 @@ from pipeline.integers.accumulators import float32_exact
 from pipeline.integers.gated import write_network
 from pipeline.integers.network import IntegerNetwork
 from pipeline.params import load_params
+from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.finetuning.export import to_integer_network
 from pipeline.quantization.finetuning.trials import trial_quantizers, trial_weights
 from pipeline.quantization.quantizers.hardware import check_exportable
@@ -45,7 +46,6 @@ def main() -> None:
     # TensorFlow takes seconds to load: only once parameters and data are known good.
     from pipeline.networks.fitting import WindowData
     from pipeline.networks.runtime import make_strategy
-    from pipeline.quantization.energy.cost import CostModel
     from pipeline.quantization.finetuning.double_precision import precision_metrics, predict_double
     from pipeline.quantization.finetuning.finetuning import finetune, finetune_metrics
     from pipeline.quantization.training.trainer import QatTrainer

@@ -67,9 +67,7 @@ def dry_run() -> None:
     params = load_params()
     architecture = architecture_of(params, read_prepared(PREPARED))
     blocks, _ = plan_search(params.search, params.energy, architecture)
-    from pipeline.quantization.search.run import planned_trials
-
-    print(describe(blocks, params.search, planned_trials(params.search, blocks)), end="")
+    print(describe(blocks, params.search), end="")
 
 
 if __name__ == "__main__":

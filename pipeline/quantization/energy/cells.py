@@ -19,20 +19,20 @@ from dataclasses import dataclass
 
 from pipeline.base.architecture import GATES
 from pipeline.quantization.energy.description import RecurrentDescription, Shape
+from pipeline.quantization.energy.number_types import NumberType
 from pipeline.quantization.energy.operators import Arithmetic, Operation
-from pipeline.quantization.energy.qtools import IQuantizer
 
 
 @dataclass(frozen=True)
 class CellTypes:
     """Types of the tensors of a recurrent layer, none left open."""
 
-    input: IQuantizer
-    kernel: IQuantizer
-    recurrent_kernel: IQuantizer
-    state: IQuantizer
-    activation: IQuantizer
-    recurrent_activation: IQuantizer
+    input: NumberType
+    kernel: NumberType
+    recurrent_kernel: NumberType
+    state: NumberType
+    activation: NumberType
+    recurrent_activation: NumberType
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Work:
     op_cost: float
     macs: int
     products: int
-    result: IQuantizer
+    result: NumberType
 
 
 def cell_work(layer: RecurrentDescription, types: CellTypes, arithmetic: Arithmetic) -> Work:
@@ -167,7 +167,7 @@ def _kernel_sum(layer: RecurrentDescription, types: CellTypes, arithmetic: Arith
 
 
 def _recurrent_sum(
-    layer: RecurrentDescription, types: CellTypes, arithmetic: Arithmetic, state: IQuantizer
+    layer: RecurrentDescription, types: CellTypes, arithmetic: Arithmetic, state: NumberType
 ) -> Operation:
     kernel: Shape = layer.weight_shapes["recurrent_kernel"]
     return arithmetic.multiply_accumulate(types.recurrent_kernel, state, kernel)

@@ -15,9 +15,9 @@ from pipeline.quantization.energy.description import (
     RecurrentDescription,
     size,
 )
-from pipeline.quantization.energy.operators import Arithmetic, Memory, counted_parts
-from pipeline.quantization.energy.qtools import IQuantizer
-from pipeline.quantization.energy.quantizer_types import default_quantizer, make_quantizer
+from pipeline.quantization.energy.memory import Memory
+from pipeline.quantization.energy.number_types import NumberType, default_type, type_of
+from pipeline.quantization.energy.operators import Arithmetic
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class Typing:
 
     Attributes
     ----------
+    process
+        Whose table prices operations.
     internal, accumulator
         QTools names (``fp32``, ``int8``, ...): the type of a tensor that is not
         quantised, and of sums and products in layers that are not.
@@ -33,19 +35,20 @@ class Typing:
         Ignore every quantiser: the float network at `internal` precision.
     """
 
+    process: str
     internal: str
     accumulator: str
     is_reference: bool
 
-    def of(self, layer: LayerDescription, tensor: str) -> IQuantizer:
+    def of(self, layer: LayerDescription, tensor: str) -> NumberType:
         """Return the type of one tensor of a layer."""
         return self.of_quantizer(getattr(layer, tensor), f"{layer.name}/{tensor}")
 
-    def of_quantizer(self, quantizer: str | None, key: str) -> IQuantizer:
+    def of_quantizer(self, quantizer: str | None, key: str) -> NumberType:
         """Return the type of a tensor; `key` names it in messages."""
         if quantizer is None or self.is_reference:
-            return default_quantizer(self.internal)
-        return make_quantizer(quantizer, key)
+            return default_type(self.internal)
+        return type_of(quantizer, key)
 
     def is_plain(self, layer: LayerDescription) -> bool:
         """Whether the layer is costed as one of the reference network."""
@@ -54,10 +57,11 @@ class Typing:
     def arithmetic(self, layer: LayerDescription) -> Arithmetic:
         """Return how operations inside the layer are priced."""
         if self.is_plain(layer):
-            return Arithmetic(default_quantizer(self.internal), default_quantizer(self.accumulator))
-        return Arithmetic()
+            internal, accumulator = default_type(self.internal), default_type(self.accumulator)
+            return Arithmetic(self.process, internal, accumulator)
+        return Arithmetic(self.process)
 
-    def state(self, layer: RecurrentDescription) -> IQuantizer:
+    def state(self, layer: RecurrentDescription) -> NumberType:
         """Return the type of the state; a SimpleRNN's is by default its activation."""
         if layer.state is None and layer.cell == "SimpleRNN":
             return self.of(layer, "activation")
@@ -143,8 +147,8 @@ class Place:
 
 
 def layer_cost(
-    layer: LayerDescription, given: IQuantizer, place: Place, typing: Typing, memory: Memory
-) -> tuple[LayerCost, IQuantizer]:
+    layer: LayerDescription, given: NumberType, place: Place, typing: Typing, memory: Memory
+) -> tuple[LayerCost, NumberType]:
     """Cost one layer.
 
     Parameters
@@ -156,7 +160,7 @@ def layer_cost(
     place
         Whether input or output are the network's.
     typing, memory
-        How tensors are typed and stored. QTools' `technology` must be entered.
+        How tensors are typed and stored.
 
     Returns
     -------
@@ -168,14 +172,14 @@ def layer_cost(
     shapes = layer.weight_shapes
     widths = {tensor: typing.of(layer, tensor).bits for tensor in shapes}
     activation_bits = {"output": float(size(layer.output_shape) * result.bits)}
-    reads = memory.read(layer.input_shape, given.bits, network_input=place.is_first)
-    writes = memory.write(layer.output_shape, result.bits, network_output=place.is_last)
+    reads = memory.move(layer.input_shape, given.bits, at_the_edge=place.is_first)
+    writes = memory.move(layer.output_shape, result.bits, at_the_edge=place.is_last)
     if isinstance(layer, RecurrentDescription):
         states = 2 if layer.cell == "LSTM" else 1
         accesses = (layer.timesteps - 1) * states
         bits = typing.state(layer).bits
-        reads += accesses * memory.read((layer.units,), bits)
-        writes += accesses * memory.write((layer.units,), bits)
+        reads += accesses * memory.move((layer.units,), bits)
+        writes += accesses * memory.move((layer.units,), bits)
         activation_bits["state"] = float(states * layer.units * bits)
     cost = LayerCost(
         name=layer.name,
@@ -185,7 +189,7 @@ def layer_cost(
         op_cost=work.op_cost,
         macs=work.macs,
         products=work.products,
-        counted=counted_parts(_class_name(layer)),
+        counted=_counted(layer),
         bits=LayerBits(
             {tensor: float(size(shapes[tensor]) * widths[tensor]) for tensor in shapes},
             activation_bits,
@@ -194,7 +198,7 @@ def layer_cost(
     return cost, result
 
 
-def _work(layer: LayerDescription, given: IQuantizer, typing: Typing) -> Work:
+def _work(layer: LayerDescription, given: NumberType, typing: Typing) -> Work:
     """Return the layer's arithmetic; an activation has none in QTools."""
     if isinstance(layer, RecurrentDescription):
         types = CellTypes(
@@ -213,10 +217,10 @@ def _work(layer: LayerDescription, given: IQuantizer, typing: Typing) -> Work:
         )
         count = layer.features * layer.units
         return Work(count * mac.energy, count, 0, mac.result)
-    return Work(0.0, 0, 0, default_quantizer(typing.accumulator))
+    return Work(0.0, 0, 0, default_type(typing.accumulator))
 
 
-def _output_type(layer: LayerDescription, work: Work, typing: Typing) -> IQuantizer:
+def _output_type(layer: LayerDescription, work: Work, typing: Typing) -> NumberType:
     """Return the type that the next layer reads.
 
     A quantised activation's; without one a Dense layer puts out its accumulator,
@@ -234,8 +238,8 @@ def _output_type(layer: LayerDescription, work: Work, typing: Typing) -> IQuanti
     return typing.of(layer, "activation")
 
 
-def _class_name(layer: LayerDescription) -> str:
-    """Name under which QTools' `include_energy` may hold a rule."""
-    if isinstance(layer, RecurrentDescription):
-        return layer.cell
-    return "Dense" if isinstance(layer, DenseDescription) else "Activation"
+def _counted(layer: LayerDescription) -> tuple[str, ...]:
+    """Return which parts of a layer QTools adds up: ``include_energy`` of its settings."""
+    if isinstance(layer, RecurrentDescription | DenseDescription):
+        return ("inputs", "parameters", "op_cost")
+    return ("outputs",)

@@ -17,7 +17,7 @@ from pipeline.base.units import PJ_PER_NJ
 from pipeline.params.network import EnergyParams
 from pipeline.quantization.energy.description import NetworkDescription, size
 from pipeline.quantization.energy.layers import LayerCost, Place, Typing, layer_cost
-from pipeline.quantization.energy.operators import Memory, technology
+from pipeline.quantization.energy.memory import Memory
 
 Which = Literal["reference", "trial"]
 
@@ -108,17 +108,16 @@ def network_cost(
     Raises
     ------
     EnergyError
-        If a quantiser cannot be priced; see `energy_quantizers`.
+        If a quantiser cannot be priced; see `type_of`.
     """
     typing, memory = _typing(params, which), _memory(params, which)
     given = typing.of_quantizer(description.input, "input")
     input_bits = float(size(description.layers[0].input_shape) * given.bits)
     layers = []
-    with technology(params.process):
-        for index, layer in enumerate(description.layers):
-            place = Place(index == 0, index == len(description.layers) - 1)
-            cost, given = layer_cost(layer, given, place, typing, memory)
-            layers.append(cost)
+    for index, layer in enumerate(description.layers):
+        place = Place(index == 0, index == len(description.layers) - 1)
+        cost, given = layer_cost(layer, given, place, typing, memory)
+        layers.append(cost)
     return NetworkCost(tuple(layers), input_bits)
 
 
@@ -129,12 +128,14 @@ def with_reference(params: EnergyParams, internal: str, accumulator: str) -> Ene
 
 
 def _typing(params: EnergyParams, which: Which) -> Typing:
-    return Typing(params.reference_internal, params.reference_accumulator, which == "reference")
+    internal, accumulator = params.reference_internal, params.reference_accumulator
+    return Typing(params.process, internal, accumulator, which == "reference")
 
 
 def _memory(params: EnergyParams, which: Which) -> Memory:
     index = ("reference", "trial").index(which)
     return Memory(
+        params.process,
         params.parameters_on_memory[index],
         params.activations_on_memory[index],
         params.min_sram_size_bits[index],

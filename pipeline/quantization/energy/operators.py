@@ -1,59 +1,23 @@
-"""Energy of one arithmetic operation and of one memory access, in pJ, from QTools.
+"""Energy of one arithmetic operation, in pJ, and the type of its result: QTools' operators.
 
-Widths and kinds of operators (multiplier, shifter, multiplexer, gate) come from
-QTools' factories, energies from its table of M. Horowitz, "Computing's energy
-problem", ISSCC 2014 (45 nm). Nothing is rounded.
+The kinds of both operands decide what multiplies them: a multiplier, a shifter, a multiplexer
+or a gate. Nothing is rounded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
 from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
 
 from pipeline.quantization.energy.description import EnergyError, Shape
-from pipeline.quantization.energy.qtools import (
-    OP,
-    AccumulatorFactory,
-    FloatingPoint,
-    IAdder,
-    IQuantizer,
-    MultiplierFactory,
-    cfg,
-    config_settings,
-    get_op_type,
-    memory_read_energy,
-    memory_write_energy,
-)
+from pipeline.quantization.energy.number_types import NumberType
+from pipeline.quantization.energy.table import PROCESSES, evaluate
 
-
-@contextmanager
-def technology(process: str) -> Iterator[None]:
-    """Put a process' table into QTools' global settings, and back what was there.
-
-    QTools reads its table from one global object that starts with other SRAM
-    figures than the ones every later `QTools(...)` sets, so the same call would
-    answer differently before and after. Not for use from several threads.
-
-    Raises
-    ------
-    EnergyError
-        If QTools has no such process; by itself it would go on with any table.
-    """
-    if process not in config_settings:
-        raise EnergyError(f"energy.process: QTools has no table for {process!r}")
-    before = dict(vars(cfg))
-    vars(cfg).update(vars(type(cfg)()))  # nothing that other code has set stays
-    cfg.update(process, config_settings)
-    try:
-        yield
-    finally:
-        vars(cfg).update(before)
-
-
-def counted_parts(class_name: str) -> tuple[str, ...]:
-    """Return which parts of a layer QTools adds up: `include_energy` of its settings."""
-    return tuple(cfg.include_energy.get(class_name, cfg.include_energy["default"]))
+# Energy of a multiplexer, an xor and an and, as fractions of that of an adder.
+_MUX, _XOR, _AND = 0.3, 0.3, 0.1
 
 
 @dataclass(frozen=True)
@@ -61,39 +25,124 @@ class Operation:
     """Energy of one operation in pJ, and the type of its result."""
 
     energy: float
-    result: IQuantizer
+    result: NumberType
+
+
+@dataclass(frozen=True)
+class Multiplier:
+    """What forms a product.
+
+    Attributes
+    ----------
+    operator
+        Its kind.
+    factor, bits
+        Its energy is `factor` times that of an adder (``mul``: a multiplier) of `bits`.
+    result
+        Type of the product.
+    """
+
+    operator: Literal["mul", "shifter", "mux", "xor", "and", "add"]
+    factor: float
+    bits: float
+    result: NumberType
+
+
+def multiplier(weight: NumberType, value: NumberType) -> Multiplier:
+    """Return what multiplies two numbers; of some kinds it matters which is the weight."""
+    kinds = {weight.kind, value.kind}
+    signed = weight.signed or value.signed
+    if "float" in kinds:
+        bits = max(number.bits for number in (weight, value) if number.kind == "float")
+        return Multiplier("mul", 1, bits, NumberType("float", bits, True))
+    if kinds == {"fixed"}:
+        root = float(np.sqrt(value.bits * weight.bits))
+        return Multiplier("mul", 1, root, NumberType("fixed", weight.bits + value.bits, signed))
+    if kinds == {"power of two"}:
+        return _exponent_adder(weight, value)
+    if kinds == {"fixed", "power of two"}:
+        return _shifter(weight, value)
+    if "bit" in kinds:
+        return _and_gate(weight, value)
+    if kinds == {"signs"}:
+        bits = max(weight.bits, value.bits)
+        return Multiplier("xor", _XOR, 1, NumberType("signs", bits, signed))
+    return _multiplexer(weight, value)
+
+
+def _exponent_adder(weight: NumberType, value: NumberType) -> Multiplier:
+    bits = max(weight.bits, value.bits) + 1
+    largest = None
+    if weight.largest is not None and value.largest is not None:
+        largest = weight.largest * value.largest
+    result = NumberType("power of two", bits, weight.signed or value.signed, largest)
+    return Multiplier("add", 1, bits, result)
+
+
+def _shifter(weight: NumberType, value: NumberType) -> Multiplier:
+    power, fixed = (weight, value) if weight.kind == "power of two" else (value, weight)
+    sign = power.signed and not fixed.signed
+    bits = fixed.bits + sum(power.exponents) + sign
+    root = np.sqrt(2**power.bits * fixed.bits)
+    size = float(root * np.log10(root))
+    return Multiplier("shifter", 1, size, NumberType("fixed", bits, power.signed or fixed.signed))
+
+
+def _and_gate(weight: NumberType, value: NumberType) -> Multiplier:
+    """Return the gate of a bit with any kind; with ternary numbers and signs it is ternary."""
+    other = value if weight.kind == "bit" else weight
+    if other.kind in ("ternary", "signs"):
+        result = NumberType("ternary", 2, True)
+    else:
+        bits = max(weight.bits, value.bits)
+        signed = weight.signed or value.signed
+        result = NumberType(other.kind, bits, signed, other.largest)
+    return Multiplier("and", _AND, result.bits, result)
+
+
+def _multiplexer(weight: NumberType, value: NumberType) -> Multiplier:
+    """Return the choice between a number, its negative and, by a ternary number, 0."""
+    chooser, number = weight, value
+    if weight.kind not in ("ternary", "signs"):
+        chooser, number = value, weight
+    bits = number.bits + (chooser.signed and not number.signed)
+    kind = "ternary" if number.kind == "signs" else number.kind
+    result = NumberType(kind, bits, chooser.signed or number.signed, number.largest)
+    factor = _MUX if chooser.kind == "signs" else 2 * _MUX
+    return Multiplier("mux", factor, number.bits, result)
 
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """Prices operations between quantised values.
+    """Prices operations between quantized values.
 
     Attributes
     ----------
+    process
+        Whose table is taken.
     internal, accumulator
-        Set for a layer without quantisers: what meets a multiplier inside the
+        Set for a layer without quantizers: what meets a multiplier inside the
         layer is of type `internal`, what leaves a multiplier or an adder of
         type `accumulator`, as in QTools' reference. Otherwise None, and widths
         follow from the operands.
     """
 
-    internal: IQuantizer | None = None
-    accumulator: IQuantizer | None = None
+    process: str
+    internal: NumberType | None = None
+    accumulator: NumberType | None = None
 
-    def operand(self, value: IQuantizer) -> IQuantizer:
+    def operand(self, value: NumberType) -> NumberType:
         """Return the type in which an intermediate result meets the next multiplier."""
         return self.internal or value
 
-    def multiply(self, left: IQuantizer, right: IQuantizer) -> Operation:
+    def multiply(self, left: NumberType, right: NumberType) -> Operation:
         """One product; `left` takes the place of QTools' weight."""
-        # A new factory each time: its table holds the result objects, so that a
-        # second multiplier of the same kind would change the type of the first.
-        multiplier = MultiplierFactory().make_multiplier(left, right)
-        result = self.accumulator or multiplier.output
-        return Operation(_gate_energy(multiplier, result), result)
+        product = multiplier(left, right)
+        result = self.accumulator or product.result
+        return Operation(self._product_energy(product, result), result)
 
     def multiply_accumulate(
-        self, weight: IQuantizer, value: IQuantizer, kernel: Shape
+        self, weight: NumberType, value: NumberType, kernel: Shape
     ) -> Operation:
         """One product and its addition; `kernel` (terms, outputs) sets the sum's width.
 
@@ -101,92 +150,64 @@ class Arithmetic:
         or the sum that a recurrent sum is added to. QTools does so with and
         without a bias.
         """
-        multiplier = MultiplierFactory().make_multiplier(weight, value)
-        total = self.accumulator or AccumulatorFactory().make_accumulator(kernel, multiplier).output
-        product = _gate_energy(multiplier, self.accumulator or multiplier.output)
-        return Operation(product + _add_energy(total), total)
+        product = multiplier(weight, value)
+        total = self.accumulator or _accumulated(product.result, kernel[0] + 1)
+        energy = self._product_energy(product, self.accumulator or product.result)
+        return Operation(energy + self._add_energy(total), total)
 
-    def add(self, left: IQuantizer, right: IQuantizer) -> Operation:
+    def add(self, left: NumberType, right: NumberType) -> Operation:
         """One addition of two tensors: a bit wider than the wider, as QTools' Add."""
         if self.accumulator:
             result = self.accumulator
-        elif left.is_floating_point or right.is_floating_point:
+        elif "float" in (left.kind, right.kind):
             result = _wider_float(left, right)
         else:
-            result = IAdder().make_quantizer(left, right).output
-        return Operation(_add_energy(result), result)
+            # QTools leaves a power of two as it is where a bit is added to it, but not the
+            # other way round.
+            if (left.kind, right.kind) != ("power of two", "bit"):
+                left, right = left.as_fixed, right.as_fixed
+            bits = max(left.bits, right.bits) + 1
+            result = NumberType("fixed", bits, left.signed or right.signed)
+        return Operation(self._add_energy(result), result)
 
-    def join(self, left: IQuantizer, right: IQuantizer) -> Operation:
+    def join(self, left: NumberType, right: NumberType) -> Operation:
         """One addition of two sums: in the wider accumulator, whose spare term it is."""
-        if left.is_floating_point or right.is_floating_point:
+        if "float" in (left.kind, right.kind):
             result = _wider_float(left, right)
         else:
             result = max(left, right, key=lambda total: total.bits)
-        return Operation(_add_energy(result), result)
+        return Operation(self._add_energy(result), result)
 
-
-@dataclass(frozen=True)
-class Memory:
-    """QTools' memory model: where tensors live.
-
-    Attributes
-    ----------
-    parameters, activations
-        ``sram``, ``dram`` or ``fixed`` (wired: free).
-    min_sram_size_bits
-        Smallest SRAM that is built, bits.
-    rd_wr_on_io
-        Whether the network's input and output live in DRAM; else in SRAM.
-    """
-
-    parameters: str
-    activations: str
-    min_sram_size_bits: int
-    rd_wr_on_io: bool
-
-    def read_weights(self, shape: Shape, bits: int) -> float:
-        """Energy to read a weight tensor once, pJ."""
-        return float(
-            memory_read_energy(
-                False, shape, self.parameters, self.min_sram_size_bits, self.rd_wr_on_io, bits,
-                is_tensor=False,
+    def _product_energy(self, product: Multiplier, result: NumberType) -> float:
+        table, number = PROCESSES[self.process], _table_name(result)
+        if number == "fixed":
+            name = "fixed_mul" if product.operator == "mul" else "fixed_add"
+        elif product.operator in ("mul", "add"):
+            name = f"{number}_{product.operator}"
+        else:
+            raise EnergyError(
+                f"a {product.operator} with a {number} result has no energy in QTools' table: "
+                "give energy.reference_accumulator an integer type"
             )
-        )  # fmt: skip
+        return product.factor * evaluate(table[name], product.bits)
 
-    def read(self, shape: Shape, bits: int, *, network_input: bool = False) -> float:
-        """Energy to read an activation tensor once, pJ; `shape` without batch."""
-        return float(
-            memory_read_energy(
-                network_input, (None, *shape), self.activations, self.min_sram_size_bits,
-                self.rd_wr_on_io, bits,
-            )
-        )  # fmt: skip
-
-    def write(self, shape: Shape, bits: int, *, network_output: bool = False) -> float:
-        """Energy to write an activation tensor once, pJ; `shape` without batch."""
-        return float(
-            memory_write_energy(
-                network_output, (None, *shape), self.activations, self.min_sram_size_bits,
-                self.rd_wr_on_io, bits,
-            )
-        )  # fmt: skip
+    def _add_energy(self, result: NumberType) -> float:
+        return evaluate(PROCESSES[self.process][f"{_table_name(result)}_add"], result.bits)
 
 
-def _gate_energy(multiplier: object, result: IQuantizer) -> float:
-    kind, table = multiplier.implemented_as(), OP[get_op_type(result)]  # type: ignore[attr-defined]
-    if kind not in table:
-        raise EnergyError(
-            f"a {kind} with a {get_op_type(result)} result has no energy in QTools' table: "
-            "give energy.reference_accumulator an integer type"
-        )
-    factor, bits = multiplier.gate_factor, multiplier.gate_bits  # type: ignore[attr-defined]
-    return float(factor * table[kind](bits))
+def _accumulated(product: NumberType, terms: int) -> NumberType:
+    """Return the type of a sum of so many products."""
+    if product.kind == "float":
+        return product
+    bits = math.ceil(math.log2(terms)) + product.as_fixed.bits
+    return NumberType("fixed", bits, product.signed)
 
 
-def _add_energy(result: IQuantizer) -> float:
-    return float(OP[get_op_type(result)]["add"](result.bits))
+def _table_name(number: NumberType) -> str:
+    return f"fp{number.bits}" if number.kind == "float" else "fixed"
 
 
-def _wider_float(left: IQuantizer, right: IQuantizer) -> IQuantizer:
+def _wider_float(left: NumberType, right: NumberType) -> NumberType:
     # QTools takes the widest of both, fixed point included: "fp40" is in no table.
-    return FloatingPoint(bits=max(q.bits for q in (left, right) if q.is_floating_point))
+    bits = max(number.bits for number in (left, right) if number.kind == "float")
+    return NumberType("float", bits, True)

@@ -22,7 +22,6 @@ from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
 from pipeline.quantization.search.plan.blocks import Block
 from pipeline.quantization.search.trials.network_tuner import NetworkTuner, check_complete
-from pipeline.quantization.search.trials.oracles import hyperparameters, make_oracle, trials_of
 from pipeline.quantization.search.trials.quantizer_tuner import QuantizationTuner, best_of
 from pipeline.quantization.search.trials.reference_tuner import ReferenceTuner
 from pipeline.quantization.search.trials.runner import SearchError, TrialRunner, float_reference
@@ -68,19 +67,6 @@ class _Decided:
     quantizers: dict[str, Quantizer]
     units: int
     weights: Mapping[str, F32]
-
-
-def planned_trials(params: SearchParams, blocks: Sequence[Block]) -> list[int]:
-    """Return how many trials each block will ask for at most."""
-    oracles = [
-        make_oracle(
-            params.model_copy(update={"max_trials": block.max_trials}),
-            hyperparameters(block.choices, params, block.filters),
-            price=lambda _: 0.0,  # nothing is asked for
-        )
-        for block in blocks
-    ]
-    return [trials_of(oracle) for oracle in oracles]
 
 
 @dataclass(frozen=True)

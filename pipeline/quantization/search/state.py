@@ -58,10 +58,9 @@ def state_directory(inputs: Sequence[Path], settings: Mapping[str, Any]) -> Path
         Parameters that trials depend on, as JSON values. Their order counts: oracles
         draw a quantiser by its place in the list, and of several limits the first holds.
     """
-    import tensorflow as tf  # its package has another name where there are GPUs
-
-    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    versions["tensorflow"] = tf.__version__
+    # TensorFlow's distribution has another name where there are GPUs.
+    packages = [*_PACKAGES, *sorted(importlib.metadata.packages_distributions()["tensorflow"])]
+    versions = {name: importlib.metadata.version(name) for name in packages}
     digest = hashlib.sha256(json.dumps([settings, versions]).encode())
     for path in (*inputs, *code_files()):
         digest.update(f"{path.name} {path.stat().st_size} ".encode())

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
+from qkeras import quantizers
+
 from pipeline.base.architecture import Cell
 from pipeline.quantization.energy.description import (
     ActivationDescription,
@@ -17,7 +19,6 @@ from pipeline.quantization.energy.description import (
     NetworkDescription,
     RecurrentDescription,
 )
-from pipeline.quantization.energy.qtools import quantizers
 
 _ENERGY_ARGUMENTS = frozenset(
     {"bits", "integer", "keep_negative", "alpha", "use_01", "max_value", "negative_slope"}

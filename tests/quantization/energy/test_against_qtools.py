@@ -12,6 +12,7 @@ from qkeras.qtools.run_qtools import QTools
 
 from pipeline.params.network import EnergyParams
 from pipeline.quantization.energy.network import NetworkCost, network_cost
+from pipeline.quantization.energy.table import PROCESSES
 from pipeline.quantization.quantizers.quantizer import parse_quantizer
 from tests.quantization.energy.from_keras import describe_model
 from tests.quantization.energy_settings import settings
@@ -152,6 +153,11 @@ def fine_table(monkeypatch: pytest.MonkeyPatch) -> None:
         for name, polynomial in config_settings["horowitz"].items()
     }
     monkeypatch.setitem(config_settings, "horowitz", table)
+    fine = {
+        name: tuple(coefficient * FINE for coefficient in polynomial)
+        for name, polynomial in PROCESSES["horowitz"].items()
+    }
+    monkeypatch.setitem(PROCESSES, "horowitz", fine)
 
 
 def stock(params: EnergyParams, source: Any) -> ForgivingFactorPower:

@@ -5,13 +5,11 @@ from math import ceil, log2
 from typing import Any
 
 import pytest
-from qkeras.qtools.settings import cfg
 
 from pipeline.base.architecture import Architecture
 from pipeline.params.network import EnergyParams
-from pipeline.quantization.energy.description import EnergyError, NetworkDescription, float_network
+from pipeline.quantization.energy.description import NetworkDescription, float_network
 from pipeline.quantization.energy.network import network_cost
-from pipeline.quantization.energy.operators import technology
 from tests.quantization.energy_settings import settings
 
 NETWORK = float_network(Architecture("SimpleRNN", 8, 5))
@@ -136,21 +134,3 @@ def test_qtools_sram_table_dips() -> None:
     assert 0.005 < narrow - wide < 0.007
     narrow, wide = bias_costs(settings(min_sram_size_bits=[0, 4096]))
     assert narrow == wide
-
-
-def test_global_settings_of_qtools_are_neither_read_nor_changed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    before = network_cost(NETWORK, settings(), "reference")
-    monkeypatch.setattr(cfg, "sram_rd", lambda bits: 1000.0)
-    monkeypatch.setattr(cfg, "fpm_mul", lambda bits: 1000.0)
-    monkeypatch.setattr(cfg, "include_energy", {"default": ["outputs"]})
-    state = dict(vars(cfg))
-    assert network_cost(NETWORK, settings(), "reference") == before
-    assert vars(cfg) == state
-    assert cfg.include_energy == {"default": ["outputs"]}
-
-
-def test_unknown_process() -> None:
-    with pytest.raises(EnergyError, match="no table"), technology("7nm"):
-        pass

@@ -12,7 +12,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from pipeline.params.network import SearchParams
 from pipeline.quantization.search.plan.space import (
@@ -22,9 +21,6 @@ from pipeline.quantization.search.plan.space import (
     SearchSpaceError,
 )
 from pipeline.quantization.search.plan.widths import filter_names
-
-if TYPE_CHECKING:
-    pass
 
 EVERY_LAYER = "every layer"
 

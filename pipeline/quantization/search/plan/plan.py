@@ -6,12 +6,14 @@ first trial that draws it, hours later.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from pipeline.base.architecture import INPUT, Architecture
 from pipeline.params.network import MAX_UNITS, EnergyParams, SearchParams
+from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.energy.description import EnergyError
+from pipeline.quantization.energy.number_types import type_of
 from pipeline.quantization.quantizers.hardware import (
     ACTIVATIONS,
     activation_type,
@@ -19,7 +21,7 @@ from pipeline.quantization.quantizers.hardware import (
     stored_type,
 )
 from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
-from pipeline.quantization.search.plan.blocks import group_layers, plan_blocks
+from pipeline.quantization.search.plan.blocks import Block, group_layers, plan_blocks
 from pipeline.quantization.search.plan.reference_points import reference_points
 from pipeline.quantization.search.plan.space import (
     Choice,
@@ -28,9 +30,7 @@ from pipeline.quantization.search.plan.space import (
     network_layers,
 )
 
-if TYPE_CHECKING:
-    from pipeline.quantization.energy.cost import CostModel
-    from pipeline.quantization.search.plan.blocks import Block
+_HYPERBAND_FACTOR = 3  # keras-tuner's default
 
 
 def check_widths(params: SearchParams, blocks: Sequence[Block], units: int) -> None:
@@ -112,11 +112,9 @@ def check_prices(
 
 
 def _check_types(text: str, key: str) -> None:
-    """Check that QTools has the type of a quantiser; its message has the key."""
-    from pipeline.quantization.energy.quantizer_types import make_quantizer  # imports TensorFlow
-
+    """Check that the energy model knows the type of a quantizer; its message has the key."""
     try:
-        make_quantizer(text, key)
+        type_of(text, key)
     except EnergyError as error:
         raise SearchSpaceError(f"{error} (no price: docs/energy.md)") from None
 
@@ -163,9 +161,6 @@ def plan_search(
     group_layers(params, layers)
     check_space_exportable(architecture, choices, params.input_quantizer)
     points = reference_points(params, architecture)
-
-    from pipeline.quantization.energy.cost import CostModel
-
     costs = CostModel(architecture, energy, params.goal.type)
     blocks = plan_blocks(params, layers, choices, costs.reference_by_layer())
     check_widths(params, blocks, architecture.units)
@@ -173,15 +168,37 @@ def plan_search(
     return blocks, costs
 
 
-def describe(blocks: Sequence[Block], params: SearchParams, trials: Sequence[int]) -> str:
+def planned_trials(params: SearchParams, block: Block) -> int:
+    """Return how many trials a block will ask for at most."""
+    if params.mode == "hyperband":
+        return _hyperband_trials(params.epochs)
+    if params.mode == "halving":
+        return block.max_trials + min(params.survivors, block.max_trials) + params.descents
+    return block.max_trials
+
+
+def _hyperband_trials(epochs: int) -> int:
+    """Count the trials of all rounds of all brackets, as keras-tuner's Hyperband sizes them."""
+    brackets = 1
+    while epochs / _HYPERBAND_FACTOR**brackets >= 1:
+        brackets += 1
+    last = math.ceil(1 + math.log(epochs, _HYPERBAND_FACTOR))  # trials in a bracket's last round
+    return sum(
+        math.ceil(last / (bracket + 1) * _HYPERBAND_FACTOR ** (bracket - number))
+        for bracket in range(brackets)
+        for number in range(bracket + 1)
+    )
+
+
+def describe(blocks: Sequence[Block], params: SearchParams) -> str:
     """Return the plan as text: blocks, costs, trials and sizes of the spaces."""
     unit = "pJ" if params.goal.type == "energy" else "bits"
     lines = []
-    for number, (block, count) in enumerate(zip(blocks, trials, strict=True), 1):
+    for number, block in enumerate(blocks, 1):
         lines.append(
             f"block {number}: {block.pattern}: {', '.join(block.layers)}: "
             f"{block.cost:.2f} of {block.reference:.2f} {unit} in the reference, "
-            f"{count} trials of {block.combinations} combinations"
+            f"{planned_trials(params, block)} trials of {block.combinations} combinations"
         )
         for choice in block.choices:
             options = ", ".join(choice.quantizers)

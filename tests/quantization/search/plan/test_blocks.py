@@ -12,14 +12,15 @@ from pipeline.params import load_params
 from pipeline.params.processes import ProcessesParams
 from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.search.plan.blocks import group_layers, plan_blocks
-from pipeline.quantization.search.plan.plan import describe, plan_search
+from pipeline.quantization.search.plan.plan import describe, plan_search, planned_trials
 from pipeline.quantization.search.plan.space import (
     SearchSpaceError,
     build_search_space,
     network_layers,
 )
 from pipeline.quantization.search.results import outcome_of, search_result
-from pipeline.quantization.search.run import planned_trials, run_search
+from pipeline.quantization.search.run import run_search
+from pipeline.quantization.search.trials.oracles import hyperparameters, make_oracle, trials_of
 from pipeline.quantization.search.trials.quantizer_tuner import best_of
 from pipeline.quantization.search.trials.runner import TrialRunner, float_reference
 from tests.imports import ROOT
@@ -61,7 +62,7 @@ def test_without_blocks_there_is_one_with_every_layer():
     assert block.layers == ("rnn", "dense")
     assert block.max_trials == 7
     assert block.combinations == np.prod([len(c.quantizers) for c in block.choices])
-    assert planned_trials(params, [block]) == [7]
+    assert planned_trials(params, block) == 7
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_the_plan_says_blocks_costs_trials_and_space():
         tune_filters="layer",
         filter_range=[0.5, 1.0],
     )
-    text = describe(blocks, params, planned_trials(params, blocks))
+    text = describe(blocks, params)
     first, *rest = text.splitlines()
     assert first == (
         "block 1: rnn: rnn: 98.25 of 102.02 pJ in the reference, "
@@ -141,9 +142,17 @@ def test_the_plan_says_blocks_costs_trials_and_space():
     )
 
 
+@pytest.mark.parametrize("mode", ["halving", "random", "bayesian", "hyperband"])
+@pytest.mark.parametrize("epochs", [2, 3, 8, 9, 10, 26, 27, 28, 80, 81, 100, 243])
+def test_the_planned_trials_are_those_that_the_oracle_asks_for(mode, epochs):
+    params, (block,) = plan(mode=mode, epochs=epochs, max_trials=5, survivors=7, descents=3)
+    space = hyperparameters(block.choices, params, block.filters)
+    assert planned_trials(params, block) == trials_of(make_oracle(params, space, lambda _: 0.0))
+
+
 def test_the_plan_of_hyperband_has_its_own_trials():
     params, blocks = plan(mode="hyperband", blocks=["rnn", "dense"], epochs=3)
-    assert planned_trials(params, blocks) == [6, 6]
+    assert [planned_trials(params, block) for block in blocks] == [6, 6]
 
 
 @pytest.mark.parametrize("mode", ["random", "bayesian", "hyperband"])

@@ -10,37 +10,35 @@ from qkeras.qtools.quantized_operators.quantizer_factory import QuantizerFactory
 from pipeline.base.architecture import Architecture
 from pipeline.quantization.energy.description import EnergyError, float_network
 from pipeline.quantization.energy.network import network_cost
-from pipeline.quantization.energy.quantizer_types import default_quantizer, make_quantizer
+from pipeline.quantization.energy.number_types import type_of
 from tests.quantization.energy_settings import settings
 
 
 @pytest.mark.parametrize(
-    ("text", "bits", "signed", "mode"),
+    ("text", "bits", "signed", "kind"),
     [
-        # mode: row of QTools' multiplier table; 0 fixed point, 1 power of two, 2 ternary,
-        # 3 binary -1, 1, 4 binary 0, 1
-        ("quantized_bits(6,1,1,alpha=1)", 6, True, 0),
-        ("quantized_bits(6,1,1,alpha='auto_po2')", 6, True, 0),
-        ("quantized_bits(6,1,1,alpha=0.5)", 6, True, 0),
-        ("quantized_bits(6,1,0,keep_negative=False)", 6, False, 0),
-        ("quantized_relu(4,2)", 4, False, 0),
-        ("quantized_relu(4,2,negative_slope=0.25)", 4, True, 0),
-        ("quantized_relu(1,1)", 1, False, 4),
-        ("quantized_tanh(7)", 7, True, 0),
-        ("quantized_sigmoid(5)", 5, False, 0),
-        ("quantized_po2(4)", 4, True, 1),
-        ("quantized_po2(4,8)", 4, True, 1),
-        ("quantized_relu_po2(4,4)", 4, False, 1),
-        ("ternary(alpha=1)", 2, True, 2),
-        ("stochastic_ternary", 2, True, 2),
-        ("binary", 1, True, 3),
-        ("stochastic_binary(alpha=1)", 1, True, 3),
-        ("binary(use_01=1,alpha=1)", 1, False, 4),
+        ("quantized_bits(6,1,1,alpha=1)", 6, True, "fixed"),
+        ("quantized_bits(6,1,1,alpha='auto_po2')", 6, True, "fixed"),
+        ("quantized_bits(6,1,1,alpha=0.5)", 6, True, "fixed"),
+        ("quantized_bits(6,1,0,keep_negative=False)", 6, False, "fixed"),
+        ("quantized_relu(4,2)", 4, False, "fixed"),
+        ("quantized_relu(4,2,negative_slope=0.25)", 4, True, "fixed"),
+        ("quantized_relu(1,1)", 1, False, "bit"),
+        ("quantized_tanh(7)", 7, True, "fixed"),
+        ("quantized_sigmoid(5)", 5, False, "fixed"),
+        ("quantized_po2(4)", 4, True, "power of two"),
+        ("quantized_po2(4,8)", 4, True, "power of two"),
+        ("quantized_relu_po2(4,4)", 4, False, "power of two"),
+        ("ternary(alpha=1)", 2, True, "ternary"),
+        ("stochastic_ternary", 2, True, "ternary"),
+        ("binary", 1, True, "signs"),
+        ("stochastic_binary(alpha=1)", 1, True, "signs"),
+        ("binary(use_01=1,alpha=1)", 1, False, "bit"),
     ],
 )
-def test_widths(text: str, bits: int, signed: bool, mode: int) -> None:
-    quantizer = make_quantizer(text, "rnn/kernel")
-    assert (quantizer.bits, bool(quantizer.is_signed), quantizer.mode) == (bits, signed, mode)
+def test_widths(text: str, bits: int, signed: bool, kind: str) -> None:
+    found = type_of(text, "rnn/kernel")
+    assert (found.bits, found.signed, found.kind) == (bits, signed, kind)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +64,7 @@ def test_widths(text: str, bits: int, signed: bool, mode: int) -> None:
 )
 def test_refused(text: str, message: str) -> None:
     with pytest.raises(EnergyError, match=message) as error:
-        make_quantizer(text, "rnn/kernel")
+        type_of(text, "rnn/kernel")
     assert "rnn/kernel" in str(error.value)
 
 
@@ -78,15 +76,9 @@ def test_qtools_miscounts_powers_of_two_below_one() -> None:
 
 
 def test_qtools_answers_the_unknown_with_its_default() -> None:
-    """Why nothing unchecked is handed to QTools' factory."""
+    """Why an unknown quantizer is an error here."""
     default = QuantizerFactory().make_quantizer("quantized_bits(6,1,1)")
     assert default.bits != 6
-
-
-def test_each_call_makes_a_new_type() -> None:
-    first, second = (make_quantizer("quantized_bits(6,1,1)", "input") for _ in range(2))
-    assert first is not second
-    assert default_quantizer("int8") is not default_quantizer("int8")
 
 
 KINDS: list[Any] = [
