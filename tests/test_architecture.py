@@ -14,13 +14,14 @@ MAY_IMPORT = {
     "params": {"base"},
     "samples": {"base"},
     "presentation": {"base"},
+    "artifacts": {"base", "integers", "params"},
     "detector": {"base", "params"},
     "networks": {"base", "params", "samples"},
     "integers": {"base"},
     "evaluation": {"base", "params", "samples", "presentation"},
     "quantization": {"base", "params", "samples", "networks", "integers"},
-    "firmware": {"base", "params", "samples", "integers"},
-    "reports": {"base", "presentation"},
+    "firmware": {"base", "artifacts", "params", "samples", "integers"},
+    "reports": {"base", "artifacts", "presentation"},
 }
 # The same inside the folders that have folders.
 QUANTIZATION = {

@@ -3,3 +3,4 @@
 MEV_PER_GEV = 1000.0
 PJ_PER_NJ = 1000.0
 NS_TIMES_MHZ = 1000.0  # a period in ns is this by its frequency in MHz, and the other way round
+BC_NS = 25.0  # between two bunch crossings of the LHC

@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from pipeline.base.units import BC_NS
 from pipeline.params.identifiers import check_cpp_name, check_rtl_name
 from pipeline.params.section import Section
 
-BC_NS = 25.0
+MAX_CELLS = 1024
 
 
 # Pydantic reports a value that fits no branch of a union once for each branch.
@@ -51,7 +52,7 @@ class RtlParams(Section):
     top: Annotated[str, AfterValidator(check_rtl_name)]
     adders_per_stage: int = Field(ge=1, le=64)
     clock_period_ns: float = Field(gt=0)
-    cells: int = Field(ge=1, le=1024)
+    cells: int = Field(ge=1, le=MAX_CELLS)
     stream_windows: int = Field(ge=1)
     stream_gap_probability: float = Field(ge=0, lt=1)
     stream_seed: int = Field(ge=0)

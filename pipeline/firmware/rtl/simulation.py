@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.artifacts.design import RtlDesign
 from pipeline.base.arrays import I64
 from pipeline.base.errors import PipelineError
 from pipeline.base.fixed_point_type import FixedPointType
-from pipeline.firmware.rtl.project import RtlDesign
 from pipeline.firmware.rtl.stream_clocks import StreamClocks, expected_stream
 from pipeline.firmware.rtl.verilator import U32, Harness, compiled
 from pipeline.integers import golden
