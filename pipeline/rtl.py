@@ -18,9 +18,8 @@ from pipeline.base.errors import run_stage
 from pipeline.base.files import replacing_directory, write_json, write_text
 from pipeline.firmware.event_simulation.ghdl_stream import check_ghdl_stream
 from pipeline.firmware.event_simulation.icarus_ghdl import WrittenNetwork, check_event_simulators
-from pipeline.firmware.rtl.metrics import rtl_metrics
 from pipeline.firmware.rtl.project import verilog_files, write_rtl
-from pipeline.firmware.rtl.simulation import check_network, check_stream
+from pipeline.firmware.rtl.simulation import check_network, check_stream, rtl_metrics
 from pipeline.firmware.rtl.stream_clocks import random_stream
 from pipeline.firmware.rtl.verilator import require_verilator
 from pipeline.integers.fixed_point import quantize

@@ -10,12 +10,13 @@ import yaml
 from pipeline import implement
 from pipeline.base.errors import PipelineError
 from pipeline.base.files import write_json
-from pipeline.firmware.rtl.project import RtlOptions, write_rtl
+from pipeline.firmware.rtl.project import write_rtl
 from pipeline.firmware.synthesis import implementation
 from pipeline.integers.compare import MismatchError
 from pipeline.integers.gated import write_network
 from pipeline.samples.prepared import Prepared, Split, write_prepared
 from tests.firmware.fake_tools import FakeTools
+from tests.firmware.sections import rtl_params
 from tests.imports import ROOT
 from tests.integers.networks import fixed, random_network
 
@@ -37,7 +38,7 @@ def workplace(tmp_path, monkeypatch):
     params["implement"].update({"families": ["xcup"], "route": False, "netlist_windows": 200})
     Path("params.yaml").write_text(yaml.safe_dump(params))
     write_network(Path("models/integer.json"), NETWORK)
-    write_rtl(NETWORK, RtlOptions("cell_rnn", 2, 2.0, 3), Path("models/rtl"))
+    write_rtl(NETWORK, rtl_params(), Path("models/rtl"))
     write_json(Path("metrics/finetune.json"), {"energy_nj": 0.1, "validation_rmse_mev": 50.0})
     splits = [make_split("train", 50), make_split("validation", 51), make_split("test", 300)]
     write_prepared(Path("data/prepared.h5"), Prepared(*splits))

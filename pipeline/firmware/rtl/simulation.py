@@ -164,6 +164,26 @@ def compare_stream(
     return _compared(network, expected, energies, name)
 
 
+def rtl_metrics(
+    design: RtlDesign, simulated: SimulatedNetwork, streamed: Comparison
+) -> dict[str, object]:
+    """Return the content of ``metrics/rtl.json``.
+
+    Latency and initiation interval are the simulated ones. Simulators that only some
+    machines have are not in it: the file is the same on all of them.
+    """
+    latency = simulated.latency_cycles
+    return {
+        simulated.comparison.found: simulated.comparison.metrics(),
+        streamed.found: streamed.metrics(),
+        "adder_operations": design.adder_operations,
+        "initiation_interval": simulated.initiation_interval,
+        "latency_cycles": latency,
+        "latency_ns": latency * design.clock_period_ns,
+        "stages": design.stages,
+    }
+
+
 def _compared(network: IntegerNetwork, expected: I64, found: I64, name: str) -> Comparison:
     of = golden.output_type(network)
     comparison = compare(network, (GOLDEN, dequantize(expected, of)), (name, dequantize(found, of)))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.firmware.rtl.project import RtlOptions, write_rtl
+from pipeline.firmware.rtl.project import write_rtl
 from pipeline.firmware.vendors.reports import (
     VendorReportError,
     parse_quartus,
@@ -11,6 +11,7 @@ from pipeline.firmware.vendors.reports import (
 )
 from pipeline.firmware.vendors.tools import VendorToolError, run_vendor_tools
 from pipeline.reports.implementation import markdown
+from tests.firmware.sections import rtl_params
 from tests.integers.networks import random_network
 
 CSYNTH = """<profile><PerformanceEstimates><SummaryOfTimingAnalysis>
@@ -88,7 +89,7 @@ def test_a_report_without_a_figure_is_an_error(parse, message):
 @pytest.fixture
 def project(tmp_path):
     network = random_network(5, 1, 2)
-    design = write_rtl(network, RtlOptions("cell_rnn", 2, 2.5, 3), tmp_path / "rtl")
+    design = write_rtl(network, rtl_params(clock_period_ns=2.5), tmp_path / "rtl")
     (tmp_path / "hls").mkdir()
     (tmp_path / "hls" / "build_prj.tcl").touch()
     (tmp_path / "oneapi").mkdir()
