@@ -81,7 +81,7 @@ def test_what_a_vendors_tool_reports_changes_no_tracked_file(workplace, monkeypa
 
 
 def test_a_netlist_that_differs_writes_nothing(workplace, monkeypatch):
-    def differs(*args):
+    def differs(*_, **__):
         raise MismatchError("netlist_xcup differs; first in window 3")
 
     FakeTools(monkeypatch)
