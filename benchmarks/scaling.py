@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from benchmarks.compare import Figures, contender, machine, report
 from benchmarks.networks import UNITS, made_up_weights, quantizers
+from pipeline.base.schema import read, write
 from pipeline.integers import golden
-from pipeline.integers.gated import write_network
-from pipeline.integers.network import read_integer_network
+from pipeline.integers.network import IntegerNetwork
 from pipeline.samples.predictions import write_predictions
 from pipeline.samples.prepared import Split, read_prepared
 from pipeline.samples.windows import windows
@@ -81,14 +81,14 @@ def keras_model(kind: str, test: Split) -> Callable[[], NDArray[Any]]:
     freeze(model)
     if chosen:
         geometry = test.window_length, test.et_scale_gev
-        write_network(INTEGERS, to_integer_network(get_weights(model), chosen, *geometry))
+        write(INTEGERS, to_integer_network(get_weights(model), chosen, *geometry))
     fitter = WindowFitter(model, tf.keras.optimizers.Adam(), strategy, forward)
     return lambda: fitter.predict(WindowData.from_split(test, strategy))
 
 
 def golden_model(test: Split) -> Callable[[], NDArray[Any]]:
     """Return what predicts with the integers of the step before, without TensorFlow."""
-    network = read_integer_network(INTEGERS)
+    network = read(IntegerNetwork, INTEGERS)
     scale = np.float32(network.et_scale_gev)
     return lambda: golden.evaluate(
         network, windows(np.asarray(test.dig_et_gev) / scale, network.window_length)

@@ -15,10 +15,10 @@ from pathlib import Path
 from pipeline.base.arrays import Real
 from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json, write_csv, write_json
+from pipeline.base.schema import write
 from pipeline.base.weights import load_weights, save_weights
 from pipeline.integers.accumulators import float32_exact
-from pipeline.integers.gated import write_network
-from pipeline.integers.network import IntegerNetwork
+from pipeline.integers.network import INTEGER_NETWORK
 from pipeline.params import load_params
 from pipeline.quantization.finetuning.gated_export import to_hardware_network
 from pipeline.quantization.quantizers.hardware import check_exportable
@@ -63,7 +63,7 @@ def main() -> None:
     network = to_hardware_network(cell, tuned.weights, quantizers, length, scale_gev)
     costs = CostModel(float_network(cell, units, length), params.energy, "energy")
     output: Real = tuned.test_output
-    if isinstance(network, IntegerNetwork) and not float32_exact(network):
+    if network.exact and not float32_exact(network):
         output = predict_double(cell, quantizers, tuned.weights, test)
     metrics = finetune_metrics(tuned, quantizers, costs, scale_gev)
     metrics |= precision_metrics(tuned.test_output, output, scale_gev)
@@ -74,7 +74,7 @@ def main() -> None:
         Path("models/quantized.json"),
         {"cell": cell, "trial": trial.name, "units": trial.units, "quantizers": texts},
     )
-    write_network(Path("models/integer.json"), network)
+    write(INTEGER_NETWORK, network)
     write_predictions(Path("data/quantized_test.npy"), output)
     write_csv(Path("metrics/plots/finetune.csv"), tuned.fit.table(scale_gev))
     write_json(Path("metrics/finetune.json"), metrics)

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json, replacing_directory, write_json, write_text
+from pipeline.base.schema import read
 from pipeline.firmware.rtl.project import read_design
 from pipeline.firmware.rtl.verilator import require_verilator
 from pipeline.firmware.synthesis.implementation import (
@@ -28,7 +29,7 @@ from pipeline.firmware.synthesis.implementation import (
 from pipeline.firmware.synthesis.nextpnr import nextpnr
 from pipeline.firmware.vendors.tools import check_parts, run_vendor_tools
 from pipeline.integers.fixed_point import quantize
-from pipeline.integers.gated import NO_RTL, GatedNetwork, read_network
+from pipeline.integers.network import INTEGER_NETWORK, NO_RTL, IntegerNetwork
 from pipeline.params import load_params
 from pipeline.presentation.style import drawing, save_png
 from pipeline.reports.area_plot import area_figure
@@ -46,8 +47,8 @@ def main() -> None:
     """Run the stage in the working directory."""
     everything = load_params()
     params, parts = everything.implement, everything.synthesize
-    network = read_network(Path("models/integer.json"))
-    if isinstance(network, GatedNetwork):
+    network = read(IntegerNetwork, INTEGER_NETWORK)
+    if not network.exact:
         write_json(METRICS, {"available": 0})
         write_text(REPORT, f"{NO_RTL}\n")
         with replacing_directory(PLOTS):

@@ -17,12 +17,13 @@ from tqdm import tqdm
 
 from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json, replacing_directory, write_csv, write_json, write_text
+from pipeline.base.schema import read
 from pipeline.firmware.rtl.project import RtlOptions
 from pipeline.firmware.rtl.verilator import require_verilator
 from pipeline.firmware.survey.subjects import Subject, finetuned
 from pipeline.firmware.survey.survey import SurveyOptions, survey_all
 from pipeline.firmware.synthesis.yosys import FAMILIES, yosys_version
-from pipeline.integers.gated import NO_RTL, GatedNetwork, read_network
+from pipeline.integers.network import INTEGER_NETWORK, NO_RTL, IntegerNetwork
 from pipeline.params import load_params
 from pipeline.presentation.style import drawing, save_png
 from pipeline.quantization.finetuning.candidates import candidates
@@ -41,8 +42,8 @@ PLOTS = Path("metrics/plots")
 def main() -> None:
     """Run the stage in the working directory."""
     params = load_params()
-    network = read_network(Path("models/integer.json"))
-    if isinstance(network, GatedNetwork):
+    network = read(IntegerNetwork, INTEGER_NETWORK)
+    if not network.exact:
         write_unavailable()
         return
     rtl, cell = params.rtl, params.train.cell

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pipeline.base.errors import run_stage
 from pipeline.base.files import write_json
+from pipeline.base.schema import read
 from pipeline.firmware.hls.cpp_simulation import require_compiler
 from pipeline.firmware.hls.gated_verification import GatedReference, check_gated, gated_metrics
 from pipeline.firmware.hls.project import HlsOptions
@@ -27,8 +28,8 @@ from pipeline.firmware.hls.verification import (
     firmware_metrics,
     vendor_tools,
 )
-from pipeline.integers.gated import GatedNetwork, read_network
-from pipeline.integers.golden import accumulators
+from pipeline.integers.accumulators import accumulators
+from pipeline.integers.network import INTEGER_NETWORK, IntegerNetwork
 from pipeline.params import load_params
 from pipeline.samples.predictions import read_predictions, write_predictions
 from pipeline.samples.prepared import read_prepared
@@ -51,7 +52,7 @@ def main() -> None:
         gate_table_size=params.gate_table_size,
     )
     require_compiler()
-    network = read_network(Path("models/integer.json"))
+    network = read(IntegerNetwork, INTEGER_NETWORK)
     test = read_prepared(Path("data/prepared.h5")).test
     quantized = read_predictions(Path("data/quantized_test.npy"), test.n_windows)
     windows = windows_of(scaled_samples(network, test), network.window_length)
@@ -63,16 +64,16 @@ def main() -> None:
         ONEAPI: replace(intel, backend="oneAPI"),
     }
 
-    if isinstance(network, GatedNetwork):
-        reference = GatedReference(windows, quantized, scaled_truth(test))
-        check = partial(check_gated, network, reference, params.max_gated_rms_mev)
-        outputs, gated = write_and_check(network, targets, check, len(windows))
-        metrics = gated_metrics(network, reference, gated)
-    else:
+    if network.exact:
         golden, against_qkeras = check_golden(network, windows, quantized, params.max_mismatch_mev)
         equal = partial(check_simulation, network, windows, golden)
         outputs, found = write_and_check(network, targets, equal, len(windows))
         metrics = firmware_metrics(accumulators(network), [against_qkeras, *found])
+    else:
+        reference = GatedReference(windows, quantized, scaled_truth(test))
+        check = partial(check_gated, network, reference, params.max_gated_rms_mev)
+        outputs, gated = write_and_check(network, targets, check, len(windows))
+        metrics = gated_metrics(network, reference, gated)
     write_predictions(Path("data/firmware_test.npy"), outputs)
     write_json(Path("metrics/firmware.json"), metrics)
     print(vendor_tools())

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from pipeline.base.errors import PipelineError
 from pipeline.base.fixed_point_type import FixedPointType
 from pipeline.integers.fixed_point import bits_for
-from pipeline.integers.gated import GatedNetwork
-from pipeline.integers.network import DenseLayer, IntegerNetwork, IntegerTensor
+from pipeline.integers.layers import DenseLayer, IntegerTensor
+from pipeline.integers.network import IntegerNetwork
 
 Objects = NDArray[Any]
 
@@ -95,11 +95,16 @@ def float32_exact(network: IntegerNetwork) -> bool:
 def accumulators(network: IntegerNetwork) -> list[Accumulator]:
     """Prove the width of every sum, in the order of evaluation.
 
+    Of a network that is not exact, the state may span its type, and the first accumulator
+    holds the kernel's sum of any gate, the recurrent one, and both together.
+
     Raises
     ------
     AccumulatorError
         If a sum, aligned to its finest term, may leave int64.
     """
+    if not network.exact:
+        return _gated_accumulators(network)
     window = _full_range(network.input, 1)
     rnn = network.rnn
     found: list[Accumulator] = []
@@ -120,17 +125,8 @@ def accumulators(network: IntegerNetwork) -> list[Accumulator]:
     return found + _dense_accumulators(hidden, network.dense)
 
 
-def gated_accumulators(network: GatedNetwork) -> list[Accumulator]:
-    """Prove the width of the sums of a gated network; its state may span its type.
-
-    The first one holds the kernel's sum of any gate, the recurrent one, and both together.
-
-    Raises
-    ------
-    AccumulatorError
-        As `accumulators`.
-    """
-    rnn = network.rnn
+def _gated_accumulators(network: IntegerNetwork) -> list[Accumulator]:
+    rnn = network.gated
     state = _full_range(rnn.state, rnn.units)
     terms = [
         _products(_full_range(network.input, 1), rnn.kernel),

@@ -2,7 +2,7 @@
 
 numpy int64 only. Each layer forms its sum exactly, at the binary point of its
 finest term, and rounds once into its activation's type (see
-`pipeline.integers.network`). Evaluation proves first that no sum can leave int64.
+`pipeline.integers.layers`). Evaluation proves first that no sum can leave int64.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy as np
 
 from pipeline.base.arrays import F32, F64, I64, Real
 from pipeline.base.errors import PipelineError
-from pipeline.base.fixed_point_type import FixedPointType
 from pipeline.integers.accumulators import Accumulator, accumulators, widest_by_layer
 from pipeline.integers.fixed_point import dequantize, quantize, requantize
-from pipeline.integers.network import IntegerNetwork, IntegerTensor
+from pipeline.integers.layers import IntegerTensor
+from pipeline.integers.network import IntegerNetwork
 
 __all__ = [
     "Accumulator",
@@ -78,13 +78,13 @@ def evaluate(
         For windows of another length, samples that are not finite, and a
         network whose sums may overflow.
     """
-    _check_shape(network, windows_et_scaled.shape)
+    _check(network, windows_et_scaled.shape)
     accumulators(network)
     result = np.empty(len(windows_et_scaled), dtype=np.float64)
     for start in range(0, len(result), chunk_windows):
         part = slice(start, start + chunk_windows)
         output = _forward(network, quantize(windows_et_scaled[part], network.input))
-        result[part] = dequantize(output, output_type(network))
+        result[part] = dequantize(output, network.output)
     return result
 
 
@@ -99,7 +99,7 @@ def evaluate_integers(
         For windows of another length or outside the input type, and a network
         whose sums may overflow.
     """
-    _check_shape(network, integers.shape)
+    _check(network, integers.shape)
     limits = network.input.minimum, network.input.maximum
     if integers.size and (integers.min() < limits[0] or integers.max() > limits[1]):
         raise GoldenError(
@@ -120,7 +120,7 @@ def trace(network: IntegerNetwork, windows_et_scaled: F32) -> dict[str, Traced]:
     Names: ``input``; ``<rnn>.step<t>.sum``, ``.activation`` and ``.state`` (the
     state that step t + 1 reads); ``<dense>.sum`` and ``.activation``.
     """
-    _check_shape(network, windows_et_scaled.shape)
+    _check(network, windows_et_scaled.shape)
     accumulators(network)
     tensors: dict[str, Traced] = {}
 
@@ -131,11 +131,6 @@ def trace(network: IntegerNetwork, windows_et_scaled: F32) -> dict[str, Traced]:
     record("input", integers, network.input.fraction_bits)
     _forward(network, integers, record)
     return tensors
-
-
-def output_type(network: IntegerNetwork) -> FixedPointType:
-    """Type of the network's output."""
-    return network.layers[-1].activation
 
 
 def _forward(network: IntegerNetwork, windows: I64, record: Record | None = None) -> I64:
@@ -184,6 +179,8 @@ def _exact_sum(terms: list[tuple[I64, IntegerTensor, int]], bias: IntegerTensor)
     return total, finest
 
 
-def _check_shape(network: IntegerNetwork, shape: tuple[int, ...]) -> None:
+def _check(network: IntegerNetwork, shape: tuple[int, ...]) -> None:
+    """Raise an error if the network is not exact, its sums may overflow, or windows do not fit."""
+    _ = network.rnn
     if len(shape) != 2 or shape[1] != network.window_length:
         raise GoldenError(f"expected windows of shape (n, {network.window_length}), found {shape}")

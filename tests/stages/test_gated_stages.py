@@ -12,9 +12,10 @@ import yaml
 from pipeline import finetune, implement, rtl, search, survey, synthesize
 from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json
+from pipeline.base.schema import read
 from pipeline.base.weights import load_weights
 from pipeline.firmware.hls.project import HlsOptions, write_project
-from pipeline.integers.gated import GatedNetwork, read_network
+from pipeline.integers.network import IntegerNetwork
 from pipeline.networks.float_network import float_weight_shapes
 from pipeline.samples.predictions import read_predictions
 from pipeline.samples.prepared import read_prepared
@@ -41,12 +42,12 @@ def workplace(tmp_path, monkeypatch, request):
 def test_a_gated_cell_becomes_firmware_whose_differences_are_measured(workplace, tmp_path, capsys):
     cell = workplace
     finetune.main()
-    network = read_network(Path("models/integer.json"))
-    assert isinstance(network, GatedNetwork)
-    assert network.rnn.kind == cell.lower()
+    network = read(IntegerNetwork, Path("models/integer.json"))
+    assert not network.exact
+    assert network.gated.kind == cell.lower()
     weights = load_weights(Path("models/quantized.weights.h5"), float_weight_shapes(cell, 3, 3))
     for name in ("kernel", "recurrent_kernel", "bias"):
-        tensor = getattr(network.rnn, name)
+        tensor = getattr(network.gated, name)
         np.testing.assert_array_equal(tensor.array * tensor.type.step, weights[f"rnn/{name}"])
 
     synthesize.main()

@@ -12,11 +12,11 @@ from pipeline import survey
 from pipeline.base.architecture import network_shapes, quantized_tensors
 from pipeline.base.errors import PipelineError
 from pipeline.base.files import write_json
+from pipeline.base.schema import write
 from pipeline.base.weights import save_weights
 from pipeline.firmware.survey.subjects import SurveyError
 from pipeline.firmware.survey.survey import golden_rmse_mev
 from pipeline.firmware.synthesis.implementation import Core, Implemented
-from pipeline.integers.gated import write_network
 from pipeline.quantization.finetuning.export import to_integer_network
 from pipeline.quantization.training.network import frozen_weights
 from pipeline.samples.prepared import Prepared, Split, write_prepared
@@ -76,7 +76,7 @@ def set_params(**changes) -> None:
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     set_params()
-    write_network(Path("models/integer.json"), NETWORK)
+    write(Path("models/integer.json"), NETWORK)
     write_json(Path("metrics/finetune.json"), FINETUNE)
     write_json(Path("models/search.json"), SEARCH)
     weights = {

@@ -10,8 +10,8 @@ import yaml
 from pipeline import synthesize
 from pipeline.base.errors import PipelineError
 from pipeline.base.files import ArtifactError
+from pipeline.base.schema import write
 from pipeline.firmware.hls import projects
-from pipeline.integers.gated import write_network
 from pipeline.integers.golden import evaluate
 from pipeline.samples.predictions import write_predictions
 from pipeline.samples.prepared import Prepared, Split, write_prepared
@@ -42,7 +42,7 @@ def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     params = yaml.safe_load(PARAMS.read_text())
     Path("params.yaml").write_text(yaml.safe_dump(params))
-    write_network(Path("models/integer.json"), NETWORK)
+    write(Path("models/integer.json"), NETWORK)
     prepared = Prepared(
         make_split("train", 50), make_split("validation", 51), make_split("test", 603)
     )

@@ -22,7 +22,7 @@ from pipeline.base.errors import PipelineError
 from pipeline.firmware.hls.graph import INPUT
 from pipeline.firmware.hls.project import INTEL, HlsOptions
 from pipeline.firmware.processes import run_tool
-from pipeline.integers.gated import HardwareNetwork
+from pipeline.integers.network import IntegerNetwork
 
 COMPILER = "g++"
 FLAGS = ("-std=c++14", "-O1", "-fPIC", "-shared", "-fno-gnu-unique")
@@ -162,7 +162,7 @@ def require_compiler() -> str:
 
 @contextmanager
 def simulation(
-    project: Path, network: HardwareNetwork, options: HlsOptions
+    project: Path, network: IntegerNetwork, options: HlsOptions
 ) -> Iterator[CppSimulation]:
     """Compile a project written by `write_project` in a temporary copy of it.
 

@@ -31,20 +31,21 @@ from pipeline.firmware.hls.graph import (
     lossless_type,
     real_weights,
 )
-from pipeline.integers.accumulators import Accumulator, gated_accumulators
-from pipeline.integers.gated import GatedLayer, GatedNetwork
+from pipeline.integers.accumulators import Accumulator, accumulators
+from pipeline.integers.layers import GatedLayer
+from pipeline.integers.network import IntegerNetwork
 
 _MAX_TABLE = 1 << 15  # Intel's template counts entries in 16 bits with a sign
 _LSTM_PARTS = "ifco"
 
 
-def build_gated_graph(network: GatedNetwork, table_size: int, backend: str) -> HlsGraph:
+def build_gated_graph(network: IntegerNetwork, table_size: int, backend: str) -> HlsGraph:
     """Describe a gated network for hls4ml.
 
     Parameters
     ----------
     network
-        The network as integers.
+        One with an LSTM or a GRU.
     table_size
         Entries of the tables of sigmoid and tanh, a power of two.
     backend
@@ -60,8 +61,8 @@ def build_gated_graph(network: GatedNetwork, table_size: int, backend: str) -> H
             f"synthesize.gate_table_size: expected a power of two in 16..{_MAX_TABLE}, "
             f"found {table_size}"
         )
-    rnn = network.rnn
-    widths = {accumulator.name: accumulator for accumulator in gated_accumulators(network)}
+    rnn = network.gated
+    widths = {accumulator.name: accumulator for accumulator in accumulators(network)}
     graph = HlsGraph([], {}, {}, {}, recurrent=rnn.kind.upper())
     graph.layers.append(
         {"class_name": "InputLayer", "name": INPUT, "input_shape": [network.window_length, 1]}
@@ -72,7 +73,7 @@ def build_gated_graph(network: GatedNetwork, table_size: int, backend: str) -> H
     graph.sizes[rnn.name] = rnn.units
     graph.precisions[rnn.name] = _types(rnn, weights, widths[rnn.name], backend)
     add_dense_layers(graph, rnn.name, network.dense, widths)
-    check_ends(network.input, network.dense[-1].activation)
+    check_ends(network)
     return graph
 
 

@@ -19,9 +19,9 @@ from pipeline.firmware.hls import cpp_simulation
 from pipeline.firmware.hls.cpp_simulation import Progress
 from pipeline.firmware.hls.project import HlsOptions
 from pipeline.firmware.hls.verification import QKERAS
-from pipeline.integers.accumulators import gated_accumulators, widest_by_layer
+from pipeline.integers.accumulators import accumulators, widest_by_layer
 from pipeline.integers.compare import Comparison, MismatchError, compare
-from pipeline.integers.gated import GatedNetwork
+from pipeline.integers.network import IntegerNetwork
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class GatedReference:
 
 
 def check_gated(
-    network: GatedNetwork,
+    network: IntegerNetwork,
     reference: GatedReference,
     allowed_rms_mev: float,
     project: Path,
@@ -118,7 +118,7 @@ def check_gated(
 
 
 def measure(
-    network: GatedNetwork, reference: GatedReference, name: str, outputs: Real
+    network: IntegerNetwork, reference: GatedReference, name: str, outputs: Real
 ) -> GatedComparison:
     """Compare an evaluator's outputs, (n,), scaled, with QKeras and the truth."""
     scale_mev = network.et_scale_gev * MEV_PER_GEV
@@ -134,14 +134,14 @@ def measure(
 
 
 def gated_metrics(
-    network: GatedNetwork, reference: GatedReference, comparisons: Sequence[GatedComparison]
+    network: IntegerNetwork, reference: GatedReference, comparisons: Sequence[GatedComparison]
 ) -> dict[str, Any]:
     """Return the content of ``metrics/firmware.json``; ``exact`` is 0, for no golden model."""
     itself = measure(network, reference, QKERAS, reference.quantized)
     return {
         **{found.comparison.found: found.metrics() for found in comparisons},
         QKERAS: {"rmse_mev": itself.rmse_mev},
-        "accumulator_bits": widest_by_layer(gated_accumulators(network)),
+        "accumulator_bits": widest_by_layer(accumulators(network)),
         "exact": 0,
     }
 

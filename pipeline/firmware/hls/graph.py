@@ -24,7 +24,8 @@ from pipeline.base.errors import PipelineError
 from pipeline.base.fixed_point_type import MAX_BITS, FixedPointType
 from pipeline.integers.accumulators import Accumulator, accumulators
 from pipeline.integers.fixed_point import MANTISSA_BITS, bits_for
-from pipeline.integers.network import DenseLayer, IntegerNetwork, IntegerTensor, SimpleRnnLayer
+from pipeline.integers.layers import DenseLayer, IntegerTensor, SimpleRnnLayer
+from pipeline.integers.network import IntegerNetwork
 
 INPUT = "window"
 
@@ -77,7 +78,7 @@ def build_graph(network: IntegerNetwork) -> HlsGraph:
     )
     graph.precisions[INPUT] = {"result": network.input}
     add_dense_layers(graph, _add_steps(graph, network, widths), network.dense, widths)
-    check_ends(network.input, network.layers[-1].activation)
+    check_ends(network)
     refuse_recurrent(graph.layers)
     return graph
 
@@ -93,9 +94,9 @@ def add_dense_layers(
         source = name
 
 
-def check_ends(*ends: FixedPointType) -> None:
-    """Raise an `HlsGraphError` if an input or output does not pass through doubles."""
-    for end in ends:
+def check_ends(network: IntegerNetwork) -> None:
+    """Raise an `HlsGraphError` if input or output do not pass through doubles."""
+    for end in (network.input, network.output):
         if end.bits > MANTISSA_BITS:
             raise HlsGraphError(
                 f"input and output types are limited to {MANTISSA_BITS} bits, found {end.bits}"
@@ -163,11 +164,11 @@ def _add_state(graph: HlsGraph, network: IntegerNetwork, step: int, hidden: str)
                 "name": state,
                 "activation": "linear",
                 "inputs": [hidden],
-                "n_in": rnn.bias.array.size,
+                "n_in": rnn.units,
             }
         )
         graph.precisions[state] = {"result": rnn.state}
-        graph.sizes[state] = rnn.bias.array.size
+        graph.sizes[state] = rnn.units
         graph.golden_names[state] = f"{rnn.name}.step{step}.state"
     joined = f"join{step + 1}"
     graph.layers.append(
@@ -179,7 +180,7 @@ def _add_state(graph: HlsGraph, network: IntegerNetwork, step: int, hidden: str)
             "op": "concatenate1d",
         }
     )
-    graph.sizes[joined] = network.window_length + rnn.bias.array.size
+    graph.sizes[joined] = network.window_length + rnn.units
     graph.precisions[joined] = {"result": common_type(network.input, rnn.state)}
     return joined
 

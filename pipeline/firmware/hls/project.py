@@ -23,7 +23,7 @@ from pipeline.firmware.hls.gated_graph import build_gated_graph
 from pipeline.firmware.hls.gated_templates import repair_templates
 from pipeline.firmware.hls.graph import HlsGraph, build_graph, precision_string, refuse_recurrent
 from pipeline.firmware.hls.weights import WeightFiles, check_weights
-from pipeline.integers.gated import GatedNetwork, HardwareNetwork
+from pipeline.integers.network import IntegerNetwork
 from pipeline.params.identifiers import check_cpp_name
 
 Backend = Literal["Vitis", "Vivado", "Quartus", "oneAPI"]
@@ -96,7 +96,7 @@ class HlsOptions:
 
 
 def write_project(
-    network: HardwareNetwork, options: HlsOptions, directory: Path, trace: bool = False
+    network: IntegerNetwork, options: HlsOptions, directory: Path, trace: bool = False
 ) -> HlsGraph:
     """Write the project into a new or empty directory.
 
@@ -123,10 +123,10 @@ def write_project(
     HlsWeightsError
         If a weight that hls4ml wrote is not the network's.
     """
-    if isinstance(network, GatedNetwork):
-        graph = build_gated_graph(network, options.gate_table_size, options.backend)
-    else:
+    if network.exact:
         graph = build_graph(network)
+    else:
+        graph = build_gated_graph(network, options.gate_table_size, options.backend)
     if directory.exists() and any(directory.iterdir()):
         raise HlsProjectError(f"{directory}: not empty")
     try:

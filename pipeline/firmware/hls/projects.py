@@ -13,7 +13,7 @@ from pipeline.base.arrays import F64
 from pipeline.base.files import replacing_directory, write_text
 from pipeline.firmware.hls.cpp_simulation import Progress
 from pipeline.firmware.hls.project import HlsOptions, write_project
-from pipeline.integers.gated import NOT_AVAILABLE, GatedNetwork, HardwareNetwork
+from pipeline.integers.network import NOT_AVAILABLE, IntegerNetwork
 
 NO_GATED_ONEAPI = (
     "no oneAPI project of an LSTM or a GRU: its C++ compiles only with icpx, so hls4ml's templates "
@@ -25,7 +25,7 @@ Check = Callable[[Path, HlsOptions, Progress], tuple[F64, Found]]
 
 
 def write_and_check(
-    network: HardwareNetwork,
+    network: IntegerNetwork,
     targets: Mapping[Path, HlsOptions],
     check: Check[Found],
     n_windows: int,
@@ -58,7 +58,7 @@ def write_and_check(
     with ExitStack() as stack:
         for path, target in targets.items():
             directory = stack.enter_context(replacing_directory(path))
-            if target.backend == "oneAPI" and isinstance(network, GatedNetwork):
+            if target.backend == "oneAPI" and not network.exact:
                 write_text(directory / NOT_AVAILABLE, f"{NO_GATED_ONEAPI}\n")
                 continue
             write_project(network, target, directory)

@@ -22,7 +22,8 @@ from pipeline.base.errors import PipelineError
 from pipeline.base.fixed_point_type import FixedPointType
 from pipeline.integers.accumulators import accumulators
 from pipeline.integers.fixed_point import MANTISSA_BITS, requantize
-from pipeline.integers.network import DenseLayer, IntegerNetwork, IntegerTensor
+from pipeline.integers.layers import IntegerTensor
+from pipeline.integers.network import IntegerNetwork
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # numba's, about the caching of code that it compiles
@@ -135,14 +136,12 @@ def _unrolled(network: IntegerNetwork) -> tuple[Any, Any]:
             point = rnn.activation.fraction_bits
             rounded = [_rounded_into(v, 0, point, rnn.state) for v in hidden._vars]
             state = _array(rounded, window)
+    before = rnn.activation
     for layer in network.dense:
-        hidden = _dense(layer, hidden, network)
+        terms = [(hidden, layer.kernel, before.fraction_bits)]
+        hidden = _layer(terms, layer.bias, layer.activation)
+        before = layer.activation
     return window, hidden._vars[0]
-
-
-def _dense(layer: DenseLayer, hidden: Any, network: IntegerNetwork) -> Any:
-    before = network.layers[network.layers.index(layer) - 1].activation
-    return _layer([(hidden, layer.kernel, before.fraction_bits)], layer.bias, layer.activation)
 
 
 def _layer(

@@ -9,7 +9,7 @@ import pytest
 from pipeline.firmware.hls.cpp_simulation import simulation
 from pipeline.firmware.hls.gated_templates import HEADER, TABLES, TemplateError, repair_templates
 from pipeline.firmware.hls.project import HlsOptions, write_project
-from pipeline.integers.gated import GatedNetwork
+from pipeline.integers.network import IntegerNetwork
 from tests.integers.networks import (
     fixed,
     gated_reference,
@@ -28,7 +28,7 @@ def original(templates: str, header: Path) -> bytes:
     return (folder / header.name).read_bytes()
 
 
-def one_unit_network(kind: str) -> GatedNetwork:
+def one_unit_network(kind: str) -> IntegerNetwork:
     """One step in which sums under sigmoid are exactly 8 (lstm) or -8, 8 (gru: z, r)."""
     tree = random_gated_network(kind, units=1, length=1).model_dump()
     tree["input"] = fixed(12, 4)
@@ -40,7 +40,7 @@ def one_unit_network(kind: str) -> GatedNetwork:
     whole = fixed(8, 8)
     rnn |= {"kernel": tensor(kernel, whole), "bias": tensor(bias, whole)}
     dense |= {"kernel": tensor([[1]], whole), "bias": tensor([0], whole)}
-    return GatedNetwork.model_validate(tree)
+    return IntegerNetwork.model_validate(tree)
 
 
 def project(tmp_path, kind, backend):

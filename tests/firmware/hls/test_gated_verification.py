@@ -1,4 +1,4 @@
-"""hls4ml's templates compute what is written in `pipeline.integers.gated`, as far as tables go."""
+"""hls4ml's templates compute what is written in `pipeline.integers.layers`, as far as tables go."""
 
 import re
 
