@@ -17,7 +17,6 @@ from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json, write_csv, write_json
 from pipeline.base.schema import write
 from pipeline.base.weights import load_weights, save_weights
-from pipeline.integers.accumulators import float32_exact
 from pipeline.integers.network import INTEGER_NETWORK
 from pipeline.params import load_params
 from pipeline.quantization.finetuning.gated_export import to_hardware_network
@@ -63,7 +62,7 @@ def main() -> None:
     network = to_hardware_network(cell, tuned.weights, quantizers, length, scale_gev)
     costs = CostModel(float_network(cell, units, length), params.energy, "energy")
     output: Real = tuned.test_output
-    if network.exact and not float32_exact(network):
+    if network.exact and not network.float32_exact:
         output = predict_double(cell, quantizers, tuned.weights, test)
     metrics = finetune_metrics(tuned, quantizers, costs, scale_gev)
     metrics |= precision_metrics(tuned.test_output, output, scale_gev)

@@ -28,7 +28,6 @@ from pipeline.firmware.hls.verification import (
     firmware_metrics,
     vendor_tools,
 )
-from pipeline.integers.accumulators import accumulators
 from pipeline.integers.network import INTEGER_NETWORK, IntegerNetwork
 from pipeline.params import load_params
 from pipeline.samples.predictions import read_predictions, write_predictions
@@ -68,7 +67,7 @@ def main() -> None:
         golden, against_qkeras = check_golden(network, windows, quantized, params.max_mismatch_mev)
         equal = partial(check_simulation, network, windows, golden)
         outputs, found = write_and_check(network, targets, equal, len(windows))
-        metrics = firmware_metrics(accumulators(network), [against_qkeras, *found])
+        metrics = firmware_metrics(network, [against_qkeras, *found])
     else:
         reference = GatedReference(windows, quantized, scaled_truth(test))
         check = partial(check_gated, network, reference, params.max_gated_rms_mev)

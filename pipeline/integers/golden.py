@@ -14,21 +14,9 @@ import numpy as np
 
 from pipeline.base.arrays import F32, F64, I64, Real
 from pipeline.base.errors import PipelineError
-from pipeline.integers.accumulators import Accumulator, accumulators, widest_by_layer
 from pipeline.integers.fixed_point import dequantize, quantize, requantize
 from pipeline.integers.layers import IntegerTensor
 from pipeline.integers.network import IntegerNetwork
-
-__all__ = [
-    "Accumulator",
-    "GoldenError",
-    "Traced",
-    "accumulators",
-    "evaluate",
-    "evaluate_integers",
-    "trace",
-    "widest_by_layer",
-]
 
 CHUNK_WINDOWS = 8192
 
@@ -79,7 +67,6 @@ def evaluate(
         network whose sums may overflow.
     """
     _check(network, windows_et_scaled.shape)
-    accumulators(network)
     result = np.empty(len(windows_et_scaled), dtype=np.float64)
     for start in range(0, len(result), chunk_windows):
         part = slice(start, start + chunk_windows)
@@ -106,7 +93,6 @@ def evaluate_integers(
             f"input integers in {integers.min()}..{integers.max()} leave the input type "
             f"({limits[0]}..{limits[1]})"
         )
-    accumulators(network)
     result = np.empty(len(integers), dtype=np.int64)
     for start in range(0, len(result), chunk_windows):
         part = slice(start, start + chunk_windows)
@@ -121,7 +107,6 @@ def trace(network: IntegerNetwork, windows_et_scaled: F32) -> dict[str, Traced]:
     state that step t + 1 reads); ``<dense>.sum`` and ``.activation``.
     """
     _check(network, windows_et_scaled.shape)
-    accumulators(network)
     tensors: dict[str, Traced] = {}
 
     def record(name: str, integers: I64, fraction_bits: int) -> None:
@@ -181,6 +166,6 @@ def _exact_sum(terms: list[tuple[I64, IntegerTensor, int]], bias: IntegerTensor)
 
 def _check(network: IntegerNetwork, shape: tuple[int, ...]) -> None:
     """Raise an error if the network is not exact, its sums may overflow, or windows do not fit."""
-    _ = network.rnn
+    _ = network.rnn, network.accumulators
     if len(shape) != 2 or shape[1] != network.window_length:
         raise GoldenError(f"expected windows of shape (n, {network.window_length}), found {shape}")

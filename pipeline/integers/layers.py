@@ -7,6 +7,7 @@ quantized ReLU; a signed one is a quantized linear activation.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -30,10 +31,12 @@ class IntegerTensor(Frozen):
     integers: list[Any]
     quantizer: str
 
-    @property
+    @cached_property
     def array(self) -> I64:
-        """The integers as an int64 array."""
-        return np.asarray(self.integers, dtype=np.int64)
+        """The integers as an int64 array, read-only."""
+        array = np.asarray(self.integers, dtype=np.int64)
+        array.setflags(write=False)
+        return array
 
     @model_validator(mode="after")
     def _values_fit(self) -> Self:

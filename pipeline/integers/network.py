@@ -10,6 +10,7 @@ no RTL; hls4ml's recurrent templates evaluate it, and how far they are from QKer
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
@@ -18,6 +19,7 @@ from pydantic import Field, model_validator
 from pipeline.base.errors import PipelineError
 from pipeline.base.fixed_point_type import FixedPointType
 from pipeline.base.schema import Frozen
+from pipeline.integers.accumulators import Accumulator, prove_sums
 from pipeline.integers.layers import DenseLayer, GatedLayer, Layer, RecurrentLayer, SimpleRnnLayer
 
 INTEGER_NETWORK = Path("models/integer.json")
@@ -119,3 +121,19 @@ class IntegerNetwork(Frozen):
         last = self.layers[-1]
         assert not isinstance(last, GatedLayer)
         return last.activation
+
+    @cached_property
+    def accumulators(self) -> tuple[Accumulator, ...]:
+        """Proved width of every sum; see `pipeline.integers.accumulators.prove_sums`.
+
+        Raises
+        ------
+        AccumulatorError
+            If a sum may leave int64.
+        """
+        return prove_sums(self.input, self.window_length, self.recurrent, self.dense)
+
+    @property
+    def float32_exact(self) -> bool:
+        """Whether float32, in which QKeras computes, represents every partial sum."""
+        return all(accumulator.float32_exact for accumulator in self.accumulators)

@@ -31,7 +31,7 @@ from pipeline.firmware.hls.graph import (
     lossless_type,
     real_weights,
 )
-from pipeline.integers.accumulators import Accumulator, accumulators
+from pipeline.integers.accumulators import Accumulator
 from pipeline.integers.layers import GatedLayer
 from pipeline.integers.network import IntegerNetwork
 
@@ -62,7 +62,7 @@ def build_gated_graph(network: IntegerNetwork, table_size: int, backend: str) ->
             f"found {table_size}"
         )
     rnn = network.gated
-    widths = {accumulator.name: accumulator for accumulator in accumulators(network)}
+    widths = {accumulator.name: accumulator for accumulator in network.accumulators}
     graph = HlsGraph([], {}, {}, {}, recurrent=rnn.kind.upper())
     graph.layers.append(
         {"class_name": "InputLayer", "name": INPUT, "input_shape": [network.window_length, 1]}

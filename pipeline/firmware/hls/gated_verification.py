@@ -19,7 +19,7 @@ from pipeline.firmware.hls import cpp_simulation
 from pipeline.firmware.hls.cpp_simulation import Progress
 from pipeline.firmware.hls.project import HlsOptions
 from pipeline.firmware.hls.verification import QKERAS
-from pipeline.integers.accumulators import accumulators, widest_by_layer
+from pipeline.integers.accumulators import widest_by_layer
 from pipeline.integers.compare import Comparison, MismatchError, compare
 from pipeline.integers.network import IntegerNetwork
 
@@ -141,7 +141,7 @@ def gated_metrics(
     return {
         **{found.comparison.found: found.metrics() for found in comparisons},
         QKERAS: {"rmse_mev": itself.rmse_mev},
-        "accumulator_bits": widest_by_layer(accumulators(network)),
+        "accumulator_bits": widest_by_layer(network.accumulators),
         "exact": 0,
     }
 

@@ -22,7 +22,7 @@ import numpy as np
 from pipeline.base.arrays import F64
 from pipeline.base.errors import PipelineError
 from pipeline.base.fixed_point_type import MAX_BITS, FixedPointType
-from pipeline.integers.accumulators import Accumulator, accumulators
+from pipeline.integers.accumulators import Accumulator
 from pipeline.integers.fixed_point import MANTISSA_BITS, bits_for
 from pipeline.integers.layers import DenseLayer, IntegerTensor, SimpleRnnLayer
 from pipeline.integers.network import IntegerNetwork
@@ -71,7 +71,7 @@ def build_graph(network: IntegerNetwork) -> HlsGraph:
         If a type exceeds the 53 bits that pass through the C++ simulation's
         doubles, or a sum may overflow int64.
     """
-    widths = {accumulator.name: accumulator for accumulator in accumulators(network)}
+    widths = {accumulator.name: accumulator for accumulator in network.accumulators}
     graph = HlsGraph([], {}, {}, {INPUT: "input"})
     graph.layers.append(
         {"class_name": "InputLayer", "name": INPUT, "input_shape": [network.window_length]}

@@ -14,7 +14,7 @@ from pipeline.firmware.hls.cpp_simulation import CppSimulationError, Progress
 from pipeline.firmware.hls.cpp_trace import trace
 from pipeline.firmware.hls.project import HlsOptions
 from pipeline.integers import golden
-from pipeline.integers.accumulators import Accumulator
+from pipeline.integers.accumulators import widest_by_layer
 from pipeline.integers.compare import Comparison, compare, name_tensor, require_agreement
 from pipeline.integers.network import IntegerNetwork
 
@@ -111,17 +111,17 @@ def check_simulation(
 
 
 def firmware_metrics(
-    found: Sequence[Accumulator], comparisons: Sequence[Comparison]
+    network: IntegerNetwork, comparisons: Sequence[Comparison]
 ) -> dict[str, object]:
     """Content of ``metrics/firmware.json``.
 
     ``float32_exact`` is 1 or 0; ``qkeras_float_bits`` says in what QKeras was evaluated: the
     stage ``finetune`` decides by the same sums.
     """
-    exact = all(accumulator.float32_exact for accumulator in found)
+    exact = network.float32_exact
     return {
         **{comparison.found: comparison.metrics() for comparison in comparisons},
-        "accumulator_bits": golden.widest_by_layer(found),
+        "accumulator_bits": widest_by_layer(network.accumulators),
         "float32_exact": int(exact),
         "qkeras_float_bits": 32 if exact else 64,
     }
@@ -145,7 +145,7 @@ def _first_tensor(project: Path, network: IntegerNetwork, options: HlsOptions, w
 
 
 def _float32_hint(network: IntegerNetwork) -> str:
-    wide = [a for a in golden.accumulators(network) if not a.float32_exact]
+    wide = [a for a in network.accumulators if not a.float32_exact]
     if not wide:
         return "float32 holds every sum of this network, so QKeras' rounding is no excuse"
     widest = max(wide, key=lambda accumulator: accumulator.bits)

@@ -20,7 +20,6 @@ import numpy as np
 
 from pipeline.base.errors import PipelineError
 from pipeline.base.fixed_point_type import FixedPointType
-from pipeline.integers.accumulators import accumulators
 from pipeline.integers.fixed_point import MANTISSA_BITS, requantize
 from pipeline.integers.layers import IntegerTensor
 from pipeline.integers.network import IntegerNetwork
@@ -93,7 +92,7 @@ def trace_network(network: IntegerNetwork, adders_per_stage: int) -> TracedNetwo
     """
     if adders_per_stage < 1:
         raise RtlError(f"adders_per_stage: expected at least 1, found {adders_per_stage}")
-    for accumulator in accumulators(network):
+    for accumulator in network.accumulators:
         if accumulator.bits + 1 >= MANTISSA_BITS:
             raise RtlError(
                 f"{accumulator.name} needs {accumulator.bits} bits: RTL is limited to "

@@ -5,7 +5,6 @@ import pytest
 
 from pipeline.firmware.hls.gated_graph import build_gated_graph
 from pipeline.firmware.hls.graph import HlsGraphError
-from pipeline.integers.accumulators import accumulators
 from pipeline.integers.network import IntegerNetwork
 from tests.integers.networks import fixed, random_gated_network, real
 
@@ -70,7 +69,7 @@ def test_the_accumulator_holds_every_sum_and_product(kind):
         + np.abs(np.atleast_2d(real(rnn.bias))).sum(0)
     ).max()
     assert largest <= 2.0 ** (of.bits - 1 - of.fraction_bits)
-    sums = accumulators(network)[0]
+    sums = network.accumulators[0]
     assert of.fraction_bits >= sums.fraction_bits + (12 if kind == "gru" else 0)
     if kind == "lstm":
         assert of.fraction_bits >= 24

@@ -11,7 +11,6 @@ from pipeline.firmware.hls.verification import (
     vendor_tools,
 )
 from pipeline.integers import golden
-from pipeline.integers.accumulators import accumulators
 from pipeline.integers.compare import MismatchError
 from pipeline.integers.network import IntegerNetwork
 from pipeline.samples.prepared import Split
@@ -64,7 +63,7 @@ def test_agreement_passes_and_reports(tmp_path):
     outputs, first = check_golden(NETWORK, WINDOWS, qkeras, 0.0)
     simulated, second = check_simulation(NETWORK, WINDOWS, outputs, tmp_path / "p", OPTIONS)
     assert np.array_equal(simulated, outputs)
-    metrics = firmware_metrics(accumulators(NETWORK), [first, second])
+    metrics = firmware_metrics(NETWORK, [first, second])
     nothing = {"windows": 2000, "mismatches": 0, "max_difference_mev": 0.0}
     assert metrics["golden"] == metrics["vitis"] == nothing
     assert (metrics["float32_exact"], metrics["qkeras_float_bits"]) == (1, 32)
