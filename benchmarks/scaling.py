@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 from numpy.typing import NDArray
 
@@ -28,7 +27,6 @@ from pipeline.integers import golden
 from pipeline.integers.network import IntegerNetwork
 from pipeline.samples.predictions import write_predictions
 from pipeline.samples.prepared import Split, read_prepared
-from pipeline.samples.windows import windows
 
 EPOCHS = 2
 PREPARED = Path("data/prepared.h5")
@@ -89,10 +87,8 @@ def keras_model(kind: str, test: Split) -> Callable[[], NDArray[Any]]:
 def golden_model(test: Split) -> Callable[[], NDArray[Any]]:
     """Return what predicts with the integers of the step before, without TensorFlow."""
     network = read(IntegerNetwork, INTEGERS)
-    scale = np.float32(network.et_scale_gev)
-    return lambda: golden.evaluate(
-        network, windows(np.asarray(test.dig_et_gev) / scale, network.window_length)
-    )
+    test = test.for_network(network)
+    return lambda: golden.evaluate(network, test.windows(test.scaled_samples()))
 
 
 def measure(n_bc: int, step: str, source: Path) -> Figures:

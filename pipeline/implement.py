@@ -35,7 +35,6 @@ from pipeline.presentation.style import drawing, save_png
 from pipeline.reports.area_plot import area_figure
 from pipeline.reports.implementation import markdown
 from pipeline.samples.prepared import read_prepared
-from pipeline.samples.windows import scaled_samples
 
 RTL = Path("models/rtl")
 HLS, ONEAPI = Path("models/firmware"), Path("models/firmware_oneapi")
@@ -60,7 +59,7 @@ def main() -> None:
     require_same_network(network, design)
     finetune = read_json(Path("metrics/finetune.json"))
     test = read_prepared(Path("data/prepared.h5")).test
-    samples = quantize(scaled_samples(network, test), network.input)
+    samples = quantize(test.for_network(network).scaled_samples(), network.input)
     options = ImplementOptions(params.netlist_windows, params.route, params.seed, params.timeout_s)
     families = params.families
     by_name = {}

@@ -27,8 +27,6 @@ from pipeline.integers.fixed_point import quantize
 from pipeline.integers.network import INTEGER_NETWORK, NO_RTL, NOT_AVAILABLE, IntegerNetwork
 from pipeline.params import load_params
 from pipeline.samples.prepared import read_prepared
-from pipeline.samples.windows import scaled_samples
-from pipeline.samples.windows import windows as windows_of
 
 RTL, METRICS = Path("models/rtl"), Path("metrics/rtl.json")
 
@@ -46,8 +44,8 @@ def main() -> None:
         return
     print(f"Verilator: {require_verilator().origin}")
     test = read_prepared(Path("data/prepared.h5")).test
-    samples = quantize(scaled_samples(network, test), network.input)
-    windows = windows_of(samples, network.window_length)
+    samples = quantize(test.for_network(network).scaled_samples(), network.input)
+    windows = test.windows(samples)
 
     with replacing_directory(RTL) as directory:
         design = write_rtl(network, options, directory)

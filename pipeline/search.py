@@ -22,7 +22,6 @@ from pipeline.quantization.search import state as search_state
 from pipeline.quantization.search.plan.plan import describe, plan_search
 from pipeline.reports.search_figure import trade_off
 from pipeline.samples.prepared import read_prepared
-from pipeline.samples.windows import ofmax_rmse_mev
 
 PREPARED = Path("data/prepared.h5")
 FLOAT_WEIGHTS = Path("models/float.weights.h5")
@@ -52,7 +51,7 @@ def main() -> None:
         return  # a worker: its chief writes
     outcome = results.outcome_of(searched.tuners, searched.points)
 
-    table = results.pareto_table(outcome, ofmax_rmse_mev(prepared.validation))
+    table = results.pareto_table(outcome, prepared.validation.ofmax_rmse_mev())
     write_csv(PLOTS / "pareto.csv", table)
     write_csv(PLOTS / "pareto_front.csv", results.front_columns(outcome))
     write_text(Path("metrics/search.md"), front_markdown(outcome))

@@ -32,8 +32,6 @@ from pipeline.integers.network import INTEGER_NETWORK, IntegerNetwork
 from pipeline.params import load_params
 from pipeline.samples.predictions import read_predictions, write_predictions
 from pipeline.samples.prepared import read_prepared
-from pipeline.samples.windows import scaled_samples, scaled_truth
-from pipeline.samples.windows import windows as windows_of
 
 FIRMWARE = Path("models/firmware")
 QUARTUS, ONEAPI = Path("models/firmware_quartus"), Path("models/firmware_oneapi")
@@ -54,7 +52,7 @@ def main() -> None:
     network = read(IntegerNetwork, INTEGER_NETWORK)
     test = read_prepared(Path("data/prepared.h5")).test
     quantized = read_predictions(Path("data/quantized_test.npy"), test.n_windows)
-    windows = windows_of(scaled_samples(network, test), network.window_length)
+    windows = test.windows(test.for_network(network).scaled_samples())
 
     intel = replace(options, part=params.intel_part)
     targets = {
@@ -69,7 +67,7 @@ def main() -> None:
         outputs, found = write_and_check(network, targets, equal, len(windows))
         metrics = firmware_metrics(network, [against_qkeras, *found])
     else:
-        reference = GatedReference(windows, quantized, scaled_truth(test))
+        reference = GatedReference(windows, quantized, test.targets(test.scaled_truth()))
         check = partial(check_gated, network, reference, params.max_gated_rms_mev)
         outputs, gated = write_and_check(network, targets, check, len(windows))
         metrics = gated_metrics(network, reference, gated)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.base.arrays import F32, F64, Real
+from pipeline.base.arrays import F32, F64, Real, root_mean_square
 from pipeline.base.units import MEV_PER_GEV
 from pipeline.firmware.hls import cpp_simulation
 from pipeline.firmware.hls.cpp_simulation import Progress
@@ -128,8 +128,8 @@ def measure(
         comparison=compare(network, (QKERAS, reference.quantized), (name, outputs)),
         mean_mev=float(differences.mean()),
         mean_absolute_mev=float(np.abs(differences).mean()),
-        rms_mev=_root_mean_square(differences),
-        rmse_mev=_root_mean_square(errors),
+        rms_mev=root_mean_square(differences),
+        rmse_mev=root_mean_square(errors),
     )
 
 
@@ -144,7 +144,3 @@ def gated_metrics(
         "accumulator_bits": widest_by_layer(network.accumulators),
         "exact": 0,
     }
-
-
-def _root_mean_square(values: F64) -> float:
-    return float(np.sqrt(np.mean(np.square(values))))

@@ -14,8 +14,6 @@ from pipeline.firmware.hls.gated_verification import (
 )
 from pipeline.firmware.hls.project import HlsOptions, write_project
 from pipeline.integers.compare import MismatchError
-from pipeline.samples.prepared import Split
-from pipeline.samples.windows import scaled_truth
 from tests.integers.networks import gated_reference, random_gated_network
 
 WINDOWS = np.random.default_rng(1).normal(0, 0.3, (2000, 4)).astype(np.float32)
@@ -88,11 +86,3 @@ def test_figures_are_what_they_say():
     assert metrics["qkeras"]["rmse_mev"] == pytest.approx(2000.0)
     assert metrics["exact"] == 0
     assert set(metrics["accumulator_bits"]) == {"rnn", "dense0"}
-
-
-def test_the_truth_is_that_of_the_windows():
-    hit = np.arange(20, dtype=np.float32)
-    split = Split("test", hit, hit, hit, hit, window_length=4, target_lag=1, et_scale_gev=16.0)
-    found = scaled_truth(split)
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found * 16, hit[3:19])

@@ -13,8 +13,6 @@ from pipeline.firmware.hls.verification import (
 from pipeline.integers import golden
 from pipeline.integers.compare import MismatchError
 from pipeline.integers.network import IntegerNetwork
-from pipeline.samples.prepared import Split
-from pipeline.samples.windows import GeometryError, scaled_samples
 from tests.integers.networks import fixed, random_network, random_windows
 
 OPTIONS = HlsOptions("Vitis", "xcvu9p-flga2577-2-e", 3.125, "cell")
@@ -90,24 +88,6 @@ def test_a_difference_that_is_allowed_is_still_reported():
     qkeras[11] += 2.0**-6
     _, comparison = check_golden(NETWORK, WINDOWS, qkeras, 250.0)
     assert comparison.metrics() == {"windows": 2000, "mismatches": 1, "max_difference_mev": 250.0}
-
-
-def split(**changes) -> Split:
-    sequence = np.arange(20, dtype=np.float32)
-    geometry = {"window_length": 3, "target_lag": 3, "et_scale_gev": 16.0, **changes}
-    return Split("test", sequence, sequence, sequence, sequence, **geometry)
-
-
-def test_samples_are_scaled_in_float32():
-    found = scaled_samples(NETWORK, split())
-    assert found.dtype == np.float32
-    assert found[3] == 3 / 16
-
-
-@pytest.mark.parametrize("change", [{"window_length": 4}, {"et_scale_gev": 8.0}])
-def test_a_network_of_another_geometry_is_refused(change):
-    with pytest.raises(GeometryError, match=next(iter(change))):
-        scaled_samples(NETWORK, split(**change))
 
 
 def test_vendor_tools_are_reported_as_they_are(tmp_path, monkeypatch):
