@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.base.arrays import F64
 from pipeline.base.errors import PipelineError
 from pipeline.base.units import MEV_PER_GEV
-from pipeline.integers.golden import Traced
+from pipeline.integers.golden import EvaluatedTensor
 from pipeline.integers.network import IntegerNetwork
 
 Outputs = NDArray[np.float32] | NDArray[np.float64]
@@ -123,13 +123,13 @@ def require_agreement(comparison: Comparison, allowed_mev: float, where: str) ->
     )
 
 
-def name_tensor(golden: Mapping[str, Traced], name: str, other: Mapping[str, F64]) -> str:
+def name_tensor(golden: Mapping[str, EvaluatedTensor], name: str, other: Mapping[str, F64]) -> str:
     """Name the first tensor in which an evaluator leaves the golden model.
 
     Parameters
     ----------
     golden
-        `pipeline.integers.golden.trace` of one window.
+        `pipeline.integers.golden.evaluate_tensors` of one window.
     name
         The other evaluator.
     other

@@ -26,7 +26,7 @@ class GoldenError(PipelineError):
 
 
 @dataclass(frozen=True)
-class Traced:
+class EvaluatedTensor:
     """One tensor of an evaluation: int64 (windows, units) and its binary point."""
 
     integers: I64
@@ -100,17 +100,17 @@ def evaluate_integers(
     return result
 
 
-def trace(network: IntegerNetwork, windows_et_scaled: F32) -> dict[str, Traced]:
-    """Every tensor of an evaluation of a few windows, in the order of evaluation.
+def evaluate_tensors(network: IntegerNetwork, windows_et_scaled: F32) -> dict[str, EvaluatedTensor]:
+    """Evaluate a few windows; return every tensor, in the order of evaluation.
 
     Names: ``input``; ``<rnn>.step<t>.sum``, ``.activation`` and ``.state`` (the
     state that step t + 1 reads); ``<dense>.sum`` and ``.activation``.
     """
     _check(network, windows_et_scaled.shape)
-    tensors: dict[str, Traced] = {}
+    tensors: dict[str, EvaluatedTensor] = {}
 
     def record(name: str, integers: I64, fraction_bits: int) -> None:
-        tensors[name] = Traced(integers, fraction_bits)
+        tensors[name] = EvaluatedTensor(integers, fraction_bits)
 
     integers = quantize(windows_et_scaled, network.input)
     record("input", integers, network.input.fraction_bits)

@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from pipeline.integers import network as integer_network
 from pipeline.integers.accumulators import AccumulatorError, widest_by_layer
-from pipeline.integers.golden import GoldenError, evaluate, evaluate_integers, trace
+from pipeline.integers.golden import GoldenError, evaluate, evaluate_integers, evaluate_tensors
 from pipeline.integers.network import IntegerNetwork
 from tests.integers.networks import fixed, random_network, random_windows
 from tests.integers.test_fixed_point import reference
@@ -69,7 +69,7 @@ def test_equals_the_slow_evaluator(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_sum_stays_inside_its_accumulator(name):
     network = NETWORKS[name]
-    tensors = trace(network, random_windows(network, 500))
+    tensors = evaluate_tensors(network, random_windows(network, 500))
     for accumulator in network.accumulators:
         values = tensors[f"{accumulator.name}.sum"].real
         step = 2.0**-accumulator.fraction_bits
@@ -146,7 +146,7 @@ def test_sums_are_proved_once_for_each_network(monkeypatch):
     network = random_network()
     for _ in range(3):
         evaluate(network, random_windows(network, 2))
-        trace(network, random_windows(network, 1))
+        evaluate_tensors(network, random_windows(network, 1))
     assert len(proofs) == 1
 
 
@@ -195,9 +195,9 @@ def test_a_million_windows_take_seconds():
     assert found.shape == (200_000,)
 
 
-def test_trace_names_every_tensor_in_order():
+def test_every_tensor_is_named_in_order():
     network = NETWORKS["own state"]
-    tensors = trace(network, random_windows(network, 3))
+    tensors = evaluate_tensors(network, random_windows(network, 3))
     assert list(tensors)[:4] == [
         "input",
         "rnn.step0.sum",

@@ -122,7 +122,7 @@ def test_where_only_integers_will_do_a_gated_network_is_refused(kind):
     assert network.output == network.dense[-1].activation
     refusal = rf"layers\.0\.kind: expected simple_rnn, found {kind}: .*no exact integer model"
     windows = np.zeros((0, network.window_length), np.float32)
-    for evaluate in (golden.evaluate, golden.trace):
+    for evaluate in (golden.evaluate, golden.evaluate_tensors):
         with pytest.raises(PipelineError, match=refusal):
             evaluate(network, windows)
     with pytest.raises(PipelineError, match=refusal):

@@ -14,11 +14,12 @@ from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json
 from pipeline.base.schema import read
 from pipeline.base.weights import load_weights
-from pipeline.firmware.hls.project import HlsOptions, write_project
+from pipeline.firmware.hls.project import write_project
 from pipeline.integers.network import IntegerNetwork
 from pipeline.networks.float_network import float_weight_shapes
 from pipeline.samples.predictions import read_predictions
 from pipeline.samples.prepared import read_prepared
+from tests.firmware.hls.targets import target
 from tests.integers.networks import random_gated_network
 from tests.stages.test_finetune import write_choice
 from tests.stages.test_search import contents, make_workplace
@@ -84,9 +85,8 @@ def test_a_gated_cell_becomes_firmware_whose_differences_are_measured(workplace,
 
 def test_the_same_network_gives_the_same_project(tmp_path):
     network = random_gated_network("lstm")
-    options = HlsOptions("Vitis", "xcvu9p", 3.125, "cell")
     for name in ("first", "second"):
-        write_project(network, options, tmp_path / name)
+        write_project(network, target("Vitis"), tmp_path / name)
     first, second = (contents(tmp_path / name, skip=()) for name in ("first", "second"))
     assert first == second
 

@@ -88,8 +88,8 @@ def test_a_fault_in_the_cpp_fails_and_writes_nothing(workplace, monkeypatch):
     faulty["layers"][0]["kernel"]["integers"][0][1] ^= 1
     original = projects.write_project
 
-    def write_faulty(network, options, directory):
-        original(type(network).model_validate(faulty), options, directory)
+    def write_faulty(network, target, directory):
+        original(type(network).model_validate(faulty), target, directory)
 
     monkeypatch.setattr(projects, "write_project", write_faulty)
     with pytest.raises(PipelineError, match=r"vitis differs from golden in .* first in window"):
@@ -141,3 +141,12 @@ def test_an_inconsistent_network_is_refused(workplace):
     Path("models/integer.json").write_text("{}")
     with pytest.raises(ArtifactError, match=r"models/integer\.json"):
         synthesize.main()
+
+
+def test_vendor_tools_are_reported_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "none of AMD's tools on PATH" in synthesize.vendor_tools()
+    tool = tmp_path / "vitis-run"
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    assert synthesize.vendor_tools() == "AMD's tools on PATH: vitis-run (not run by this stage)"

@@ -16,8 +16,8 @@ import numpy as np
 from pipeline.base.arrays import F32, F64, Real, root_mean_square
 from pipeline.base.units import MEV_PER_GEV
 from pipeline.firmware.hls import cpp_simulation
-from pipeline.firmware.hls.cpp_simulation import Progress
-from pipeline.firmware.hls.project import HlsOptions
+from pipeline.firmware.hls.cpp_simulation import WindowsDone
+from pipeline.firmware.hls.project import Target
 from pipeline.firmware.hls.verification import QKERAS
 from pipeline.integers.accumulators import widest_by_layer
 from pipeline.integers.compare import Comparison, MismatchError, compare
@@ -78,8 +78,8 @@ def check_gated(
     reference: GatedReference,
     allowed_rms_mev: float,
     project: Path,
-    options: HlsOptions,
-    progress: Progress | None = None,
+    target: Target,
+    windows_done: WindowsDone | None = None,
 ) -> tuple[F64, GatedComparison]:
     """Compare the C++ simulation of a project with QKeras.
 
@@ -89,7 +89,7 @@ def check_gated(
         What was asked for.
     allowed_rms_mev
         ``synthesize.max_gated_rms_mev``: a larger RMS difference is garbage.
-    project, options, progress
+    project, target, windows_done
         As `pipeline.firmware.hls.verification.check_simulation`.
 
     Returns
@@ -103,9 +103,9 @@ def check_gated(
     CppSimulationError
         If g++ is missing or refuses the project.
     """
-    with cpp_simulation.simulation(project, network, options) as simulated:
-        outputs = simulated.evaluate(reference.windows, progress)
-    found = measure(network, reference, options.backend.lower(), outputs)
+    with cpp_simulation.simulation(project, network, target) as simulated:
+        outputs = simulated.evaluate(reference.windows, windows_done)
+    found = measure(network, reference, target.backend.lower(), outputs)
     if not found.rms_mev <= allowed_rms_mev:
         worst = int(np.argmax(np.abs(outputs - reference.quantized)))
         raise MismatchError(

@@ -49,7 +49,7 @@ class HlsGraph:
     sizes
         Per layer but the input: number of outputs.
     golden_names
-        Per layer with an own tensor: the name in `pipeline.integers.golden.trace`.
+        Per layer with an own tensor: the name in `pipeline.integers.golden.evaluate_tensors`.
     recurrent
         Class of the one recurrent layer that hls4ml's own template is to evaluate, if any;
         see `pipeline.firmware.hls.gated_graph`.
