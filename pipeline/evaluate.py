@@ -9,14 +9,18 @@ from pipeline.base.files import write_json, write_text
 from pipeline.evaluation import plots, sample, tables
 from pipeline.params import load_params
 from pipeline.presentation.style import drawing, save_png
-from pipeline.samples.predictions import read_predictions
-from pipeline.samples.prepared import read_prepared
+from pipeline.samples.predictions import (
+    FIRMWARE_TEST,
+    FLOAT_TEST,
+    QUANTIZED_TEST,
+    read_predictions,
+)
+from pipeline.samples.prepared import PREPARED, read_prepared
 
-PREPARED = Path("data/prepared.h5")
 PREDICTIONS = {
-    "float": Path("data/float_test.npy"),
-    "quantized": Path("data/quantized_test.npy"),
-    "firmware": Path("data/firmware_test.npy"),
+    "float": FLOAT_TEST,
+    "quantized": QUANTIZED_TEST,
+    "firmware": FIRMWARE_TEST,
 }
 METRICS = Path("metrics/evaluate.json")
 TABLE = Path("metrics/evaluate.md")

@@ -34,7 +34,7 @@ from pipeline.params import load_params
 from pipeline.presentation.style import drawing, save_png
 from pipeline.reports.area_plot import area_figure
 from pipeline.reports.implementation import markdown
-from pipeline.samples.prepared import read_prepared
+from pipeline.samples.prepared import PREPARED, read_prepared
 
 RTL = Path("models/rtl")
 HLS, ONEAPI = Path("models/firmware"), Path("models/firmware_oneapi")
@@ -58,7 +58,7 @@ def main() -> None:
     design = read_design(RTL)
     require_same_network(network, design)
     finetune = read_json(Path("metrics/finetune.json"))
-    test = read_prepared(Path("data/prepared.h5")).test
+    test = read_prepared(PREPARED).test
     samples = quantize(test.for_network(network).scaled_samples(), network.input)
     options = ImplementOptions(params.netlist_windows, params.route, params.seed, params.timeout_s)
     families = params.families

@@ -26,7 +26,7 @@ from pipeline.firmware.rtl.verilator import require_verilator
 from pipeline.integers.fixed_point import quantize
 from pipeline.integers.network import INTEGER_NETWORK, NO_RTL, NOT_AVAILABLE, IntegerNetwork
 from pipeline.params import load_params
-from pipeline.samples.prepared import read_prepared
+from pipeline.samples.prepared import PREPARED, read_prepared
 
 RTL, METRICS = Path("models/rtl"), Path("metrics/rtl.json")
 
@@ -43,7 +43,7 @@ def main() -> None:
         print(NO_RTL)
         return
     print(f"Verilator: {require_verilator().origin}")
-    test = read_prepared(Path("data/prepared.h5")).test
+    test = read_prepared(PREPARED).test
     samples = quantize(test.for_network(network).scaled_samples(), network.input)
     windows = test.windows(samples)
 

@@ -31,7 +31,7 @@ from pipeline.quantization.finetuning.export import to_integer_network
 from pipeline.quantization.training.record import trial_weights
 from pipeline.reports.survey import columns, line, markdown, metrics
 from pipeline.reports.survey_figure import area_against_rmse
-from pipeline.samples.prepared import read_prepared
+from pipeline.samples.prepared import PREPARED, read_prepared
 
 SEARCH = Path("models/search.json")
 SEARCH_WEIGHTS = Path("models/search.weights.h5")
@@ -61,7 +61,7 @@ def main() -> None:
     search = read_json(SEARCH)
     points, uniform_bits = params.survey.points, params.survey.uniform_bits
     chosen = candidates(search, points, uniform_bits, cell, str(SEARCH))
-    validation = read_prepared(Path("data/prepared.h5")).validation
+    validation = read_prepared(PREPARED).validation
     subjects = [finetuned(network, read_json(Path("metrics/finetune.json")))]
 
     # TensorFlow takes seconds to load: only once parameters and data are known good.

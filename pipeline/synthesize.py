@@ -25,8 +25,13 @@ from pipeline.firmware.hls.projects import write_and_check
 from pipeline.firmware.hls.verification import check_golden, check_simulation, firmware_metrics
 from pipeline.integers.network import INTEGER_NETWORK, IntegerNetwork
 from pipeline.params import load_params
-from pipeline.samples.predictions import read_predictions, write_predictions
-from pipeline.samples.prepared import read_prepared
+from pipeline.samples.predictions import (
+    FIRMWARE_TEST,
+    QUANTIZED_TEST,
+    read_predictions,
+    write_predictions,
+)
+from pipeline.samples.prepared import PREPARED, read_prepared
 
 FIRMWARE = Path("models/firmware")
 QUARTUS, ONEAPI = Path("models/firmware_quartus"), Path("models/firmware_oneapi")
@@ -38,8 +43,8 @@ def main() -> None:
     params = load_params().synthesize
     require_compiler()
     network = read(IntegerNetwork, INTEGER_NETWORK)
-    test = read_prepared(Path("data/prepared.h5")).test
-    quantized = read_predictions(Path("data/quantized_test.npy"), test.n_windows)
+    test = read_prepared(PREPARED).test
+    quantized = read_predictions(QUANTIZED_TEST, test.n_windows)
     windows = test.windows(test.for_network(network).scaled_samples())
 
     targets = {
@@ -58,7 +63,7 @@ def main() -> None:
         check = partial(check_gated, network, reference, params.max_gated_rms_mev)
         outputs, gated = write_and_check(network, targets, check, len(windows))
         metrics = gated_metrics(network, reference, gated)
-    write_predictions(Path("data/firmware_test.npy"), outputs)
+    write_predictions(FIRMWARE_TEST, outputs)
     write_json(Path("metrics/firmware.json"), metrics)
     print(vendor_tools())
 
