@@ -159,21 +159,6 @@ class SplitStream:
     pieces: Iterable[Sequence[F32]]
 
 
-def write_prepared(path: Path, prepared: Prepared) -> None:
-    """Write ``data/prepared.h5`` from sequences in memory; see `stream_prepared`."""
-    first = prepared.train
-    geometry = Geometry(first.window_length, first.target_lag, first.et_scale_gev)
-    splits = {name: getattr(prepared, name) for name in SPLITS}
-    stream_prepared(
-        path,
-        geometry,
-        {
-            name: SplitStream(split.n_bc, [[getattr(split, field) for field in SEQUENCES]])
-            for name, split in splits.items()
-        },
-    )
-
-
 def stream_prepared(path: Path, geometry: Geometry, splits: Mapping[str, SplitStream]) -> None:
     """Write ``data/prepared.h5``: contiguous, uncompressed, so that it can be mapped.
 

@@ -17,8 +17,8 @@ from pipeline.samples.prepared import (
     Prepared,
     Split,
     read_prepared,
-    write_prepared,
 )
+from tests.samples.files import write_prepared
 
 
 def prepared(n_bc: int = 40, seed: int = 0) -> Prepared:

@@ -14,10 +14,11 @@ from pipeline.base.schema import write
 from pipeline.firmware.rtl.project import RtlOptions, write_rtl
 from pipeline.firmware.synthesis import implementation
 from pipeline.integers.compare import MismatchError
-from pipeline.samples.prepared import Prepared, Split, write_prepared
+from pipeline.samples.prepared import Prepared, Split
 from tests.firmware.fake_tools import FakeTools
 from tests.imports import ROOT
 from tests.integers.networks import fixed, random_network
+from tests.samples.files import write_prepared
 
 NETWORK = random_network(5, 2, 2, weight=fixed(4, 1), sample=fixed(6, 3))
 PARAMS = ROOT / "params.yaml"

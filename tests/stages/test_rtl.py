@@ -11,9 +11,10 @@ import yaml
 from pipeline import rtl
 from pipeline.base.errors import PipelineError
 from pipeline.base.schema import write
-from pipeline.samples.prepared import Prepared, Split, write_prepared
+from pipeline.samples.prepared import Prepared, Split
 from tests.imports import ROOT
 from tests.integers.networks import random_network
+from tests.samples.files import write_prepared
 
 NETWORK = random_network(0, 2, 3)
 PARAMS = ROOT / "params.yaml"

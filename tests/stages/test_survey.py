@@ -19,10 +19,11 @@ from pipeline.firmware.survey.survey import golden_rmse_mev
 from pipeline.firmware.synthesis.implementation import Core, Implemented
 from pipeline.quantization.finetuning.export import to_integer_network
 from pipeline.quantization.training.network import frozen_weights
-from pipeline.samples.prepared import Prepared, Split, write_prepared
+from pipeline.samples.prepared import Prepared, Split
 from tests.imports import ROOT
 from tests.integers.networks import fixed, random_network
 from tests.quantization.quantizer_sets import quantizer_set, random_weights
+from tests.samples.files import write_prepared
 
 NETWORK = random_network(5, 2, 2, weight=fixed(4, 1), sample=fixed(6, 3))
 PARAMS = ROOT / "params.yaml"

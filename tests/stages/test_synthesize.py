@@ -14,10 +14,11 @@ from pipeline.base.schema import write
 from pipeline.firmware.hls import projects
 from pipeline.integers.golden import evaluate
 from pipeline.samples.predictions import write_predictions
-from pipeline.samples.prepared import Prepared, Split, write_prepared
+from pipeline.samples.prepared import Prepared, Split
 from pipeline.samples.windows import windows
 from tests.imports import ROOT
 from tests.integers.networks import random_network
+from tests.samples.files import write_prepared
 
 NETWORK = random_network(0, 3, 3)
 PARAMS = ROOT / "params.yaml"
