@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json, replacing_directory, write_json, write_text
+from pipeline.base.schema import read
 from pipeline.firmware.rtl.project import read_design
 from pipeline.firmware.rtl.verilator import require_verilator
 from pipeline.firmware.synthesis.implementation import (
@@ -28,13 +29,12 @@ from pipeline.firmware.synthesis.implementation import (
 from pipeline.firmware.synthesis.nextpnr import nextpnr
 from pipeline.firmware.vendors.tools import check_parts, run_vendor_tools
 from pipeline.integers.fixed_point import quantize
-from pipeline.integers.gated import NO_RTL, GatedNetwork, read_network
+from pipeline.integers.network import INTEGER_NETWORK, NO_RTL, IntegerNetwork
 from pipeline.params import load_params
 from pipeline.presentation.style import drawing, save_png
 from pipeline.reports.area_plot import area_figure
 from pipeline.reports.implementation import markdown
-from pipeline.samples.prepared import read_prepared
-from pipeline.samples.windows import scaled_samples
+from pipeline.samples.prepared import PREPARED, read_prepared
 
 RTL = Path("models/rtl")
 HLS, ONEAPI = Path("models/firmware"), Path("models/firmware_oneapi")
@@ -46,8 +46,8 @@ def main() -> None:
     """Run the stage in the working directory."""
     everything = load_params()
     params, parts = everything.implement, everything.synthesize
-    network = read_network(Path("models/integer.json"))
-    if isinstance(network, GatedNetwork):
+    network = read(IntegerNetwork, INTEGER_NETWORK)
+    if not network.exact:
         write_json(METRICS, {"available": 0})
         write_text(REPORT, f"{NO_RTL}\n")
         with replacing_directory(PLOTS):
@@ -58,8 +58,8 @@ def main() -> None:
     design = read_design(RTL)
     require_same_network(network, design)
     finetune = read_json(Path("metrics/finetune.json"))
-    test = read_prepared(Path("data/prepared.h5")).test
-    samples = quantize(scaled_samples(network, test), network.input)
+    test = read_prepared(PREPARED).test
+    samples = quantize(test.for_network(network).scaled_samples(), network.input)
     options = ImplementOptions(params.netlist_windows, params.route, params.seed, params.timeout_s)
     families = params.families
     by_name = {}

@@ -17,12 +17,13 @@ from tqdm import tqdm
 
 from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json, replacing_directory, write_csv, write_json, write_text
+from pipeline.base.schema import read
 from pipeline.firmware.rtl.project import RtlOptions
 from pipeline.firmware.rtl.verilator import require_verilator
 from pipeline.firmware.survey.subjects import Subject, finetuned
 from pipeline.firmware.survey.survey import SurveyOptions, survey_all
 from pipeline.firmware.synthesis.yosys import FAMILIES, yosys_version
-from pipeline.integers.gated import NO_RTL, GatedNetwork, read_network
+from pipeline.integers.network import INTEGER_NETWORK, NO_RTL, IntegerNetwork
 from pipeline.params import load_params
 from pipeline.presentation.style import drawing, save_png
 from pipeline.quantization.finetuning.candidates import candidates
@@ -30,7 +31,7 @@ from pipeline.quantization.finetuning.export import to_integer_network
 from pipeline.quantization.training.record import trial_weights
 from pipeline.reports.survey import columns, line, markdown, metrics
 from pipeline.reports.survey_figure import area_against_rmse
-from pipeline.samples.prepared import read_prepared
+from pipeline.samples.prepared import PREPARED, read_prepared
 
 SEARCH = Path("models/search.json")
 SEARCH_WEIGHTS = Path("models/search.weights.h5")
@@ -41,8 +42,8 @@ PLOTS = Path("metrics/plots")
 def main() -> None:
     """Run the stage in the working directory."""
     params = load_params()
-    network = read_network(Path("models/integer.json"))
-    if isinstance(network, GatedNetwork):
+    network = read(IntegerNetwork, INTEGER_NETWORK)
+    if not network.exact:
         write_unavailable()
         return
     rtl, cell = params.rtl, params.train.cell
@@ -60,7 +61,7 @@ def main() -> None:
     search = read_json(SEARCH)
     points, uniform_bits = params.survey.points, params.survey.uniform_bits
     chosen = candidates(search, points, uniform_bits, cell, str(SEARCH))
-    validation = read_prepared(Path("data/prepared.h5")).validation
+    validation = read_prepared(PREPARED).validation
     subjects = [finetuned(network, read_json(Path("metrics/finetune.json")))]
 
     # TensorFlow takes seconds to load: only once parameters and data are known good.

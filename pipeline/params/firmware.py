@@ -6,10 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from pipeline.base.units import BC_NS
 from pipeline.params.identifiers import check_cpp_name, check_rtl_name
 from pipeline.params.section import Section
-
-BC_NS = 25.0
 
 
 # Pydantic reports a value that fits no branch of a union once for each branch.

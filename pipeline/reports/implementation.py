@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.base.units import NS_TIMES_MHZ, PJ_PER_NJ
+from pipeline.base.units import BC_NS, NS_TIMES_MHZ, PJ_PER_NJ
 from pipeline.firmware.rtl.project import RtlDesign
 from pipeline.firmware.synthesis.implementation import ImplementationError, Implemented
 from pipeline.firmware.synthesis.nextpnr import DEVICE
 from pipeline.firmware.vendors.tools import VendorRun
-from pipeline.params.firmware import BC_NS
 from pipeline.reports.budget import (
     BUDGET_CELLS,
     BUDGET_NS,

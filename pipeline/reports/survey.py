@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pipeline.base.units import BC_NS
 from pipeline.firmware.survey.survey import Surveyed
-from pipeline.params.firmware import BC_NS
 from pipeline.reports.budget import (
     BUDGET_CELLS,
     BUDGET_NS,

@@ -10,14 +10,15 @@ import yaml
 from pipeline import implement
 from pipeline.base.errors import PipelineError
 from pipeline.base.files import write_json
+from pipeline.base.schema import write
 from pipeline.firmware.rtl.project import RtlOptions, write_rtl
 from pipeline.firmware.synthesis import implementation
 from pipeline.integers.compare import MismatchError
-from pipeline.integers.gated import write_network
-from pipeline.samples.prepared import Prepared, Split, write_prepared
+from pipeline.samples.prepared import Prepared, Split
 from tests.firmware.fake_tools import FakeTools
 from tests.imports import ROOT
 from tests.integers.networks import fixed, random_network
+from tests.samples.files import write_prepared
 
 NETWORK = random_network(5, 2, 2, weight=fixed(4, 1), sample=fixed(6, 3))
 PARAMS = ROOT / "params.yaml"
@@ -36,7 +37,7 @@ def workplace(tmp_path, monkeypatch):
     params = yaml.safe_load(PARAMS.read_text())
     params["implement"].update({"families": ["xcup"], "route": False, "netlist_windows": 200})
     Path("params.yaml").write_text(yaml.safe_dump(params))
-    write_network(Path("models/integer.json"), NETWORK)
+    write(Path("models/integer.json"), NETWORK)
     write_rtl(NETWORK, RtlOptions("cell_rnn", 2, 2.0, 3), Path("models/rtl"))
     write_json(Path("metrics/finetune.json"), {"energy_nj": 0.1, "validation_rmse_mev": 50.0})
     splits = [make_split("train", 50), make_split("validation", 51), make_split("test", 300)]
@@ -82,7 +83,7 @@ def test_the_report_keeps_the_order_of_the_parameters(workplace, monkeypatch):
 
 
 def test_rtl_of_another_network_is_refused(workplace):
-    write_network(Path("models/integer.json"), random_network(5, 2, 3))
+    write(Path("models/integer.json"), random_network(5, 2, 3))
     with pytest.raises(PipelineError, match="the RTL has window_length 2, the network 3"):
         implement.main()
     assert nothing_written()

@@ -12,17 +12,18 @@ from pipeline import survey
 from pipeline.base.architecture import network_shapes, quantized_tensors
 from pipeline.base.errors import PipelineError
 from pipeline.base.files import write_json
+from pipeline.base.schema import write
 from pipeline.base.weights import save_weights
 from pipeline.firmware.survey.subjects import SurveyError
 from pipeline.firmware.survey.survey import golden_rmse_mev
 from pipeline.firmware.synthesis.implementation import Core, Implemented
-from pipeline.integers.gated import write_network
 from pipeline.quantization.finetuning.export import to_integer_network
 from pipeline.quantization.training.network import frozen_weights
-from pipeline.samples.prepared import Prepared, Split, write_prepared
+from pipeline.samples.prepared import Prepared, Split
 from tests.imports import ROOT
 from tests.integers.networks import fixed, random_network
 from tests.quantization.quantizer_sets import quantizer_set, random_weights
+from tests.samples.files import write_prepared
 
 NETWORK = random_network(5, 2, 2, weight=fixed(4, 1), sample=fixed(6, 3))
 PARAMS = ROOT / "params.yaml"
@@ -76,7 +77,7 @@ def set_params(**changes) -> None:
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     set_params()
-    write_network(Path("models/integer.json"), NETWORK)
+    write(Path("models/integer.json"), NETWORK)
     write_json(Path("metrics/finetune.json"), FINETUNE)
     write_json(Path("models/search.json"), SEARCH)
     weights = {

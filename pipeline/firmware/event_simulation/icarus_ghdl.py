@@ -153,7 +153,7 @@ def _check(
         return EventRun(name, None, f"{name}: {tool} not on PATH, not simulated")
     if len(integers) == 0:
         return EventRun(name, None, f"{name}: no windows asked for, not simulated")
-    of = golden.output_type(network)
+    of = network.output
     expected = golden.evaluate_integers(network, integers)
     with tempfile.TemporaryDirectory(prefix="rtl-events-") as temporary:
         work = Path(temporary)

@@ -21,7 +21,6 @@ from pipeline.base.files import ArtifactError, read_json, write_json, write_text
 from pipeline.firmware.rtl.shift_adds import RtlError, TracedNetwork, trace_network
 from pipeline.firmware.rtl.verilog_stream import stream_verilog
 from pipeline.firmware.rtl.vhdl_stream import stream_vhdl
-from pipeline.integers.golden import output_type
 from pipeline.integers.network import IntegerNetwork
 from pipeline.params.identifiers import check_rtl_name
 
@@ -132,7 +131,7 @@ def write_rtl(network: IntegerNetwork, options: RtlOptions, directory: Path) -> 
     """
     if directory.exists() and any(directory.iterdir()):
         raise RtlError(f"{directory}: not empty")
-    if network.input.bits > MAX_SAMPLE_BITS or output_type(network).bits > MAX_SAMPLE_BITS:
+    if network.input.bits > MAX_SAMPLE_BITS or network.output.bits > MAX_SAMPLE_BITS:
         raise RtlError(f"samples and energies are limited to {MAX_SAMPLE_BITS} bits")
     traced = trace_network(network, options.adders_per_stage)
     design = RtlDesign(
@@ -141,7 +140,7 @@ def write_rtl(network: IntegerNetwork, options: RtlOptions, directory: Path) -> 
         clock_period_ns=options.clock_period_ns,
         window_length=network.window_length,
         sample_bits=network.input.bits,
-        energy_bits=output_type(network).bits,
+        energy_bits=network.output.bits,
         stages=traced.stages,
         latency_cycles=traced.latency_cycles,
         adder_operations=traced.operations,

@@ -43,7 +43,7 @@ class Subject:
     @property
     def units(self) -> int:
         """Units of the recurrent layer."""
-        return len(self.network.rnn.bias.integers)
+        return self.network.rnn.units
 
 
 def finetuned(network: IntegerNetwork, metrics: Mapping[str, Any]) -> Subject:

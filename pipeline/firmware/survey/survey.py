@@ -29,8 +29,6 @@ from pipeline.integers.compare import Comparison
 from pipeline.integers.fixed_point import quantize
 from pipeline.integers.network import IntegerNetwork
 from pipeline.samples.prepared import Split
-from pipeline.samples.windows import scaled_samples, split_rmse_mev
-from pipeline.samples.windows import windows as windows_of
 
 _TRACING = Lock()  # da4ml traces in Python: at the same time it would be no faster
 
@@ -103,8 +101,8 @@ def golden_rmse_mev(network: IntegerNetwork, split: Split) -> float:
     GeometryError
         If the network was made for other windows.
     """
-    windows = windows_of(scaled_samples(network, split), split.window_length)
-    return split_rmse_mev(golden.evaluate(network, windows) * split.et_scale_gev, split)
+    windows = split.windows(split.for_network(network).scaled_samples())
+    return split.rmse_mev(golden.evaluate(network, windows) * split.et_scale_gev)
 
 
 def survey_all(
@@ -145,7 +143,7 @@ def survey(subject: Subject, split: Split, options: SurveyOptions) -> Surveyed:
 def _survey(subject: Subject, split: Split, options: SurveyOptions, work: Path) -> Surveyed:
     network, rtl = subject.network, work / "rtl"
     rmse_mev = golden_rmse_mev(network, split)
-    samples = quantize(scaled_samples(network, split), network.input)
+    samples = quantize(split.for_network(network).scaled_samples(), network.input)
     with _TRACING:
         design = write_rtl(network, options.rtl, rtl)
     clocks = random_stream(samples, design, options.windows, options.gap_probability, options.seed)
@@ -158,5 +156,4 @@ def _survey(subject: Subject, split: Split, options: SurveyOptions, work: Path) 
         ImplementOptions(options.netlist_windows, False, options.seed, options.timeout_s),
         work / "synthesis",
     )
-    exact = all(accumulator.float32_exact for accumulator in golden.accumulators(network))
-    return Surveyed(subject, rmse_mev, exact, design, streamed, core)
+    return Surveyed(subject, rmse_mev, network.float32_exact, design, streamed, core)

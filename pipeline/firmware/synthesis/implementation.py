@@ -18,7 +18,6 @@ from pipeline.firmware.rtl.simulation import check_stream
 from pipeline.firmware.rtl.stream_clocks import random_stream
 from pipeline.firmware.synthesis.nextpnr import ROUTED, Routed, nextpnr, place_and_route
 from pipeline.firmware.synthesis.yosys import FAMILIES, Synthesis, synthesize
-from pipeline.integers.golden import output_type
 from pipeline.integers.network import IntegerNetwork
 
 _GAPS = 0.2  # probability that a clock of the netlist's stream brings no sample
@@ -238,7 +237,7 @@ def require_same_network(network: IntegerNetwork, design: RtlDesign) -> None:
     wanted = {
         "window_length": network.window_length,
         "sample_bits": network.input.bits,
-        "energy_bits": output_type(network).bits,
+        "energy_bits": network.output.bits,
     }
     for name, value in wanted.items():
         if getattr(design, name) != value:

@@ -14,8 +14,7 @@ from pipeline.firmware.survey.survey import SurveyOptions, golden_rmse_mev, surv
 from pipeline.integers.compare import MismatchError
 from pipeline.integers.golden import evaluate
 from pipeline.integers.network import IntegerNetwork
-from pipeline.samples.prepared import Split
-from pipeline.samples.windows import GeometryError
+from pipeline.samples.prepared import GeometryError, Split
 from tests.integers.networks import fixed, random_network
 
 NETWORK = random_network(5, 2, 2, weight=fixed(4, 1), sample=fixed(6, 3))
