@@ -11,7 +11,10 @@ import pytest
 from tests.imports import ROOT
 
 HEAVY = ["tensorflow", "pandas", "uproot", "qkeras", "keras_tuner", "hls4ml", "grpc"]
-STAGES = ["simulate", "prepare", "train", "finetune", "synthesize", "rtl", "implement", "evaluate"]
+STAGES = [
+    "simulate", "prepare", "train", "finetune", "synthesize", "rtl", "implement", "survey",
+    "evaluate", "report",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("stage", STAGES)

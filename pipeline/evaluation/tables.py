@@ -8,6 +8,7 @@ from pipeline.base.files import Cell, Columns
 from pipeline.evaluation.residuals import EventClass, Figures, Profile, figures, histogram
 from pipeline.evaluation.sample import Sample
 from pipeline.params.evaluation import EvaluateParams
+from pipeline.presentation.markdown import table
 
 Metrics = dict[str, dict[str, Figures]]
 
@@ -121,14 +122,14 @@ def response_columns(response: Mapping[str, Profile]) -> Columns:
 
 
 def _rows(groups: Sequence[EventClass], content: Metrics) -> list[str]:
-    titles = ["class", "reconstruction", "BCs", *(title for _, title in COLUMNS)]
-    lines = ["| " + " | ".join(titles) + " |", "| --- | --- |" + " ---: |" * (len(titles) - 2)]
+    head = ["class", "reconstruction", "BCs", *(title for _, title in COLUMNS)]
+    rows: list[list[object]] = []
     for group in groups:
         for name, by_class in content.items():
-            found = by_class[group.name]
-            cells = [f"{found[key]:z.1f}" if key in found else "-" for key, _ in COLUMNS]
-            lines.append(f"| {group.title} | {name} | {found['count']} | {' | '.join(cells)} |")
-    return lines
+            merits = by_class[group.name]
+            cells = [f"{merits[key]:z.1f}" if key in merits else "-" for key, _ in COLUMNS]
+            rows.append([group.title, name, merits["count"], *cells])
+    return table(head, rows, "ll" + "r" * (len(head) - 2))
 
 
 def _rounded(value: float) -> float:

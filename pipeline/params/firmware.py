@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from pipeline.base.units import BC_NS
-from pipeline.params.identifiers import check_cpp_name, check_rtl_name
+from pipeline.base.identifiers import check_cpp_name, check_rtl_name
+from pipeline.base.units import BC_NS, MAX_CELLS
 from pipeline.params.section import Section
 
 
@@ -92,7 +92,7 @@ class RtlParams(Section):
     )
     cells: int = Field(
         ge=1,
-        le=1024,
+        le=MAX_CELLS,
         description="Cells that share one streaming core, which takes one sample a clock. "
         "`cells` x `clock_period_ns` may not exceed 25 ns.",
     )

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline import finetune, implement, rtl, search, survey, synthesize
+from pipeline import finetune, implement, report, rtl, search, survey, synthesize
+from pipeline.artifacts.finetune import FINETUNE, FinetuneFigures
+from pipeline.artifacts.implementation import IMPLEMENTATION, Implementation
+from pipeline.artifacts.survey import SURVEY, Survey
 from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json
 from pipeline.base.schema import read
@@ -72,6 +75,9 @@ def test_a_gated_cell_becomes_firmware_whose_differences_are_measured(workplace,
     implement.main()
     survey.main()
     assert capsys.readouterr().out.count("no RTL of an LSTM or a GRU") == 3
+    finetuned = read(FinetuneFigures, FINETUNE)
+    report.write_implementation(read(Implementation, IMPLEMENTATION), finetuned)
+    report.write_survey(read(Survey, SURVEY))
     assert [path.name for path in Path("models/rtl").iterdir()] == ["not_available.txt"]
     assert json.loads(Path("metrics/rtl.json").read_text()) == {"available": 0}
     assert json.loads(Path("metrics/implement.json").read_text()) == {"available": 0}

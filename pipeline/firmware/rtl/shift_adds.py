@@ -1,6 +1,6 @@
-"""The network as a pipeline of shifts and adds, traced with da4ml.
+"""The network as a pipeline of shifts and adds, built with da4ml.
 
-Everything is traced in integers: a sum is formed at the binary point of its finest
+Everything is built from integers: a sum is formed at the binary point of its finest
 term, as in the golden model, and rounding divides by a power of two. da4ml finds the
 adders that the columns of a kernel share (distributed arithmetic: no multiplier).
 
@@ -35,11 +35,11 @@ _HARDWARE = HWConfig(1, -1, -1)
 
 
 class RtlError(PipelineError):
-    """A network that cannot become RTL, or options that cannot be used."""
+    """A network that cannot become RTL, or files that cannot be used."""
 
 
 @dataclass(frozen=True)
-class TracedNetwork:
+class AdderGraph:
     """A pipeline, before it is written in a language.
 
     Attributes
@@ -73,8 +73,8 @@ class TracedNetwork:
         return self.stages + 1
 
 
-def trace_network(network: IntegerNetwork, adders_per_stage: int) -> TracedNetwork:
-    """Trace a network and cut it into stages.
+def adder_graph(network: IntegerNetwork, adders_per_stage: int) -> AdderGraph:
+    """Build the graph of a network and cut it into stages.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def trace_network(network: IntegerNetwork, adders_per_stage: int) -> TracedNetwo
     comb = comb_trace(window, _array([energy], window))
     pipeline = to_pipeline(comb, adders_per_stage, verbose=False)
     qint = comb.out_qint[0]
-    return TracedNetwork(
+    return AdderGraph(
         logic=comb,
         pipeline=pipeline,
         stages=len(pipeline.solutions),

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.artifacts.design import RtlDesign
 from pipeline.base.arrays import I64
 from pipeline.base.errors import PipelineError
 from pipeline.base.fixed_point_type import FixedPointType
-from pipeline.firmware.rtl.project import RtlDesign
 from pipeline.firmware.rtl.stream_clocks import StreamClocks, expected_stream
 from pipeline.firmware.rtl.verilator import U32, Harness, compiled
 from pipeline.integers import golden
@@ -162,6 +162,26 @@ def compare_stream(
     expected = golden.evaluate_integers(network, windows)
     energies = _signed(late[complete, 2], network.output)
     return _compared(network, expected, energies, name)
+
+
+def rtl_metrics(
+    design: RtlDesign, simulated: SimulatedNetwork, streamed: Comparison
+) -> dict[str, object]:
+    """Return the content of ``metrics/rtl.json``.
+
+    Latency and initiation interval are the simulated ones. Simulators that only some
+    machines have are not in it: the file is the same on all of them.
+    """
+    latency = simulated.latency_cycles
+    return {
+        simulated.comparison.found: simulated.comparison.metrics(),
+        streamed.found: streamed.metrics(),
+        "adder_operations": design.adder_operations,
+        "initiation_interval": simulated.initiation_interval,
+        "latency_cycles": latency,
+        "latency_ns": latency * design.clock_period_ns,
+        "stages": design.stages,
+    }
 
 
 def _compared(network: IntegerNetwork, expected: I64, found: I64, name: str) -> Comparison:
