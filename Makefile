@@ -1,19 +1,26 @@
-# Two commands do everything on a machine with Python 3.11, make and g++:
-#   make repro   the pipeline, from nothing to verified firmware and tables
-#   make test    lint, types and tests
+# These do everything on a machine with Python 3.11, make and g++:
+#   make repro      the pipeline, from nothing to verified firmware and tables
+#   make test       lint, types and the quick tests
+#   make test-all   the same, then the slow tests
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: repro test lint types unit lock clean
+PYTEST := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+.PHONY: repro test test-all lint types quick slow lock clean
 .DELETE_ON_ERROR:
 
 repro: $(INSTALLED)
 	$(BIN)/python -m pipeline.params
 	PATH="$(abspath $(BIN)):$$PATH" dvc repro
 
-test: lint types unit
+test: lint types quick
+
+# One after the other, in this order, also under `make -j`.
+test-all: test
+	$(MAKE) slow
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -22,8 +29,11 @@ lint: $(INSTALLED)
 types: $(INSTALLED)
 	$(BIN)/mypy
 
-unit: $(INSTALLED)
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+quick: $(INSTALLED)
+	$(PYTEST) -m "not slow"
+
+slow: $(INSTALLED)
+	$(PYTEST) -m slow
 
 # Every package by version and hash. Installed with --no-deps: the lock is complete,
 # which `pip check` confirms.

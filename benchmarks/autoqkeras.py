@@ -50,7 +50,7 @@ def repair() -> None:
 
 
 def settings_of(name: str, search: SearchParams) -> dict[str, Any]:
-    """Return what the stock search is told about quantisers.
+    """Return what the stock search is told about quantizers.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def settings_of(name: str, search: SearchParams) -> dict[str, Any]:
         ``equal``: what makes its networks comparable with this project's. The recurrent
         kernel draws from the kernel's list, so that is the list of both; activations have
         the most bits that this project gives them. The state stays float: it has no
-        quantiser for that.
+        quantizer for that.
     search
         The ``search`` section.
     """

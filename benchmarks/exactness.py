@@ -25,7 +25,7 @@ WEIGHTS = "quantized_bits({},0,1,alpha='auto_po2')"
 PO2 = "quantized_po2(5,2)"
 STATE = "quantized_relu({},0)"
 ACTIVATION = "quantized_relu(12,0)"
-# By name: units as a multiple of the float network's, and quantisers of kernels and state.
+# By name: units as a multiple of the float network's, and quantizers of kernels and state.
 NETWORKS: dict[str, tuple[float, str, str]] = {
     "4 bits": (1.0, WEIGHTS.format(4), STATE.format(4)),
     "12 bits": (1.0, WEIGHTS.format(12), STATE.format(12)),

@@ -15,16 +15,15 @@ from pathlib import Path
 from pipeline.base.arrays import Real
 from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json, write_csv, write_json
-from pipeline.base.weights import load_weights, save_weights
-from pipeline.integers.accumulators import float32_exact
-from pipeline.integers.gated import write_network
-from pipeline.integers.network import IntegerNetwork
+from pipeline.base.schema import write
+from pipeline.base.weights import FLOAT_WEIGHTS, load_weights, save_weights
+from pipeline.integers.network import INTEGER_NETWORK
 from pipeline.params import load_params
 from pipeline.quantization.finetuning.gated_export import to_hardware_network
 from pipeline.quantization.quantizers.hardware import check_exportable
 from pipeline.quantization.training.record import chosen_trial, trial_weights
-from pipeline.samples.predictions import write_predictions
-from pipeline.samples.prepared import read_prepared
+from pipeline.samples.predictions import QUANTIZED_TEST, write_predictions
+from pipeline.samples.prepared import PREPARED, read_prepared
 
 SEARCH = Path("models/search.json")
 SEARCH_WEIGHTS = Path("models/search.weights.h5")
@@ -37,7 +36,7 @@ def main() -> None:
     trial = chosen_trial(found, params.finetune.trial, str(SEARCH))
     quantizers = trial.quantizers
     check_exportable(params.train.cell, quantizers)
-    prepared = read_prepared(Path("data/prepared.h5"))
+    prepared = read_prepared(PREPARED)
 
     # TensorFlow takes seconds to load: only once parameters and data are known good.
     from pipeline.networks.fitting import WindowData
@@ -51,9 +50,7 @@ def main() -> None:
 
     cell, units, length = params.train.cell, params.train.units, prepared.train.window_length
     scale_gev = prepared.train.et_scale_gev
-    weights = load_weights(
-        Path("models/float.weights.h5"), float_weight_shapes(cell, units, length)
-    )
+    weights = load_weights(FLOAT_WEIGHTS, float_weight_shapes(cell, units, length))
     start = trial_weights(SEARCH_WEIGHTS, found, trial.name, cell)
     strategy = make_strategy(params.train.strategy)
     splits = prepared.train, prepared.validation, prepared.test
@@ -63,7 +60,7 @@ def main() -> None:
     network = to_hardware_network(cell, tuned.weights, quantizers, length, scale_gev)
     costs = CostModel(float_network(cell, units, length), params.energy, "energy")
     output: Real = tuned.test_output
-    if isinstance(network, IntegerNetwork) and not float32_exact(network):
+    if network.exact and not network.float32_exact:
         output = predict_double(cell, quantizers, tuned.weights, test)
     metrics = finetune_metrics(tuned, quantizers, costs, scale_gev)
     metrics |= precision_metrics(tuned.test_output, output, scale_gev)
@@ -74,8 +71,8 @@ def main() -> None:
         Path("models/quantized.json"),
         {"cell": cell, "trial": trial.name, "units": trial.units, "quantizers": texts},
     )
-    write_network(Path("models/integer.json"), network)
-    write_predictions(Path("data/quantized_test.npy"), output)
+    write(INTEGER_NETWORK, network)
+    write_predictions(QUANTIZED_TEST, output)
     write_csv(Path("metrics/plots/finetune.csv"), tuned.fit.table(scale_gev))
     write_json(Path("metrics/finetune.json"), metrics)
 

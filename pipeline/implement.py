@@ -36,11 +36,10 @@ from pipeline.firmware.vendors.tools import (
     vendor_rows,
 )
 from pipeline.integers.fixed_point import quantize
-from pipeline.integers.gated import NO_RTL, GatedNetwork, read_network
+from pipeline.integers.network import INTEGER_NETWORK, NO_RTL, IntegerNetwork
 from pipeline.params import load_params
 from pipeline.presentation.markdown import table
-from pipeline.samples.prepared import read_prepared
-from pipeline.samples.windows import scaled_samples
+from pipeline.samples.prepared import PREPARED, read_prepared
 
 RTL = Path("models/rtl")
 HLS, ONEAPI = Path("models/firmware"), Path("models/firmware_oneapi")
@@ -51,8 +50,8 @@ def main() -> None:
     """Run the stage in the working directory."""
     everything = load_params()
     params, amd_part = everything.implement, everything.synthesize.part
-    network = read_network(Path("models/integer.json"))
-    if isinstance(network, GatedNetwork):
+    network = read(IntegerNetwork, INTEGER_NETWORK)
+    if not network.exact:
         write(IMPLEMENTATION, Implementation(no_rtl=NO_RTL))
         write_json(METRICS, {"available": 0})
         print(NO_RTL)
@@ -61,8 +60,8 @@ def main() -> None:
     check_parts(amd_part, params.intel_device)
     design = read(RtlDesign, RTL / DESIGN)
     require_same_network(network, design)
-    test = read_prepared(Path("data/prepared.h5")).test
-    samples = quantize(scaled_samples(network, test), network.input)
+    test = read_prepared(PREPARED).test
+    samples = quantize(test.for_network(network).scaled_samples(), network.input)
     clocks = netlist_clocks(samples, design, params.netlist_windows, params.seed)
     by_name = {}
     with tempfile.TemporaryDirectory(prefix="implement-") as temporary:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pipeline.base.errors import run_stage
 from pipeline.base.files import replacing_directory, write_json, write_text
+from pipeline.base.schema import read
 from pipeline.firmware.event_simulation.ghdl_stream import check_ghdl_stream
 from pipeline.firmware.event_simulation.icarus_ghdl import WrittenNetwork, check_event_simulators
 from pipeline.firmware.rtl.project import verilog_files, write_rtl
@@ -23,11 +24,9 @@ from pipeline.firmware.rtl.simulation import check_network, check_stream, rtl_me
 from pipeline.firmware.rtl.stream_clocks import random_stream
 from pipeline.firmware.rtl.verilator import require_verilator
 from pipeline.integers.fixed_point import quantize
-from pipeline.integers.gated import NO_RTL, NOT_AVAILABLE, GatedNetwork, read_network
+from pipeline.integers.network import INTEGER_NETWORK, NO_RTL, NOT_AVAILABLE, IntegerNetwork
 from pipeline.params import load_params
-from pipeline.samples.prepared import read_prepared
-from pipeline.samples.windows import scaled_samples
-from pipeline.samples.windows import windows as windows_of
+from pipeline.samples.prepared import PREPARED, read_prepared
 
 RTL, METRICS = Path("models/rtl"), Path("metrics/rtl.json")
 LOG = Path("logs/rtl.txt")
@@ -36,17 +35,17 @@ LOG = Path("logs/rtl.txt")
 def main() -> None:
     """Run the stage in the working directory."""
     params = load_params().rtl
-    network = read_network(Path("models/integer.json"))
-    if isinstance(network, GatedNetwork):
+    network = read(IntegerNetwork, INTEGER_NETWORK)
+    if not network.exact:
         with replacing_directory(RTL) as directory:
             write_text(directory / NOT_AVAILABLE, f"{NO_RTL}\n")
         write_json(METRICS, {"available": 0})
         print(NO_RTL)
         return
     print(f"Verilator: {require_verilator().origin}")
-    test = read_prepared(Path("data/prepared.h5")).test
-    samples = quantize(scaled_samples(network, test), network.input)
-    windows = windows_of(samples, network.window_length)
+    test = read_prepared(PREPARED).test
+    samples = quantize(test.for_network(network).scaled_samples(), network.input)
+    windows = test.windows(samples)
 
     with replacing_directory(RTL) as directory:
         design = write_rtl(network, params, directory)

@@ -15,17 +15,14 @@ from pathlib import Path
 
 from pipeline.base.errors import run_stage
 from pipeline.base.files import write_csv, write_json, write_text
-from pipeline.base.weights import save_weights
+from pipeline.base.weights import FLOAT_WEIGHTS, save_weights
 from pipeline.params import load_params
 from pipeline.presentation.style import drawing, save_png
 from pipeline.quantization.search import state as search_state
 from pipeline.quantization.search.plan.plan import describe, plan_search
 from pipeline.reports.search_figure import trade_off
-from pipeline.samples.prepared import read_prepared
-from pipeline.samples.windows import ofmax_rmse_mev
+from pipeline.samples.prepared import PREPARED, read_prepared
 
-PREPARED = Path("data/prepared.h5")
-FLOAT_WEIGHTS = Path("models/float.weights.h5")
 PLOTS = Path("metrics/plots")
 
 
@@ -52,7 +49,7 @@ def main() -> None:
         return  # a worker: its chief writes
     outcome = results.outcome_of(searched.tuners, searched.points)
 
-    table = results.pareto_table(outcome, ofmax_rmse_mev(prepared.validation))
+    table = results.pareto_table(outcome, prepared.validation.ofmax_rmse_mev())
     write_csv(PLOTS / "pareto.csv", table)
     write_csv(PLOTS / "pareto_front.csv", results.front_columns(outcome))
     write_text(Path("metrics/search.md"), front_markdown(outcome))

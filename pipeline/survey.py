@@ -25,9 +25,9 @@ from pipeline.firmware.survey.metrics import line, survey_metrics
 from pipeline.firmware.survey.subjects import finetuned, searched
 from pipeline.firmware.survey.survey import survey_all
 from pipeline.firmware.synthesis.yosys import yosys_version
-from pipeline.integers.gated import NO_RTL, GatedNetwork, read_network
+from pipeline.integers.network import INTEGER_NETWORK, NO_RTL, IntegerNetwork
 from pipeline.params import load_params
-from pipeline.samples.prepared import read_prepared
+from pipeline.samples.prepared import PREPARED, read_prepared
 
 METRICS = Path("metrics/survey.json")
 
@@ -35,8 +35,8 @@ METRICS = Path("metrics/survey.json")
 def main() -> None:
     """Run the stage in the working directory."""
     params = load_params()
-    network = read_network(Path("models/integer.json"))
-    if isinstance(network, GatedNetwork):
+    network = read(IntegerNetwork, INTEGER_NETWORK)
+    if not network.exact:
         write(SURVEY, Survey(no_rtl=NO_RTL))
         write_json(METRICS, {"available": 0})
         print(NO_RTL)
@@ -45,7 +45,7 @@ def main() -> None:
     yosys_version()
     candidates = read(Candidates, Path("models/candidates.json")).candidates
     subjects = [finetuned(network, read(FinetuneFigures, FINETUNE)), *map(searched, candidates)]
-    validation = read_prepared(Path("data/prepared.h5")).validation
+    validation = read_prepared(PREPARED).validation
     surveyed = survey_all(
         subjects, validation, params.rtl, params.survey, params.implement.timeout_s
     )

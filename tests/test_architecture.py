@@ -14,14 +14,14 @@ MAY_IMPORT = {
     "params": {"base"},
     "samples": {"base"},
     "presentation": {"base"},
-    "artifacts": {"base", "integers", "params"},
+    "artifacts": {"base", "integers"},
     "detector": {"base", "params"},
     "networks": {"base", "params", "samples"},
     "integers": {"base"},
     "evaluation": {"base", "params", "samples", "presentation"},
-    "quantization": {"base", "params", "samples", "networks", "integers"},
-    "firmware": {"base", "artifacts", "params", "samples", "integers"},
-    "reports": {"base", "artifacts", "presentation"},
+    "quantization": {"base", "params", "samples", "networks", "integers", "artifacts"},
+    "firmware": {"base", "params", "samples", "integers", "artifacts"},
+    "reports": {"base", "presentation", "artifacts"},
 }
 # The same inside the folders that have folders.
 QUANTIZATION = {
@@ -80,3 +80,12 @@ def test_a_folder_can_be_taken_in_at_a_glance():
     for folder in folders:
         files = [file for file in FILES if file.parent == folder and file.name != "__init__.py"]
         assert len(files) <= MOST_FILES, folder
+
+
+def test_tests_mirror_the_pipeline():
+    """A test of a folder lies in the folder of the same name; `stages` has those of the scripts."""
+    apart = {Path("tests"), Path("tests/stages"), Path("tests/benchmarks")}
+    folders = {file.parent for file in FILES}
+    for test in (ROOT / "tests").rglob("test_*.py"):
+        folder = test.parent.relative_to(ROOT)
+        assert folder in apart or Path("pipeline", *folder.parts[1:]) in folders, test

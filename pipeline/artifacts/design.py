@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from pipeline.base.identifiers import check_rtl_name
 from pipeline.base.schema import Frozen
-from pipeline.params.firmware import MAX_CELLS
-from pipeline.params.identifiers import check_rtl_name
+from pipeline.base.units import MAX_CELLS
 
 DESIGN = "design.json"  # in the directory of the RTL
 MAX_SAMPLE_BITS = 32

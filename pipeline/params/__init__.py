@@ -7,13 +7,14 @@ keys, wrong types and values out of range are errors that name the dotted key
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
-from yaml.constructor import ConstructorError
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import ConstructorError, SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode
 
 from pipeline.base.errors import PipelineError
 from pipeline.params.detector import DataParams, PrepareParams, SimulateParams
@@ -46,34 +47,14 @@ class Params(Section):
     evaluate: EvaluateParams
 
 
-class _Yaml12Loader(yaml.SafeLoader):
-    """Safe loader that reads ``1e-05`` as a float and refuses a repeated key, as YAML 1.2 does."""
+class _Constructor(SafeConstructor):
+    """Safe constructor that refuses merge keys: every value stands where it is read."""
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """Return a mapping; PyYAML would let the last of two equal keys win."""
+    def flatten_mapping(self, node: MappingNode) -> None:
         for key, _ in node.value:
             if key.tag == "tag:yaml.org,2002:merge":
                 raise ConstructorError(None, None, "merge keys (<<) are not read", key.start_mark)
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for number, (key, _) in enumerate(node.value):
-            if keys[number] in keys[:number]:
-                raise ConstructorError(None, None, f"repeated key {keys[number]}", key.start_mark)
-        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
-        return mapping
-
-
-_Yaml12Loader.yaml_implicit_resolvers = {
-    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:float"]
-    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Yaml12Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(
-        r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+"
-        r"|\.[0-9]+[eE][-+]?[0-9]+|\.(?:inf|Inf|INF|nan|NaN|NAN))$"
-    ),
-    list("-+0123456789."),
-)
+        super().flatten_mapping(node)
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:
@@ -96,10 +77,12 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
         raise ParamsError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ParamsError(f"{path}: not UTF-8: {error}") from error
+    parser = YAML(typ="safe")  # DVC's parser, so both read the same values
+    parser.Constructor = _Constructor
     try:
-        tree = yaml.load(text, Loader=_Yaml12Loader)  # noqa: S506 (a SafeLoader)
-    except yaml.YAMLError as error:
-        raise ParamsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+        tree = parser.load(text)
+    except (YAMLError, ValueError, LookupError, RecursionError) as error:
+        raise ParamsError(f"{path}: not valid YAML: {_yaml_problem(error)}") from error
     return parse_params(tree, str(path))
 
 
@@ -110,6 +93,14 @@ def parse_params(tree: Any, origin: str = "params") -> Params:
     except ValidationError as error:
         lines = [f"{origin}: {_explain(item)}" for item in error.errors(include_url=False)]
         raise ParamsError("\n".join(lines)) from None
+
+
+def _yaml_problem(error: Exception) -> str:
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        words = [error.context, error.problem] if error.context else [error.problem]
+        mark = error.problem_mark
+        return f"{', '.join(words)}, line {mark.line + 1}, column {mark.column + 1}"
+    return " ".join(str(error).split())
 
 
 def _explain(item: Any) -> str:

@@ -1,10 +1,29 @@
-"""``python -m pipeline.params``: check the whole of ``params.yaml`` before any stage runs."""
+"""``python -m pipeline.params``: check the whole of ``params.yaml`` before any stage runs.
+
+With ``--document`` it prints docs/parameters.md instead.
+"""
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 from pipeline.base.errors import run_stage
 from pipeline.params import PARAMS_FILE, load_params
+from pipeline.params.document import document
 
-run_stage(lambda: print(f"{PARAMS_FILE}: valid", file=sys.stderr) if load_params() else None)
+
+def main() -> None:
+    """Read ``params.yaml``; a `ParamsError` says what is wrong with it."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.params", description=__doc__)
+    parser.add_argument("--document", action="store_true", help="print docs/parameters.md")
+    arguments = parser.parse_args()
+    params = load_params()
+    if arguments.document:
+        sys.stdout.write(document(params))
+    else:
+        print(f"{PARAMS_FILE}: valid", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -12,31 +12,54 @@ from pipeline.params.section import MAX_SEED, Section
 class DataParams(Section):
     """Where the samples come from."""
 
-    file: str = Field(min_length=1)
+    file: str = Field(
+        min_length=1,
+        description="The sequence file that `prepare` reads, HDF5 or ROOT: the file of "
+        "`simulate`, or one of your own.",
+    )
 
 
 class PulseParams(Section):
     """Ionisation pulse and shaper; see `pipeline.detector.pulse`."""
 
-    drift_time_ns: float = Field(gt=0)
-    shaper_time_ns: float = Field(gt=0)
-    preamp_time_ns: float = Field(gt=0)
+    drift_time_ns: float = Field(
+        gt=0,
+        description="t_d, length of the triangular ionisation current.",
+    )
+    shaper_time_ns: float = Field(gt=0, description="tau, time constant of the CR-(RC)^2 shaper.")
+    preamp_time_ns: float = Field(gt=0, description="RC, time constant of the preamplifier.")
 
 
 class PileupParams(Section):
     """Minimum-bias deposits in the cell."""
 
-    mean_interactions: float = Field(ge=0)
-    mean_et_mev: float = Field(ge=0)
-    hit_probability: float = Field(gt=0, le=1)
-    tail_shape: float = Field(gt=0)
+    mean_interactions: float = Field(
+        ge=0,
+        description="mu, mean number of inelastic collisions in a BC.",
+    )
+    mean_et_mev: float = Field(
+        ge=0,
+        description="Mean E_T that they leave in the cell, summed over a BC; 0 for no pile-up.",
+    )
+    hit_probability: float = Field(
+        gt=0,
+        le=1,
+        description="Probability that one collision leaves any E_T in the cell.",
+    )
+    tail_shape: float = Field(
+        gt=0,
+        description="sigma of the log-normal E_T of one hit: the larger, the longer the tail.",
+    )
 
 
 class BunchTrainParams(Section):
     """Filling pattern; ``filled_bc = 0`` fills every bunch crossing."""
 
-    filled_bc: int = Field(ge=0)
-    empty_bc: int = Field(ge=0)
+    filled_bc: int = Field(ge=0, description="BCs with collisions in each train; 0 fills every BC.")
+    empty_bc: int = Field(
+        ge=0,
+        description="BCs without collisions after each train; must be 0 where `filled_bc` is 0.",
+    )
 
     @model_validator(mode="after")
     def _flat(self) -> Self:
@@ -48,23 +71,37 @@ class BunchTrainParams(Section):
 class SignalParams(Section):
     """Injected deposits with random gap and random energy."""
 
-    max_et_gev: float = Field(gt=0)
-    mean_gap_bc: float = Field(ge=1)
-    std_gap_bc: float = Field(ge=0)
+    max_et_gev: float = Field(
+        gt=0,
+        description="The E_T of an injected deposit is uniform between 0 and this.",
+    )
+    mean_gap_bc: float = Field(ge=1, description="Mean distance between injected deposits.")
+    std_gap_bc: float = Field(
+        ge=0,
+        description="Standard deviation of that distance, which is normal, rounded and at least "
+        "1 BC.",
+    )
 
 
 class NoiseParams(Section):
     """Electronics noise after the shaper."""
 
-    rms_mev: float = Field(ge=0)
+    rms_mev: float = Field(ge=0, description="RMS of the electronics noise after the shaper.")
 
 
 class AdcParams(Section):
     """Analogue-to-digital converter."""
 
-    lsb_mev: float = Field(gt=0)
-    bits: int = Field(ge=2, le=24)
-    pedestal_counts: int = Field(ge=0)
+    lsb_mev: float = Field(
+        gt=0,
+        description="Step of the ADC. 7.8125 MeV is 16 GeV / 2^11, so that scaled samples are "
+        "exact in fixed point.",
+    )
+    bits: int = Field(ge=2, le=24, description="Bits of the ADC.")
+    pedestal_counts: int = Field(
+        ge=0,
+        description="ADC counts for no signal; below 2^bits. It is subtracted again.",
+    )
 
     @model_validator(mode="after")
     def _pedestal_fits(self) -> Self:
@@ -76,15 +113,22 @@ class AdcParams(Section):
 class OptimalFilterParams(Section):
     """Optimal filter of the OFMax reference."""
 
-    n_samples: int = Field(ge=3, le=32)
+    n_samples: int = Field(
+        ge=3,
+        le=32,
+        description="Samples of the optimal filter, from the BC of the deposit on.",
+    )
 
 
 class SimulateParams(Section):
     """The built-in generator."""
 
-    seed: int = Field(ge=0, le=MAX_SEED)
-    n_bc: int = Field(ge=1)
-    chunk_bc: int = Field(ge=64)
+    seed: int = Field(ge=0, le=MAX_SEED, description="Seed of all random streams.")
+    n_bc: int = Field(ge=1, description="Length of the sequence in BCs.")
+    chunk_bc: int = Field(
+        ge=64,
+        description="BCs held in memory at once; the result does not depend on it.",
+    )
     pulse: PulseParams
     pileup: PileupParams
     bunch_train: BunchTrainParams
@@ -97,11 +141,29 @@ class SimulateParams(Section):
 class PrepareParams(Section):
     """Window geometry, scale and split."""
 
-    window_length: int = Field(ge=1, le=256)
-    target_lag: int = Field(ge=0)
-    et_scale_gev: float = Field(gt=0)
-    train_fraction: float = Field(gt=0, lt=1)
-    validation_fraction: float = Field(gt=0, lt=1)
+    window_length: int = Field(
+        ge=1,
+        le=256,
+        description="L, samples in one window, which is what the network reads.",
+    )
+    target_lag: int = Field(
+        ge=0,
+        description="The target of window i is the true E_T of sample i + L - `target_lag`: "
+        "with L = 5, 5 is the first sample of the window and 1 the last. At most "
+        "`window_length`.",
+    )
+    et_scale_gev: float = Field(gt=0, description="Samples and targets are divided by this.")
+    train_fraction: float = Field(
+        gt=0,
+        lt=1,
+        description="Fraction of the windows, from the start, for training.",
+    )
+    validation_fraction: float = Field(
+        gt=0,
+        lt=1,
+        description="Fraction of the windows after those, for validation; the rest is the test "
+        "split. Both together must stay below 1.",
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

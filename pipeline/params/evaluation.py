@@ -13,15 +13,42 @@ from pipeline.params.section import Section
 class EvaluateParams(Section):
     """Classes, bins and labels of the evaluation; see `pipeline.evaluation`."""
 
-    label: str
-    low_et_mev: float = Field(gt=0)
-    high_et_mev: float = Field(gt=0)
-    gap_edges_bc: list[int] = Field(min_length=1)
-    residual_range_mev: float = Field(gt=0)
-    residual_bin_mev: float = Field(gt=0)
-    response_bin_mev: float = Field(gt=0)
-    stretch_start_bc: int = Field(ge=0)
-    stretch_length_bc: int = Field(ge=2, le=1000)
+    label: str = Field(
+        description="Text on every figure; `{mu}` in it becomes "
+        "`simulate.pileup.mean_interactions`.",
+    )
+    low_et_mev: float = Field(
+        gt=0,
+        description="True E_T at which class `low` ends and class `high` begins.",
+    )
+    high_et_mev: float = Field(
+        gt=0,
+        description="True E_T at which the class of the highest energies begins; above "
+        "`low_et_mev`.",
+    )
+    gap_edges_bc: list[int] = Field(
+        min_length=1,
+        description="The last gap of each gap class, increasing; one more class holds all "
+        "longer gaps.",
+    )
+    residual_range_mev: float = Field(
+        gt=0,
+        description="Residual histograms reach from minus this to plus this.",
+    )
+    residual_bin_mev: float = Field(
+        gt=0,
+        description="Bin width of the residual histograms; at least 1/1000 of the range.",
+    )
+    response_bin_mev: float = Field(
+        gt=0,
+        description="Bin width in true E_T of the response figure.",
+    )
+    stretch_start_bc: int = Field(
+        ge=0,
+        description="First BC, counted in the test split, of the stretch that is drawn sample "
+        "by sample.",
+    )
+    stretch_length_bc: int = Field(ge=2, le=1000, description="BCs in that stretch.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

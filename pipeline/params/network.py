@@ -22,7 +22,7 @@ def _one_limit(value: Any) -> Any:
         return value
     raise ValueError(
         "should be a number of bits, or a list with a number of bits or a list of "
-        "quantisers for each kind of tensor"
+        "quantizers for each kind of tensor"
     )
 
 
@@ -39,72 +39,218 @@ TrialName = Annotated[str | int, Field(union_mode="left_to_right"), BeforeValida
 class TrainParams(Section):
     """The float network and its fit."""
 
-    seed: int = Field(ge=0, le=MAX_SEED)
-    cell: Literal["SimpleRNN", "LSTM", "GRU"]
-    units: int = Field(ge=1, le=MAX_UNITS)
-    epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    early_stopping_patience: int = Field(ge=0)
-    reduce_lr_patience: int = Field(ge=0)
-    reduce_lr_factor: float = Field(gt=0, lt=1)
-    min_delta: float = Field(ge=0)
-    min_learning_rate: float = Field(ge=0)
-    max_restarts: int = Field(ge=0)
-    strategy: Literal["auto", "cpu", "gpu", "mirrored", "tpu"]
+    seed: int = Field(
+        ge=0,
+        le=MAX_SEED,
+        description="Seed of weights and of the order of the batches.",
+    )
+    cell: Literal["SimpleRNN", "LSTM", "GRU"] = Field(
+        description="Kind of the recurrent layer. Only a SimpleRNN has exact firmware and RTL. "
+        "LSTM and GRU go through hls4ml's templates, whose difference from QKeras is measured.",
+    )
+    units: int = Field(ge=1, le=MAX_UNITS, description="Units of the recurrent layer.")
+    epochs: int = Field(ge=1, description="Most epochs; training stops earlier on a plateau.")
+    batch_size: int = Field(ge=1, description="Windows in one step of the optimizer.")
+    learning_rate: float = Field(gt=0, description="Learning rate of Adam at the start.")
+    early_stopping_patience: int = Field(
+        ge=0,
+        description="Epochs without a better validation loss after which training stops.",
+    )
+    reduce_lr_patience: int = Field(
+        ge=0,
+        description="Epochs without a better validation loss after which the learning rate is "
+        "reduced.",
+    )
+    reduce_lr_factor: float = Field(
+        gt=0,
+        lt=1,
+        description="The learning rate is multiplied by this each time.",
+    )
+    min_delta: float = Field(
+        ge=0,
+        description="How much lower the validation loss must be to count as better: mean "
+        "squared error in units of `prepare.et_scale_gev` squared.",
+    )
+    min_learning_rate: float = Field(
+        ge=0,
+        description="The learning rate is not reduced below this.",
+    )
+    max_restarts: int = Field(
+        ge=0,
+        description="How many further seeds are tried while the network is dead after its first "
+        "epoch: its ReLUs all give 0.",
+    )
+    strategy: Literal["auto", "cpu", "gpu", "mirrored", "tpu"] = Field(
+        description="Device: `auto` is a GPU if TensorFlow sees one, else the CPU "
+        "(requirements.lock has TensorFlow for CPUs); `mirrored` is all GPUs of the machine.",
+    )
 
 
 class EnergyParams(Section):
     """QTools' energy model; lists of two are ``[reference, trial]``."""
 
-    process: Literal["horowitz"]
-    parameters_on_memory: list[Memory] = Field(min_length=2, max_length=2)
-    activations_on_memory: list[Memory] = Field(min_length=2, max_length=2)
-    min_sram_size_bits: list[Annotated[int, Field(ge=0)]] = Field(min_length=2, max_length=2)
-    rd_wr_on_io: list[bool] = Field(min_length=2, max_length=2)
-    reference_internal: Literal["fp32", "fp16", "int8"]
-    reference_accumulator: Literal["fp32", "fp16", "int32", "int16"]
+    process: Literal["horowitz"] = Field(
+        description="Source of the energies: M. Horowitz, ISSCC 2014, 45 nm.",
+    )
+    parameters_on_memory: list[Memory] = Field(
+        min_length=2,
+        max_length=2,
+        description="Where the weights lie, for [reference, trial]. `fixed` is wired and costs "
+        "nothing.",
+    )
+    activations_on_memory: list[Memory] = Field(
+        min_length=2,
+        max_length=2,
+        description="Where activations and states lie, for [reference, trial].",
+    )
+    min_sram_size_bits: list[Annotated[int, Field(ge=0)]] = Field(
+        min_length=2,
+        max_length=2,
+        description="Size of the smallest SRAM, for [reference, trial].",
+    )
+    rd_wr_on_io: list[bool] = Field(
+        min_length=2,
+        max_length=2,
+        description="Whether input and output of the network lie in DRAM, for [reference, trial].",
+    )
+    reference_internal: Literal["fp32", "fp16", "int8"] = Field(
+        description="Type of weights, states and input in the reference network.",
+    )
+    reference_accumulator: Literal["fp32", "fp16", "int32", "int16"] = Field(
+        description="Type of products and sums in the reference network.",
+    )
 
 
 class GoalParams(Section):
     """AutoQKeras' forgiving factor; see `pipeline.quantization.search.plan.score`."""
 
-    type: Literal["energy", "bits"]
-    delta_p: float = Field(ge=0)
-    delta_n: float = Field(ge=0)
-    rate: float = Field(gt=1)
-    stress: float = Field(gt=0)
-    max_rmse_ratio: float | None = Field(gt=0)
+    type: Literal["energy", "bits"] = Field(
+        description="What a network costs: the energy of one inference, or bits.",
+    )
+    delta_p: float = Field(
+        ge=0,
+        description="Score in percent for each factor `rate` by which a trial is cheaper than "
+        "the reference. Used where `max_rmse_ratio` is null.",
+    )
+    delta_n: float = Field(
+        ge=0,
+        description="The same for a trial that is more expensive than the reference.",
+    )
+    rate: float = Field(
+        gt=1,
+        description="The factor in cost that `delta_p` and `delta_n` refer to.",
+    )
+    stress: float = Field(
+        gt=0,
+        description="The reference's cost is multiplied by this; below 1 asks for cheaper "
+        "networks.",
+    )
+    max_rmse_ratio: float | None = Field(
+        gt=0,
+        description="The goal is the cheapest network whose validation RMSE is at most this "
+        "multiple of the float network's. null: AutoQKeras' forgiving factor, to which "
+        "`delta_p`, `delta_n`, `rate` and `stress` belong.",
+    )
 
 
 class SearchParams(Section):
-    """The search for quantisers, in AutoQKeras' words."""
+    """The search for quantizers, in AutoQKeras' words."""
 
-    mode: Literal["halving", "random", "bayesian", "hyperband"]
-    seed: int = Field(ge=1, le=MAX_SEED)  # keras-tuner takes 0 for "no seed"
-    max_trials: int = Field(ge=1)
-    epochs: int = Field(ge=1)
-    first_epochs: int = Field(ge=1)
-    survivors: int = Field(ge=1)
-    descents: int = Field(ge=0)
-    batch_size: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    learning_rate_optimizer: bool
-    transfer_weights: bool
-    tune_filters: Literal["none", "layer", "block"]
-    tune_filters_exceptions: str | None
-    filter_range: list[float] = Field(min_length=1)
-    blocks: list[str] | None
-    schedule_block: Literal["sequential", "cost"]
-    block_min_trials: int = Field(ge=1)
-    workers: int = Field(ge=1, le=256)
-    worker_timeout_s: float = Field(gt=0)
-    uniform_bits: list[int]
-    layer_indexes: list[int] | None
-    input_quantizer: str
+    mode: Literal["halving", "random", "bayesian", "hyperband"] = Field(
+        description="How trials are chosen. `halving`: short random trials, the best of them "
+        "trained on, then a descent in single steps; the others are keras-tuner's.",
+    )
+    # keras-tuner takes 0 for "no seed"
+    seed: int = Field(
+        ge=1,
+        le=MAX_SEED,
+        description="Seed of the search; a trial's seed is this plus its number. keras-tuner "
+        "takes 0 for no seed.",
+    )
+    max_trials: int = Field(
+        ge=1,
+        description="Trials of `random` and `bayesian`; of `halving`, the first, short ones. "
+        "`hyperband` follows from `epochs`.",
+    )
+    epochs: int = Field(ge=1, description="Quantization-aware epochs of one whole trial.")
+    first_epochs: int = Field(
+        ge=1,
+        description="`halving`: epochs of every first trial; less than `epochs`.",
+    )
+    survivors: int = Field(
+        ge=1,
+        description="`halving`: how many of the first trials train on to `epochs`.",
+    )
+    descents: int = Field(
+        ge=0,
+        description="`halving`: how many trials of `epochs` follow, each one step from a "
+        "network tried before.",
+    )
+    batch_size: int = Field(ge=1, description="Windows in one step of the optimizer.")
+    learning_rate: float = Field(
+        gt=0,
+        description="Learning rate at the start; it falls to 0 along a cosine.",
+    )
+    learning_rate_optimizer: bool = Field(
+        description="Whether to search the learning rate too: times one of five factors up to 1.1.",
+    )
+    transfer_weights: bool = Field(
+        description="Whether trials start from the float weights, or from new random ones.",
+    )
+    tune_filters: Literal["none", "layer", "block"] = Field(
+        description="Whether to search the number of units too, for each layer or for each "
+        "block. With one recurrent layer both are the same.",
+    )
+    tune_filters_exceptions: str | None = Field(
+        description="Regular expression: layers whose name it matches keep their units. null: "
+        "none.",
+    )
+    filter_range: list[float] = Field(
+        min_length=1,
+        description="Factors on `train.units` to choose from, each above 0 and different. "
+        "AutoQKeras has 0.5, 0.75, 1, 1.5, 2.",
+    )
+    blocks: list[str] | None = Field(
+        description="Regular expressions on layer names (rnn, dense), whose layers are searched "
+        "one block after the other. null: one search over all layers.",
+    )
+    schedule_block: Literal["sequential", "cost"] = Field(
+        description="Order of the blocks: as listed, or the most expensive first.",
+    )
+    block_min_trials: int = Field(
+        ge=1,
+        description="A block gets `max_trials` times its share of the cost, at least this.",
+    )
+    workers: int = Field(
+        ge=1,
+        le=256,
+        description="Local processes that share the search; one a core.",
+    )
+    worker_timeout_s: float = Field(
+        gt=0,
+        description="Silence after which a worker, or the chief, counts as gone.",
+    )
+    uniform_bits: list[int] = Field(
+        description="Reference points: networks with so many bits (2 to 24, no number twice) in "
+        "all kernels and the state.",
+    )
+    layer_indexes: list[int] | None = Field(
+        description="Only these layers are quantized: 1 is rnn, 2 is dense. null: all, which "
+        "`finetune` needs.",
+    )
+    input_quantizer: str = Field(description="Quantizer of the samples.")
     goal: GoalParams
-    quantization_config: dict[str, dict[str, int]]
-    limit: dict[str, Limit]
+    quantization_config: dict[str, dict[str, int]] = Field(
+        description="Quantizers and their bits, by kind of tensor: `kernel`, "
+        "`recurrent_kernel`, `bias`, `activation`, `state` and, for LSTM and GRU, "
+        "`recurrent_activation`.",
+    )
+    limit: dict[str, Limit] = Field(
+        description="For each kind of tensor of a layer the most bits, or a list of quantizers, "
+        "in the order kernel, bias, recurrent kernel, activation, state (Dense: kernel, bias, "
+        "activation); by layer name or regular expression on it, layer class, or `default`. "
+        "LSTM and GRU may have a sixth entry for `recurrent_activation`.",
+    )
 
     @model_validator(mode="after")
     def _lists_make_sense(self) -> Self:
@@ -132,8 +278,11 @@ class SearchParams(Section):
 class FinetuneParams(Section):
     """Quantization-aware training of the chosen network, or of another trial."""
 
-    trial: TrialName
-    seed: int = Field(ge=0, le=MAX_SEED)
-    epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
+    trial: TrialName = Field(description="`best`, or the name of a trial in models/search.json.")
+    seed: int = Field(ge=0, le=MAX_SEED, description="Seed of the order of the batches.")
+    epochs: int = Field(ge=1, description="Epochs of quantization-aware training.")
+    batch_size: int = Field(ge=1, description="Windows in one step of the optimizer.")
+    learning_rate: float = Field(
+        gt=0,
+        description="Learning rate at the start; it falls to 0 along a cosine.",
+    )

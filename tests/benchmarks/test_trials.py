@@ -55,7 +55,7 @@ def test_an_extrapolation_pays_the_fixed_cost_once_for_each_training():
     assert extrapolated(figures, [(20, 20), (8, 60)]) == 20 * (10 + 40) + 8 * (10 + 120)
 
 
-def test_equal_settings_offer_the_quantisers_of_this_project():
+def test_equal_settings_offer_the_quantizers_of_this_project():
     equal = settings_of("equal", SEARCH)
     offered = equal["quantization_config"]["kernel"]
     assert set(offered) == {

@@ -144,7 +144,19 @@ def test_an_integer_is_a_float():
         ("prepare.window_length", 0, "greater than or equal to 1"),
         ("energy.min_sram_size_bits", [0], "at least 2 items"),
         ("energy.rd_wr_on_io", [True] * 3, "at most 2 items"),
+        ("synthesize.backend", "Catapult", "'Vitis' or 'Vivado', found 'Catapult'"),
+        *(
+            (f"synthesize.{key}", part, f"found {part!r}")
+            for key in ("part", "intel_part")
+            for part in ("xcvu9p; exec rm", "", "xcvu9p\n", "-quit")
+        ),
+        ("synthesize.clock_period_ns", 0.0, "greater than 0, found 0.0"),
+        ("synthesize.clock_period_ns", float("nan"), "finite number, found nan"),
         ("synthesize.clock_uncertainty_percent", 100.0, "less than 100"),
+        *(("synthesize.gate_table_size", size, f"found {size}") for size in (0, 8, 1000, 65536)),
+        ("synthesize.project_name", "a b", "found 'a b'"),
+        ("synthesize.project_name", "../x", "found '../x'"),
+        ("synthesize.project_name", "template", "reserved in C++, found 'template'"),
         ("synthesize.project_name", "1st", "found '1st'"),
         ("synthesize.project_name", "a\n", r"found 'a\n'"),
         ("synthesize.project_name", "namespace", "reserved in C++, found 'namespace'"),
@@ -308,9 +320,13 @@ def test_nothing_can_be_assigned(key):
         (b"a: \x07", "not valid YAML"),
         (b"label: \xff\xfe", "not UTF-8"),
         (b"x: !!python/object/apply:os.getcwd []", "not valid YAML: could not determine"),
-        (b"train: {seed: 1, seed: 2}", "not valid YAML: repeated key seed .*line 1"),
+        (b"train: {seed: 1, seed: 2}", 'not valid YAML: .*duplicate key "seed" .*line 1'),
         (b"a: &a {b: 1}\nc: {<<: *a}", r"not valid YAML: merge keys \(<<\) are not read.*line 2"),
-        (b"train: 1\ntrain: 2", "not valid YAML: repeated key train .*line 2"),
+        (b"train: 1\ntrain: 2", 'not valid YAML: .*duplicate key "train" .*line 2'),
+        (b"a: 1\n---\nb: 2", "not valid YAML: .*another document, line 2"),
+        (b"a: 2020-99-99", "not valid YAML: month must be in"),
+        (b"a: !!bool x", "not valid YAML: "),
+        (b"a: " + b"[" * 5000, "not valid YAML: "),
         (b"", r"\(top level\): .*found None"),
     ],
 )

@@ -11,18 +11,18 @@ from pipeline import implement
 from pipeline.artifacts.design import DESIGN, RtlDesign
 from pipeline.artifacts.implementation import IMPLEMENTATION, Implementation
 from pipeline.base.errors import PipelineError
-from pipeline.base.schema import read
+from pipeline.base.schema import read, write
 from pipeline.firmware.rtl.project import write_rtl
 from pipeline.firmware.synthesis import implementation
 from pipeline.firmware.synthesis.implementation import family_metrics
 from pipeline.firmware.vendors.tools import VendorRun
 from pipeline.integers.compare import MismatchError
-from pipeline.integers.gated import write_network
-from pipeline.samples.prepared import Prepared, Split, write_prepared
+from pipeline.samples.prepared import Prepared, Split
 from tests.firmware.fake_tools import FakeTools
 from tests.firmware.sections import rtl_params
 from tests.imports import ROOT
 from tests.integers.networks import fixed, random_network
+from tests.samples.files import write_prepared
 
 NETWORK = random_network(5, 2, 2, weight=fixed(4, 1), sample=fixed(6, 3))
 PARAMS = ROOT / "params.yaml"
@@ -41,7 +41,7 @@ def workplace(tmp_path, monkeypatch):
     params = yaml.safe_load(PARAMS.read_text())
     params["implement"].update({"families": ["xcup"], "route": False, "netlist_windows": 200})
     Path("params.yaml").write_text(yaml.safe_dump(params))
-    write_network(Path("models/integer.json"), NETWORK)
+    write(Path("models/integer.json"), NETWORK)
     write_rtl(NETWORK, rtl_params(), Path("models/rtl"))
     splits = [make_split("train", 50), make_split("validation", 51), make_split("test", 300)]
     write_prepared(Path("data/prepared.h5"), Prepared(*splits))
@@ -105,7 +105,7 @@ def test_families_keep_the_order_of_the_parameters(workplace, monkeypatch):
 
 
 def test_rtl_of_another_network_is_refused(workplace):
-    write_network(Path("models/integer.json"), random_network(5, 2, 3))
+    write(Path("models/integer.json"), random_network(5, 2, 3))
     with pytest.raises(PipelineError, match="the RTL has window_length 2, the network 3"):
         implement.main()
     assert nothing_written()

@@ -10,11 +10,12 @@ import yaml
 
 from pipeline import rtl
 from pipeline.base.errors import PipelineError
+from pipeline.base.schema import write
 from pipeline.integers.compare import MismatchError
-from pipeline.integers.gated import write_network
-from pipeline.samples.prepared import Prepared, Split, write_prepared
+from pipeline.samples.prepared import Prepared, Split
 from tests.imports import ROOT
 from tests.integers.networks import random_network
+from tests.samples.files import write_prepared
 
 NETWORK = random_network(0, 2, 3)
 PARAMS = ROOT / "params.yaml"
@@ -36,7 +37,7 @@ def set_params(**changes) -> None:
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     set_params()
-    write_network(Path("models/integer.json"), NETWORK)
+    write(Path("models/integer.json"), NETWORK)
     splits = [make_split("train", 50), make_split("validation", 51), make_split("test", 1003)]
     write_prepared(Path("data/prepared.h5"), Prepared(*splits))
 

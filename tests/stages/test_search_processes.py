@@ -14,7 +14,7 @@ from pipeline.base.files import read_json
 from tests.imports import ROOT
 from tests.stages.test_search import WRITTEN, make_workplace
 
-DRIVER = ROOT / "tests" / "search_driver.py"
+DRIVER = ROOT / "tests" / "stages" / "search_driver.py"
 PATIENCE_S = 300.0
 TRAINED = [*(f"trial {n}" for n in range(4)), "uniform_6", "uniform_9"]
 

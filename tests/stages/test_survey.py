@@ -18,10 +18,10 @@ from pipeline.firmware.survey.metrics import survey_metrics
 from pipeline.firmware.survey.subjects import SurveyError
 from pipeline.firmware.survey.survey import golden_rmse_mev
 from pipeline.firmware.synthesis.implementation import Core
-from pipeline.integers.gated import write_network
-from pipeline.samples.prepared import Prepared, Split, write_prepared
+from pipeline.samples.prepared import Prepared, Split
 from tests.imports import ROOT
 from tests.integers.networks import fixed, random_network
+from tests.samples.files import write_prepared
 
 NETWORK = random_network(5, 2, 2, weight=fixed(4, 1), sample=fixed(6, 3))
 TRIAL = random_network(6, 3, 2, weight=fixed(4, 1), sample=fixed(6, 3))
@@ -60,7 +60,7 @@ def set_params() -> None:
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     set_params()
-    write_network(Path("models/integer.json"), NETWORK)
+    write(Path("models/integer.json"), NETWORK)
     write_json(Path("metrics/finetune.json"), FINETUNE)
     write(Path("models/candidates.json"), Candidates(candidates=FOUND))
     splits = [make_split("train", 50), make_split("validation", 400), make_split("test", 51)]

@@ -44,7 +44,11 @@ class Summary(NamedTuple):
 
 
 def summarise(chunks: Iterable[Sequences]) -> Summary:
-    """Describe a sequence that comes in consecutive chunks, at least one BC long."""
+    """Describe a sequence that comes in consecutive chunks, at least one BC long.
+
+    Sums are exact to the last bit (`math.fsum`): those of BLAS depend on the processor, and
+    a tracked figure must not.
+    """
     n_bc = n_hit = n_quiet = 0
     sum_square = sum_quiet = sum_square_quiet = 0.0
     # Before the first BC nothing is known, so nothing there counts as quiet.
@@ -53,13 +57,13 @@ def summarise(chunks: Iterable[Sequences]) -> Summary:
         hit = chunk.hit_et_gev.astype(np.float64)
         n_bc += hit.size
         n_hit += int(np.count_nonzero(hit))
-        sum_square += float(hit @ hit)
+        sum_square += math.fsum(hit * hit)
         distance = _since_deposit(chunk.sig_et_gev, since_deposit)
         since_deposit = int(distance[-1])
         quiet = chunk.dig_et_gev[distance >= QUIET_BC].astype(np.float64)
         n_quiet += quiet.size
-        sum_quiet += float(quiet.sum())
-        sum_square_quiet += float(quiet @ quiet)
+        sum_quiet += math.fsum(quiet)
+        sum_square_quiet += math.fsum(quiet * quiet)
     noise_mev = None
     if n_quiet:
         variance_gev2 = sum_square_quiet / n_quiet - (sum_quiet / n_quiet) ** 2

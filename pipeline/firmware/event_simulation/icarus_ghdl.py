@@ -148,7 +148,7 @@ def _check(simulator: _Simulator, written: WrittenNetwork, integers: I64) -> str
         return f"{name}: {simulator.program} not on PATH, not simulated"
     if len(integers) == 0:
         return f"{name}: no windows asked for, not simulated"
-    of = golden.output_type(network)
+    of = network.output
     expected = golden.evaluate_integers(network, integers)
     with tempfile.TemporaryDirectory(prefix="rtl-events-") as temporary:
         work = Path(temporary)

@@ -22,7 +22,6 @@ from pipeline.base.files import write_text
 from pipeline.firmware.rtl.shift_adds import AdderGraph, RtlError, adder_graph
 from pipeline.firmware.rtl.verilog_stream import stream_verilog
 from pipeline.firmware.rtl.vhdl_stream import stream_vhdl
-from pipeline.integers.golden import output_type
 from pipeline.integers.network import IntegerNetwork
 from pipeline.params.firmware import RtlParams
 
@@ -41,7 +40,7 @@ def write_rtl(network: IntegerNetwork, params: RtlParams, directory: Path) -> Rt
     """
     if directory.exists() and any(directory.iterdir()):
         raise RtlError(f"{directory}: not empty")
-    if network.input.bits > MAX_SAMPLE_BITS or output_type(network).bits > MAX_SAMPLE_BITS:
+    if network.input.bits > MAX_SAMPLE_BITS or network.output.bits > MAX_SAMPLE_BITS:
         raise RtlError(f"samples and energies are limited to {MAX_SAMPLE_BITS} bits")
     graph = adder_graph(network, params.adders_per_stage)
     design = RtlDesign(
@@ -50,7 +49,7 @@ def write_rtl(network: IntegerNetwork, params: RtlParams, directory: Path) -> Rt
         clock_period_ns=params.clock_period_ns,
         window_length=network.window_length,
         sample_bits=network.input.bits,
-        energy_bits=output_type(network).bits,
+        energy_bits=network.output.bits,
         stages=graph.stages,
         latency_cycles=graph.latency_cycles,
         adder_operations=graph.operations,

@@ -20,9 +20,9 @@ import numpy as np
 
 from pipeline.base.errors import PipelineError
 from pipeline.base.fixed_point_type import FixedPointType
-from pipeline.integers.accumulators import accumulators
 from pipeline.integers.fixed_point import MANTISSA_BITS, requantize
-from pipeline.integers.network import DenseLayer, IntegerNetwork, IntegerTensor
+from pipeline.integers.layers import IntegerTensor
+from pipeline.integers.network import IntegerNetwork
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # numba's, about the caching of code that it compiles
@@ -92,7 +92,7 @@ def adder_graph(network: IntegerNetwork, adders_per_stage: int) -> AdderGraph:
     """
     if adders_per_stage < 1:
         raise RtlError(f"adders_per_stage: expected at least 1, found {adders_per_stage}")
-    for accumulator in accumulators(network):
+    for accumulator in network.accumulators:
         if accumulator.bits + 1 >= MANTISSA_BITS:
             raise RtlError(
                 f"{accumulator.name} needs {accumulator.bits} bits: RTL is limited to "
@@ -135,14 +135,12 @@ def _unrolled(network: IntegerNetwork) -> tuple[Any, Any]:
             point = rnn.activation.fraction_bits
             rounded = [_rounded_into(v, 0, point, rnn.state) for v in hidden._vars]
             state = _array(rounded, window)
+    before = rnn.activation
     for layer in network.dense:
-        hidden = _dense(layer, hidden, network)
+        terms = [(hidden, layer.kernel, before.fraction_bits)]
+        hidden = _layer(terms, layer.bias, layer.activation)
+        before = layer.activation
     return window, hidden._vars[0]
-
-
-def _dense(layer: DenseLayer, hidden: Any, network: IntegerNetwork) -> Any:
-    before = network.layers[network.layers.index(layer) - 1].activation
-    return _layer([(hidden, layer.kernel, before.fraction_bits)], layer.bias, layer.activation)
 
 
 def _layer(

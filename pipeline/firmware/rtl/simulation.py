@@ -94,7 +94,7 @@ def check_network(
     flush = np.full(hold, len(integers) - 1)
     words = _packed(integers, network.input)[np.concatenate([order, flush])]
     with compiled(files, _network_harness(design)) as simulation:
-        found = _signed(simulation.run(words)[:, 0], golden.output_type(network))
+        found = _signed(simulation.run(words)[:, 0], network.output)
     latency = _edges_until_change(found[: 2 * hold], hold, name)
     if latency != design.latency_cycles:
         raise RtlMismatchError(
@@ -160,7 +160,7 @@ def compare_stream(
     late = found[latency : latency + n]
     _same(late[complete, 1], clocks.cell[complete], np.flatnonzero(complete), "cell_out", name)
     expected = golden.evaluate_integers(network, windows)
-    energies = _signed(late[complete, 2], golden.output_type(network))
+    energies = _signed(late[complete, 2], network.output)
     return _compared(network, expected, energies, name)
 
 
@@ -185,7 +185,7 @@ def rtl_metrics(
 
 
 def _compared(network: IntegerNetwork, expected: I64, found: I64, name: str) -> Comparison:
-    of = golden.output_type(network)
+    of = network.output
     comparison = compare(network, (GOLDEN, dequantize(expected, of)), (name, dequantize(found, of)))
     require_agreement(comparison, 0.0, "the RTL does not name its inner tensors")
     return comparison

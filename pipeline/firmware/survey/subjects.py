@@ -45,7 +45,7 @@ class Subject:
     @property
     def units(self) -> int:
         """Units of the recurrent layer."""
-        return len(self.network.rnn.bias.integers)
+        return self.network.rnn.units
 
 
 def finetuned(network: IntegerNetwork, figures: FinetuneFigures) -> Subject:

@@ -24,8 +24,6 @@ from pipeline.integers.fixed_point import quantize
 from pipeline.integers.network import IntegerNetwork
 from pipeline.params.firmware import RtlParams, SurveyParams
 from pipeline.samples.prepared import Split
-from pipeline.samples.windows import scaled_samples, split_rmse_mev
-from pipeline.samples.windows import windows as windows_of
 
 _BUILDING = Lock()  # da4ml builds graphs in Python: at the same time it would be no faster
 
@@ -38,8 +36,8 @@ def golden_rmse_mev(network: IntegerNetwork, split: Split) -> float:
     GeometryError
         If the network was made for other windows.
     """
-    windows = windows_of(scaled_samples(network, split), split.window_length)
-    return split_rmse_mev(golden.evaluate(network, windows) * split.et_scale_gev, split)
+    windows = split.windows(split.for_network(network).scaled_samples())
+    return split.rmse_mev(golden.evaluate(network, windows) * split.et_scale_gev)
 
 
 def survey_all(
@@ -104,7 +102,7 @@ def _survey(
 ) -> SurveyedNetwork:
     network, directory = subject.network, work / "rtl"
     rmse_mev = golden_rmse_mev(network, split)
-    samples = quantize(scaled_samples(network, split), network.input)
+    samples = quantize(split.for_network(network).scaled_samples(), network.input)
     with _BUILDING:
         design = write_rtl(network, rtl, directory)
     gaps, seed = rtl.stream_gap_probability, rtl.stream_seed
@@ -122,9 +120,7 @@ def _survey(
         weight_bits=subject.weight_bits,
         energy_pj=subject.energy_pj,
         validation_rmse_mev=rmse_mev,
-        float32_exact=all(
-            accumulator.float32_exact for accumulator in golden.accumulators(network)
-        ),
+        float32_exact=network.float32_exact,
         design=design,
         stream=StreamCheck(
             n_windows=streamed.windows,

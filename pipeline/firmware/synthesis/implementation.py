@@ -20,7 +20,6 @@ from pipeline.firmware.rtl.simulation import check_stream
 from pipeline.firmware.rtl.stream_clocks import StreamClocks, random_stream
 from pipeline.firmware.synthesis.nextpnr import ROUTED, place_and_route
 from pipeline.firmware.synthesis.yosys import FAMILIES, Synthesis, synthesize
-from pipeline.integers.golden import output_type
 from pipeline.integers.network import IntegerNetwork
 from pipeline.params.firmware import ImplementParams
 
@@ -216,7 +215,7 @@ def require_same_network(network: IntegerNetwork, design: RtlDesign) -> None:
     wanted = {
         "window_length": network.window_length,
         "sample_bits": network.input.bits,
-        "energy_bits": output_type(network).bits,
+        "energy_bits": network.output.bits,
     }
     for name, value in wanted.items():
         if getattr(design, name) != value:

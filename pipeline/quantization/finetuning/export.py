@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.base.fixed_point_type import MAX_BITS, FixedPointType
-from pipeline.integers.network import DenseLayer, IntegerNetwork, IntegerTensor, SimpleRnnLayer
+from pipeline.integers.layers import DenseLayer, IntegerTensor, SimpleRnnLayer
+from pipeline.integers.network import IntegerNetwork
 from pipeline.quantization.quantizers.hardware import activation_type
 from pipeline.quantization.quantizers.quantizer import Quantizer, QuantizerError
 

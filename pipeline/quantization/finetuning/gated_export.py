@@ -8,7 +8,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pipeline.base.fixed_point_type import FixedPointType
-from pipeline.integers.gated import GatedLayer, GatedNetwork, HardwareNetwork
+from pipeline.integers.layers import GatedLayer
+from pipeline.integers.network import IntegerNetwork
 from pipeline.quantization.finetuning.export import dense_layer, to_integer_network, weight_tensors
 from pipeline.quantization.quantizers.hardware import stored_type
 from pipeline.quantization.quantizers.quantizer import Quantizer
@@ -20,7 +21,7 @@ def to_hardware_network(
     quantizers: Mapping[str, Quantizer],
     window_length: int,
     et_scale_gev: float,
-) -> HardwareNetwork:
+) -> IntegerNetwork:
     """Express quantised weights and activation types as integers.
 
     Parameters
@@ -50,7 +51,7 @@ def to_hardware_network(
         tanh=kind("rnn/activation"),
         sigmoid=kind("rnn/recurrent_activation"),
     )
-    return GatedNetwork(
+    return IntegerNetwork(
         window_length=window_length,
         et_scale_gev=et_scale_gev,
         input=kind("input"),

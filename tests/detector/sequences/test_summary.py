@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -37,3 +39,12 @@ def test_noise_is_left_out_where_nothing_is_quiet():
     found = summarise([made(20, [])])
     assert found.noise_mev is None
     assert set(found.metrics()) == {"n_bc", "mean_square_et_gev2", "occupancy"}
+
+
+def test_sums_are_those_of_exact_arithmetic_on_any_processor():
+    """One large square among many small ones: sums in another order lose some of them."""
+    data = made(5000, [])
+    data.hit_et_gev[:] = np.float32(1e-3)
+    data.hit_et_gev[2500] = np.float32(3e4)
+    exact = sum(Fraction(float(value)) ** 2 for value in data.hit_et_gev)
+    assert summarise([data]).mean_square_et_gev2 == float(exact) / 5000

@@ -17,8 +17,7 @@ from pipeline.firmware.survey.survey import golden_rmse_mev, survey, survey_all
 from pipeline.integers.compare import Comparison, MismatchError
 from pipeline.integers.golden import evaluate
 from pipeline.integers.network import IntegerNetwork
-from pipeline.samples.prepared import Split
-from pipeline.samples.windows import GeometryError
+from pipeline.samples.prepared import GeometryError, Split
 from tests.firmware.sections import rtl_params, survey_params
 from tests.integers.networks import fixed, random_network
 

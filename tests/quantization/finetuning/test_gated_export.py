@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 from pipeline.base.architecture import network_shapes, quantized_tensors
-from pipeline.integers.gated import GatedNetwork
-from pipeline.integers.network import IntegerNetwork
 from pipeline.quantization.finetuning.gated_export import to_hardware_network
 from pipeline.quantization.quantizers.hardware import check_exportable, stored_type
 from pipeline.quantization.quantizers.quantizer import QuantizerError
@@ -25,8 +23,8 @@ def test_integers_and_types_are_those_of_the_network(cell):
     weights, quantizers = on_the_grid(cell), quantizer_set("6 bits", cell)
     check_exportable(cell, quantizers)
     network = to_hardware_network(cell, weights, quantizers, 5, 16.0)
-    assert isinstance(network, GatedNetwork)
-    rnn = network.rnn
+    assert not network.exact
+    rnn = network.gated
     for name in ("kernel", "recurrent_kernel", "bias"):
         tensor = getattr(rnn, name)
         np.testing.assert_array_equal(tensor.array * tensor.type.step, weights[f"rnn/{name}"])
@@ -39,7 +37,8 @@ def test_integers_and_types_are_those_of_the_network(cell):
 def test_a_simple_rnn_becomes_the_exact_network():
     weights, quantizers = on_the_grid("SimpleRNN"), quantizer_set("6 bits")
     network = to_hardware_network("SimpleRNN", weights, quantizers, 5, 16.0)
-    assert isinstance(network, IntegerNetwork)
+    assert network.exact
+    assert network.rnn.units == 3
 
 
 @pytest.mark.parametrize("cell", CELLS)
