@@ -1,4 +1,4 @@
-"""Factors between the units that files and figures of the project use, and the limits of the job."""
+"""Factors between the units that files and figures use, and the limits of the job."""
 
 MEV_PER_GEV = 1000.0
 GEV_PER_MEV = 1e-3  # a factor: dividing by 1000 rounds to another last bit

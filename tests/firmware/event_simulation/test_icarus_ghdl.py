@@ -20,14 +20,14 @@ LATENCY = 4
 
 
 def rtl() -> WrittenNetwork:
-    of = golden.output_type(NETWORK)
+    of = NETWORK.layers[-1].activation
     design = rtl_design(window_length=3, energy_bits=of.bits, stages=3, latency_cycles=LATENCY)
     return WrittenNetwork(NETWORK, design, Path("unused"))
 
 
 def simulator(monkeypatch, wrong: int | None = None) -> None:
     """Stand in for Icarus: read the bench's windows, print what the golden model says."""
-    bits = golden.output_type(NETWORK).bits
+    bits = NETWORK.layers[-1].activation.bits
 
     def simulate(design, directory, work, n_windows):
         rows = (work / "windows.txt").read_text().split()
