@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.base.architecture import network_shapes, quantized_tensors
+from pipeline.base.architecture import Architecture, network_shapes, quantized_tensors
 from pipeline.base.arrays import F32
 from pipeline.base.weights import FLOAT_WEIGHTS, load_weights
 from pipeline.params import load_params
@@ -42,16 +42,13 @@ def first_weights(kind: str, window_length: int, seed: int) -> dict[str, F32]:
     """
     import tensorflow as tf
 
-    from pipeline.networks.float_network import (
-        build_float_network,
-        float_weight_shapes,
-        get_weights,
-    )
+    from pipeline.networks.float_network import build_float_network, get_weights
 
+    architecture = Architecture("SimpleRNN", UNITS, window_length)
     if kind == "quantized":
-        return load_weights(FLOAT_WEIGHTS, float_weight_shapes("SimpleRNN", UNITS, window_length))
+        return load_weights(FLOAT_WEIGHTS, architecture.weight_shapes)
     tf.keras.utils.set_random_seed(seed)
-    return get_weights(build_float_network("SimpleRNN", UNITS, window_length))
+    return get_weights(build_float_network(architecture))
 
 
 def made_up_weights() -> dict[str, F32]:

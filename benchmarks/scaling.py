@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from benchmarks.compare import Figures, contender, machine, report
 from benchmarks.networks import UNITS, made_up_weights, quantizers
+from pipeline.base.architecture import Architecture
 from pipeline.base.schema import read, write
 from pipeline.integers import golden
 from pipeline.integers.network import INTEGER_NETWORK, IntegerNetwork
@@ -71,13 +72,14 @@ def keras_model(kind: str, test: Split) -> Callable[[], NDArray[Any]]:
 
     strategy = make_strategy("auto")
     chosen = quantizers() if kind == "quantized" else {}
+    architecture = Architecture("SimpleRNN", UNITS, test.window_length)
     with strategy.scope():
-        model = build_quantized_network("SimpleRNN", UNITS, test.window_length, chosen)
+        model = build_quantized_network(architecture, chosen)
     set_weights(model, made_up_weights())
     freeze(model)
     if chosen:
-        geometry = test.window_length, test.et_scale_gev
-        write(INTEGER_NETWORK, to_integer_network(get_weights(model), chosen, *geometry))
+        integers = to_integer_network(architecture, get_weights(model), chosen, test.et_scale_gev)
+        write(INTEGER_NETWORK, integers)
     fitter = WindowFitter(model, tf.keras.optimizers.Adam(), strategy, forward)
     return lambda: fitter.predict(WindowData.from_split(test, strategy))
 

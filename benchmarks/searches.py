@@ -66,7 +66,7 @@ def params_of(search: str, seed: int, epochs: int | None, workers: int | None) -
     if epochs is not None:
         tree["search"] |= {"epochs": epochs, "first_epochs": max(epochs // 4, 1)}
     if workers is not None:
-        tree["search"]["workers"] = workers
+        tree["processes"]["workers"] = workers
     return tree
 
 

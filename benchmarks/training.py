@@ -38,6 +38,7 @@ from benchmarks.networks import (
     schedule,
 )
 from benchmarks.stock import materialise
+from pipeline.base.architecture import Architecture
 from pipeline.base.arrays import F32
 from pipeline.samples.prepared import PREPARED, read_prepared
 
@@ -63,6 +64,7 @@ def run_stock(options: argparse.Namespace) -> None:
 
     prepared = read_prepared(PREPARED)
     length = prepared.train.window_length
+    architecture = Architecture("SimpleRNN", UNITS, length)
     start_weights = first_weights(options.kind, length, options.seed)
     clock = EpochClock(prepared.train.et_scale_gev, time.perf_counter())
     tf.keras.utils.set_random_seed(options.seed)
@@ -72,7 +74,7 @@ def run_stock(options: argparse.Namespace) -> None:
         dense = tf.keras.layers.Dense(1, "relu", name="dense")
         model = tf.keras.Sequential([recurrent, dense])
     else:
-        model = build_quantized_network("SimpleRNN", UNITS, length, quantizers(), unroll=False)
+        model = build_quantized_network(architecture, quantizers(), unroll=False)
     set_weights(model, start_weights)
     model.compile(tf.keras.optimizers.Adam(LEARNING_RATE), "mse")
     model.fit(
@@ -91,7 +93,7 @@ def run_ours(options: argparse.Namespace) -> None:
     import tensorflow as tf
 
     from benchmarks.clock import EpochClock
-    from pipeline.networks.fitting import WindowData, WindowFitter
+    from pipeline.networks.fitting import Schedule, WindowData, WindowFitter
     from pipeline.networks.float_network import build_float_network, set_weights
     from pipeline.networks.runtime import make_strategy, seed_everything
     from pipeline.quantization.training.network import build_quantized_network, forward
@@ -99,6 +101,7 @@ def run_ours(options: argparse.Namespace) -> None:
     strategy = make_strategy("auto")
     prepared = read_prepared(PREPARED)
     length = prepared.train.window_length
+    architecture = Architecture("SimpleRNN", UNITS, length)
     start_weights = first_weights(options.kind, length, options.seed)
     clock = EpochClock(prepared.train.et_scale_gev, time.perf_counter())
     seed_everything(options.seed)
@@ -107,18 +110,16 @@ def run_ours(options: argparse.Namespace) -> None:
     quantized = options.kind == "quantized"
     with strategy.scope():
         if quantized:
-            model = build_quantized_network("SimpleRNN", UNITS, length, quantizers())
+            model = build_quantized_network(architecture, quantizers())
         else:
-            model = build_float_network("SimpleRNN", UNITS, length)
+            model = build_float_network(architecture)
         optimizer = tf.keras.optimizers.Adam(LEARNING_RATE)
     set_weights(model, start_weights)
     fitter = WindowFitter(model, optimizer, strategy, forward if quantized else None)
     fitter.fit(
         train,
         validation,
-        epochs=options.epochs,
-        batch_size=BATCH,
-        seed=options.seed,
+        Schedule(options.epochs, BATCH, options.seed),
         callbacks=[*schedule(options.schedule, options.epochs), clock],
     )
     report(**clock.figures(options.targets), weights_sum=_sum(start_weights))

@@ -40,13 +40,14 @@ from benchmarks.compare import (
 from benchmarks.networks import BATCH, UNITS
 from benchmarks.stock import materialise
 from benchmarks.trial_clock import TrialClock, extrapolated
-from pipeline.base.architecture import network_shapes
+from pipeline.base.architecture import Architecture, network_shapes
 from pipeline.base.files import read_json
 from pipeline.base.units import PJ_PER_NJ
 from pipeline.base.weights import FLOAT_WEIGHTS, load_weights
 from pipeline.params import load_params
 from pipeline.params.network import SearchParams
-from pipeline.quantization.energy.network import float_network, network_energy
+from pipeline.quantization.energy.description import float_network
+from pipeline.quantization.energy.network import network_cost
 from pipeline.quantization.search.plan.score import forgiving_delta, score
 from pipeline.samples.prepared import PREPARED, read_prepared
 
@@ -71,7 +72,7 @@ def run_stock(options: argparse.Namespace) -> None:
 
     from pipeline.networks.fitting import rmse_mev
     from pipeline.networks.float_network import set_weights
-    from pipeline.quantization.energy.from_keras import describe_model
+    from tests.quantization.energy.from_keras import describe_model
 
     params = load_params()
     prepared = read_prepared(PREPARED)
@@ -121,7 +122,7 @@ def run_stock(options: argparse.Namespace) -> None:
             if trial.status == "COMPLETED":
                 network = describe_model(search.tuner.hypermodel.build(trial.hyperparameters))
                 loss = trial.metrics.get_best_value("val_loss")
-                energy_pj = network_energy(network, params.energy).total
+                energy_pj = network_cost(network, params.energy).total
                 found.append((rmse_mev(loss, prepared.train.et_scale_gev), energy_pj))
     _report(seconds, clock, found)
 
@@ -136,7 +137,9 @@ def run_ours(options: argparse.Namespace) -> None:
     params = load_params()
     settings = our_settings(params.search, options)
     prepared = read_prepared(PREPARED)
-    cell, units, length = params.train.cell, params.train.units, prepared.train.window_length
+    length = prepared.train.window_length
+    architecture = Architecture(params.train.cell, params.train.units, length)
+    weights = load_weights(FLOAT_WEIGHTS, architecture.weight_shapes)
     clock = TrialClock()
     fit = WindowFitter.fit
 
@@ -152,17 +155,12 @@ def run_ours(options: argparse.Namespace) -> None:
         mock.patch.object(WindowFitter, "fit", timed_fit),
     ):
         start = time.perf_counter()
-        blocks, costs = plan_search(settings, params.energy, cell, units, length)
-        runner = make_runner(
-            settings,
-            prepared,
-            FLOAT_WEIGHTS,
-            costs,
-            cell=cell,
-            strategy="auto",
-            directory=Path(directory) / "state",
-        )
-        searched = run_search(runner, blocks)
+        blocks, costs = plan_search(settings, params.energy, architecture)
+        state = Path(directory) / "state"
+        runner = make_runner(settings, costs, prepared, weights, "auto", state)
+        # Local workers would read params.yaml; one process is what stock has, too.
+        alone = params.processes.model_copy(update={"workers": 1})
+        searched = run_search(runner, blocks, alone)
         assert searched is not None  # this is no worker
         seconds = time.perf_counter() - start
         records = [record for tuner in searched.tuners for record in tuner.records()]
@@ -181,8 +179,6 @@ def our_settings(search: SearchParams, options: argparse.Namespace) -> SearchPar
         "descents": 0,  # so many trials as were asked for
         "seed": options.seed,
         "uniform_bits": [],
-        # Local workers would read params.yaml; one process is what stock has, too.
-        "workers": 1,
     }
     return SearchParams.model_validate(search.model_dump() | changed)
 
@@ -200,8 +196,8 @@ def quality_of(found: Trials) -> Figures:
     """
     params, prepared = load_params(), read_prepared(PREPARED)
     goal = params.search.goal
-    network = float_network("SimpleRNN", UNITS, prepared.train.window_length)
-    reference_pj = network_energy(network, params.energy, "reference").total
+    network = float_network(Architecture("SimpleRNN", UNITS, prepared.train.window_length))
+    reference_pj = network_cost(network, params.energy, "reference").total
     float_mev = float(read_json(Path("metrics/train.json"))["validation_rmse_mev"])
     weights = goal.model_dump(include={"delta_p", "delta_n", "rate", "stress"})
     scores = [

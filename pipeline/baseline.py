@@ -10,17 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pipeline.base.architecture import Architecture
 from pipeline.base.errors import run_stage
 from pipeline.base.files import write_json
 from pipeline.params import Params, load_params
 from pipeline.params.network import EnergyParams
-from pipeline.quantization.energy.network import (
-    NetworkDescription,
-    NetworkEnergy,
-    float_network,
-    network_energy,
-    with_reference,
-)
+from pipeline.quantization.energy.description import NetworkDescription, float_network
+from pipeline.quantization.energy.network import NetworkCost, network_cost, with_reference
 
 METRICS_FILE = Path("metrics/baseline.json")
 
@@ -32,25 +28,24 @@ def main() -> None:
 
 def baseline_metrics(params: Params) -> dict[str, Any]:
     """Return the content of the metrics file; energies in nJ."""
-    network = float_network(params.train.cell, params.train.units, params.prepare.window_length)
-    energies = _energies(network, params.energy)
+    train, length = params.train, params.prepare.window_length
+    network = float_network(Architecture(train.cell, train.units, length))
+    costs = _costs(network, params.energy)
     return {
-        "energy_nj": {name: energy.total_nj for name, energy in energies.items()},
-        "energy_nj_by_layer": {name: energy.by_layer_nj() for name, energy in energies.items()},
-        "macs": energies["reference"].macs,
+        "energy_nj": {name: cost.total_nj for name, cost in costs.items()},
+        "energy_nj_by_layer": {name: cost.by_layer_nj() for name, cost in costs.items()},
+        "macs": costs["reference"].macs,
         "parameters": network.parameters,
     }
 
 
-def _energies(network: NetworkDescription, params: EnergyParams) -> dict[str, NetworkEnergy]:
+def _costs(network: NetworkDescription, params: EnergyParams) -> dict[str, NetworkCost]:
     settings = {
         "fp32": with_reference(params, "fp32", "fp32"),
         "int8": with_reference(params, "int8", "int32"),
         "reference": params,
     }
-    return {
-        name: network_energy(network, setting, "reference") for name, setting in settings.items()
-    }
+    return {name: network_cost(network, setting, "reference") for name, setting in settings.items()}
 
 
 if __name__ == "__main__":

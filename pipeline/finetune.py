@@ -12,64 +12,66 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.artifacts.search import SEARCH, SearchResult
+from pipeline.base.architecture import Architecture
 from pipeline.base.arrays import Real
 from pipeline.base.errors import run_stage
-from pipeline.base.files import read_json, write_csv, write_json
-from pipeline.base.schema import write
+from pipeline.base.files import write_csv, write_json
+from pipeline.base.schema import read, write
 from pipeline.base.weights import FLOAT_WEIGHTS, load_weights, save_weights
 from pipeline.integers.network import INTEGER_NETWORK
 from pipeline.params import load_params
-from pipeline.quantization.finetuning.gated_export import to_hardware_network
+from pipeline.quantization.finetuning.export import to_integer_network
+from pipeline.quantization.finetuning.trials import trial_quantizers, trial_weights
 from pipeline.quantization.quantizers.hardware import check_exportable
-from pipeline.quantization.training.record import chosen_trial, trial_weights
 from pipeline.samples.predictions import QUANTIZED_TEST, write_predictions
 from pipeline.samples.prepared import PREPARED, read_prepared
-
-SEARCH = Path("models/search.json")
-SEARCH_WEIGHTS = Path("models/search.weights.h5")
 
 
 def main() -> None:
     """Run the stage in the working directory."""
     params = load_params()
-    found = read_json(SEARCH)
-    trial = chosen_trial(found, params.finetune.trial, str(SEARCH))
-    quantizers = trial.quantizers
-    check_exportable(params.train.cell, quantizers)
+    search = read(SearchResult, SEARCH)
+    trial = search.network(params.finetune.trial, "finetune.trial")
+    quantizers = trial_quantizers(trial)
     prepared = read_prepared(PREPARED)
+    length, scale_gev = prepared.train.window_length, prepared.train.et_scale_gev
+    float_form = Architecture(params.train.cell, params.train.units, length)
+    chosen_form = float_form.with_units(trial.units)
+    check_exportable(chosen_form, quantizers)
 
     # TensorFlow takes seconds to load: only once parameters and data are known good.
     from pipeline.networks.fitting import WindowData
-    from pipeline.networks.float_network import float_weight_shapes
     from pipeline.networks.runtime import make_strategy
     from pipeline.quantization.energy.cost import CostModel
-    from pipeline.quantization.energy.network import float_network
     from pipeline.quantization.finetuning.double_precision import precision_metrics, predict_double
     from pipeline.quantization.finetuning.finetuning import finetune, finetune_metrics
     from pipeline.quantization.training.trainer import QatTrainer
 
-    cell, units, length = params.train.cell, params.train.units, prepared.train.window_length
-    scale_gev = prepared.train.et_scale_gev
-    weights = load_weights(FLOAT_WEIGHTS, float_weight_shapes(cell, units, length))
-    start = trial_weights(SEARCH_WEIGHTS, found, trial.name, cell)
+    weights = load_weights(FLOAT_WEIGHTS, float_form.weight_shapes)
+    start = trial_weights(search, float_form)[trial.trial]
     strategy = make_strategy(params.train.strategy)
     splits = prepared.train, prepared.validation, prepared.test
     train, validation, test = (WindowData.from_split(split, strategy) for split in splits)
-    trainer = QatTrainer(cell, units, train, validation, strategy)
+    trainer = QatTrainer(float_form, train, validation, strategy)
     tuned = finetune(trainer, quantizers, weights, start, params.finetune, test)
-    network = to_hardware_network(cell, tuned.weights, quantizers, length, scale_gev)
-    costs = CostModel(float_network(cell, units, length), params.energy, "energy")
+    network = to_integer_network(chosen_form, tuned.weights, quantizers, scale_gev)
+    costs = CostModel(float_form, params.energy, "energy")
     output: Real = tuned.test_output
     if network.exact and not network.float32_exact:
-        output = predict_double(cell, quantizers, tuned.weights, test)
+        output = predict_double(chosen_form, quantizers, tuned.weights, test)
     metrics = finetune_metrics(tuned, quantizers, costs, scale_gev)
     metrics |= precision_metrics(tuned.test_output, output, scale_gev)
-    texts = {tensor: quantizer.text for tensor, quantizer in quantizers.items()}
 
     save_weights(Path("models/quantized.weights.h5"), tuned.weights)
     write_json(
         Path("models/quantized.json"),
-        {"cell": cell, "trial": trial.name, "units": trial.units, "quantizers": texts},
+        {
+            "cell": chosen_form.cell,
+            "trial": trial.trial,
+            "units": trial.units,
+            "quantizers": trial.quantizers,
+        },
     )
     write(INTEGER_NETWORK, network)
     write_predictions(QUANTIZED_TEST, output)

@@ -98,6 +98,28 @@ class FitResult:
         }
 
 
+@dataclass(frozen=True)
+class Schedule:
+    """How long a fit is, and in which order it sees the windows.
+
+    Attributes
+    ----------
+    epochs
+        The number of the last epoch.
+    batch_size
+        Windows in one step.
+    seed
+        What the order of the windows is drawn with.
+    first_epoch
+        Epochs that a fit with the same seed has run before.
+    """
+
+    epochs: int
+    batch_size: int
+    seed: int
+    first_epoch: int = 0
+
+
 class WindowFitter:
     """Compiled training and evaluation of one model on windows.
 
@@ -167,39 +189,39 @@ class WindowFitter:
         self,
         train: WindowData,
         validation: WindowData,
-        *,
-        epochs: int,
-        batch_size: int,
-        seed: int,
+        schedule: Schedule,
         callbacks: Iterable[Any] = (),
         description: str = "fit",
-        first_epoch: int = 0,
     ) -> FitResult:
         """Fit with Keras callbacks and a progress bar (quiet when not a terminal).
 
-        With `first_epoch`, that many epochs were made before, by a fit with the same
-        seed: their orders of windows are drawn and left out, so that a model and an
-        optimiser that stand where that fit ended go on as if it had not.
+        The orders of windows of epochs before ``schedule.first_epoch`` are drawn and left
+        out: a model and an optimiser as the fit before left them continue as if it had
+        not ended.
 
         Raises
         ------
         FloatingPointError
             If a loss stops being finite.
         """
-        generator = np.random.default_rng(seed)
-        for _ in range(first_epoch):
+        generator = np.random.default_rng(schedule.seed)
+        for _ in range(schedule.first_epoch):
             generator.permutation(train.n_windows)
         handlers = tf.keras.callbacks.CallbackList(list(callbacks), model=self.model)
         self.model.stop_training = False
         result = FitResult()
         handlers.on_train_begin()
         with tqdm(
-            total=epochs, initial=first_epoch, desc=description, unit="epoch", disable=None
+            total=schedule.epochs,
+            initial=schedule.first_epoch,
+            desc=description,
+            unit="epoch",
+            disable=None,
         ) as bar:
-            for epoch in range(first_epoch, epochs):
+            for epoch in range(schedule.first_epoch, schedule.epochs):
                 handlers.on_epoch_begin(epoch)
                 result.learning_rate.append(float(self.optimizer.learning_rate.numpy()))
-                loss = self.run_epoch(train, batch_size, generator)
+                loss = self.run_epoch(train, schedule.batch_size, generator)
                 validation_loss = self.mean_squared_error(validation)
                 if not np.isfinite(loss) or not np.isfinite(validation_loss):
                     raise FloatingPointError(f"the loss is not finite in epoch {epoch + 1}")

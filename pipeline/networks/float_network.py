@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipeline.base.architecture import DENSE_LAYER, RNN_LAYER
+from pipeline.base.architecture import DENSE_LAYER, RNN_LAYER, Architecture
 from pipeline.base.arrays import F32
 
 # LSTM and GRU keep Keras' usual activations. `reset_after=True` is the GRU that hls4ml's
@@ -20,18 +20,11 @@ _CELL_OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def build_float_network(cell: str, units: int, window_length: int) -> tf.keras.Model:
-    """Build ``Input(L, 1) -> cell(units) -> Dense(1, relu)``.
+def build_float_network(architecture: Architecture) -> tf.keras.Model:
+    """Build ``Input(L, 1) -> cell(units) -> Dense(1, relu)``; a SimpleRNN has ReLU, too.
 
-    Parameters
-    ----------
-    cell
-        ``SimpleRNN`` (with ReLU), ``LSTM`` or ``GRU``.
-    units
-        Hidden units.
-    window_length
-        L, time steps. The loop over them is unrolled: five small matrix
-        products compile to far better code than a ``while`` loop of one.
+    The loop over time steps is unrolled: five small matrix products compile to far
+    better code than a ``while`` loop of one.
 
     Returns
     -------
@@ -39,9 +32,10 @@ def build_float_network(cell: str, units: int, window_length: int) -> tf.keras.M
         Takes float32 (batch, L, 1), returns float32 (batch, 1); layers are
         named ``rnn`` and ``dense``.
     """
-    inputs = tf.keras.Input((window_length, 1), name="samples")
-    layer = getattr(tf.keras.layers, cell)
-    hidden = layer(units, unroll=True, name=RNN_LAYER, **_CELL_OPTIONS[cell])(inputs)
+    inputs = tf.keras.Input((architecture.window_length, 1), name="samples")
+    layer = getattr(tf.keras.layers, architecture.cell)
+    options = _CELL_OPTIONS[architecture.cell]
+    hidden = layer(architecture.units, unroll=True, name=RNN_LAYER, **options)(inputs)
     outputs = tf.keras.layers.Dense(1, activation="relu", name=DENSE_LAYER)(hidden)
     return tf.keras.Model(inputs, outputs)
 
@@ -67,13 +61,3 @@ def set_weights(model: tf.keras.Model, weights: Mapping[str, F32]) -> None:
         raise ValueError(f"expected tensors {sorted(variables)}, found {sorted(weights)}")
     for name, variable in variables.items():
         variable.assign(weights[name])
-
-
-def weight_shapes(model: tf.keras.Model) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every weight, by ``layer/tensor``; see `load_weights`."""
-    return {name: tuple(v.shape) for name, v in named_variables(model).items()}
-
-
-def float_weight_shapes(cell: str, units: int, window_length: int) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every weight of the float network, to load them into."""
-    return weight_shapes(build_float_network(cell, units, window_length))

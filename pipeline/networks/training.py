@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipeline.base.architecture import Architecture
 from pipeline.base.arrays import F32
 from pipeline.base.errors import PipelineError
-from pipeline.networks.fitting import FitResult, WindowData, WindowFitter
+from pipeline.networks.fitting import FitResult, Schedule, WindowData, WindowFitter
 from pipeline.networks.float_network import build_float_network, get_weights, set_weights
 from pipeline.networks.runtime import seed_everything
 from pipeline.params.network import TrainParams
@@ -60,11 +61,12 @@ def train_float(
         If ``train.max_restarts`` new seeds all gave a dead network, or the loss
         stopped being finite.
     """
+    architecture = Architecture(params.cell, params.units, train.window_length)
     for restart in range(params.max_restarts + 1):
         seed = params.seed + restart
         seed_everything(seed)
         with strategy.scope():
-            model = build_float_network(params.cell, params.units, train.window_length)
+            model = build_float_network(architecture)
             optimizer = tf.keras.optimizers.Adam(params.learning_rate)
         fitter = WindowFitter(model, optimizer, strategy)
         guard = DeadNetworkGuard(dead_loss(validation))
@@ -72,9 +74,7 @@ def train_float(
             fit = fitter.fit(
                 train,
                 validation,
-                epochs=params.epochs,
-                batch_size=params.batch_size,
-                seed=seed,
+                Schedule(params.epochs, params.batch_size, seed),
                 callbacks=[guard, *plateau_callbacks(params)],
                 description=f"train (seed {seed})",
             )

@@ -21,6 +21,7 @@ from pipeline.params.detector import DataParams, PrepareParams, SimulateParams
 from pipeline.params.evaluation import EvaluateParams
 from pipeline.params.firmware import ImplementParams, RtlParams, SurveyParams, SynthesizeParams
 from pipeline.params.network import EnergyParams, FinetuneParams, SearchParams, TrainParams
+from pipeline.params.processes import ProcessesParams
 from pipeline.params.section import Section
 
 PARAMS_FILE = Path("params.yaml")
@@ -45,6 +46,7 @@ class Params(Section):
     implement: ImplementParams
     survey: SurveyParams
     evaluate: EvaluateParams
+    processes: ProcessesParams
 
 
 class _Constructor(SafeConstructor):

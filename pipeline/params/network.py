@@ -221,15 +221,6 @@ class SearchParams(Section):
         ge=1,
         description="A block gets `max_trials` times its share of the cost, at least this.",
     )
-    workers: int = Field(
-        ge=1,
-        le=256,
-        description="Local processes that share the search; one a core.",
-    )
-    worker_timeout_s: float = Field(
-        gt=0,
-        description="Silence after which a worker, or the chief, counts as gone.",
-    )
     uniform_bits: list[int] = Field(
         description="Reference points: networks with so many bits (2 to 24, no number twice) in "
         "all kernels and the state.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.exactness import NETWORKS, params_of
+from pipeline.base.architecture import Architecture
 from pipeline.params import parse_params
 from pipeline.quantization.search.plan.plan import plan_search
 
@@ -12,7 +13,8 @@ from pipeline.quantization.search.plan.plan import plan_search
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_network_is_the_only_one_in_its_space(network):
     params = parse_params(params_of(network, epochs=5, stream_windows=1000))
-    blocks, _ = plan_search(params.search, params.energy, params.train.cell, params.train.units, 5)
+    architecture = Architecture(params.train.cell, params.train.units, 5)
+    blocks, _ = plan_search(params.search, params.energy, architecture)
     (block,) = blocks
     assert all(len(choice.quantizers) == 1 for choice in block.choices)
     assert params.search.max_trials == 1

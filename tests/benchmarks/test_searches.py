@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.searches import SEARCHES, best_forgiving_score, chosen, params_of
+from pipeline.base.architecture import Architecture
 from pipeline.params import parse_params
 from pipeline.quantization.search.plan.plan import plan_search
 
@@ -23,7 +24,8 @@ def trial(name, **changes):
 @pytest.mark.parametrize("search", SEARCHES)
 def test_every_search_can_be_planned(search):
     params = parse_params(params_of(search, seed=7, epochs=8, workers=1))
-    blocks, _ = plan_search(params.search, params.energy, params.train.cell, params.train.units, 5)
+    architecture = Architecture(params.train.cell, params.train.units, 5)
+    blocks, _ = plan_search(params.search, params.energy, architecture)
     assert len(blocks) == (2 if "blocks" in search else 1)
     assert (params.search.seed, params.search.epochs, params.search.first_epochs) == (7, 8, 2)
     assert params.search.uniform_bits == []

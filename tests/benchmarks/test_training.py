@@ -8,6 +8,7 @@ import pytest
 from benchmarks import training
 from benchmarks.clock import EpochClock, target_key
 from benchmarks.networks import SCHEDULES, schedule
+from pipeline.base.architecture import Architecture
 from tests.benchmarks.conftest import table
 
 SCALE_GEV = 16.0
@@ -85,7 +86,8 @@ def test_the_same_network_is_trained_on_both_sides(workplace):
     x, _ = materialise(split)
     outputs = []
     for unroll in (False, True):
-        model = build_quantized_network("SimpleRNN", UNITS, length, quantizers(), unroll=unroll)
+        architecture = Architecture("SimpleRNN", UNITS, length)
+        model = build_quantized_network(architecture, quantizers(), unroll=unroll)
         set_weights(model, first_weights("quantized", length, seed=1))
         inputs = tf.constant(x)
         outputs.append(forward(model, inputs, False) if unroll else model(inputs, training=False))

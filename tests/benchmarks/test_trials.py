@@ -85,7 +85,7 @@ def test_our_side_searches_as_asked(given, found):
     options = {"mode": None, "first_epochs": None, "survivors": None, "trials": 4, "seed": 7}
     settings = trials.our_settings(SEARCH, argparse.Namespace(**options | given))
     assert (settings.mode, settings.epochs, settings.first_epochs, settings.survivors) == found
-    assert (settings.max_trials, settings.seed, settings.workers) == (4, 7, 1)
+    assert (settings.max_trials, settings.seed) == (4, 7)
     assert (settings.uniform_bits, settings.descents) == ([], 0)
 
 

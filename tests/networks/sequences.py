@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipeline.base.architecture import Architecture
 from pipeline.base.arrays import F32
 from pipeline.base.weights import save_weights
-from pipeline.networks.fitting import WindowData, WindowFitter
+from pipeline.networks.fitting import Schedule, WindowData, WindowFitter
 from pipeline.networks.float_network import (
     build_float_network,
     get_weights,
@@ -47,7 +48,7 @@ def as_arrays(data: WindowData) -> tuple[F32, F32]:
 def lively_network(cell: str = "SimpleRNN", units: int = 4, length: int = 5) -> tf.keras.Model:
     """Build a network with positive weights: every ReLU answers, every gradient counts."""
     seed_everything(3)
-    model = build_float_network(cell, units, length)
+    model = build_float_network(Architecture(cell, units, length))
     for variable in model.trainable_variables:
         variable.assign(tf.random.uniform(variable.shape, 0.05, 0.4, seed=1))
     return model
@@ -55,7 +56,7 @@ def lively_network(cell: str = "SimpleRNN", units: int = 4, length: int = 5) -> 
 
 def echo_network(units: int, length: int) -> tf.keras.Model:
     """Build the network whose output is the last sample."""
-    model = build_float_network("SimpleRNN", units, length)
+    model = build_float_network(Architecture("SimpleRNN", units, length))
     weights = {name: np.zeros(v.shape, "f4") for name, v in named_variables(model).items()}
     weights["rnn/kernel"][0, 0] = weights["dense/kernel"][0, 0] = 1
     set_weights(model, weights)
@@ -64,11 +65,16 @@ def echo_network(units: int, length: int) -> tf.keras.Model:
 
 def dead_network(units: int, length: int) -> tf.keras.Model:
     """Build a network whose output is 0 and whose gradient is 0."""
-    model = build_float_network("SimpleRNN", units, length)
+    model = build_float_network(Architecture("SimpleRNN", units, length))
     weights = {name: np.zeros(v.shape, "f4") for name, v in named_variables(model).items()}
     weights["dense/bias"][:] = -1
     set_weights(model, weights)
     return model
+
+
+def weight_shapes(model: tf.keras.Model) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every weight, by ``layer/tensor``."""
+    return {name: tuple(variable.shape) for name, variable in named_variables(model).items()}
 
 
 def fitter_of(model: tf.keras.Model, optimizer: Any) -> WindowFitter:
@@ -83,7 +89,7 @@ def train_on(strategy: Any, path: Path) -> dict[str, Any]:
         optimizer = tf.keras.optimizers.Adam(0.01)
     fitter = WindowFitter(model, optimizer, strategy)
     validation = window_data(40, seed=1)
-    result = fitter.fit(window_data(101), validation, epochs=2, batch_size=15, seed=9)
+    result = fitter.fit(window_data(101), validation, Schedule(2, 15, 9))
     save_weights(path, get_weights(model))
     return {
         "replicas": fitter.replicas,

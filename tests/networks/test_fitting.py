@@ -16,12 +16,19 @@ from hypothesis import strategies as st
 
 from pipeline.base.weights import load_weights, save_weights
 from pipeline.networks import fitting
-from pipeline.networks.fitting import FitResult, WindowData, padded_blocks, rmse_mev
-from pipeline.networks.float_network import get_weights, weight_shapes
+from pipeline.networks.fitting import FitResult, Schedule, WindowData, padded_blocks, rmse_mev
+from pipeline.networks.float_network import get_weights
 from pipeline.networks.runtime import make_strategy
 from pipeline.samples.prepared import Split
 from tests.imports import ROOT
-from tests.networks.sequences import as_arrays, fitter_of, lively_network, train_on, window_data
+from tests.networks.sequences import (
+    as_arrays,
+    fitter_of,
+    lively_network,
+    train_on,
+    weight_shapes,
+    window_data,
+)
 
 
 def sgd(rate: float = 0.1) -> tf.keras.optimizers.Optimizer:
@@ -206,7 +213,7 @@ def test_a_seed_gives_an_order_of_windows_and_the_same_bytes(tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         model = lively_network()
         fitter = fitter_of(model, tf.keras.optimizers.Adam(0.01))
-        fitter.fit(data, validation, epochs=2, batch_size=16, seed=seed)
+        fitter.fit(data, validation, Schedule(2, 16, seed))
         save_weights(tmp_path / name, get_weights(model))
         files.append((tmp_path / name).read_bytes())
     assert files[0] == files[1]
@@ -237,8 +244,7 @@ class Recorder(tf.keras.callbacks.Callback):
 def test_callbacks_are_called_and_stop_the_fit():
     fitter, recorder = fitter_of(lively_network(), sgd(0.05)), Recorder(stop_after=2)
     data, validation = window_data(48), window_data(30, seed=1)
-    settings = {"batch_size": 16, "seed": 0, "callbacks": [recorder]}
-    result = fitter.fit(data, validation, epochs=9, **settings)
+    result = fitter.fit(data, validation, Schedule(9, 16, 0), callbacks=[recorder])
     assert result.epochs == 2
     assert recorder.calls == [
         ("train begins",),
@@ -251,7 +257,7 @@ def test_callbacks_are_called_and_stop_the_fit():
     assert result.loss[1] < result.loss[0]
     assert result.validation_loss[1] == fitter.mean_squared_error(validation)
     assert result.learning_rate == pytest.approx([0.05, 0.05])
-    again = fitter.fit(data, validation, epochs=1, **settings)
+    again = fitter.fit(data, validation, Schedule(1, 16, 0), callbacks=[recorder])
     assert again.epochs == 1
 
 
@@ -263,12 +269,12 @@ def test_a_loss_that_is_not_finite_stops_the_fit(broken):
     data[broken] = WindowData(tf.constant(samples), data[broken].truth, 5, 5)
     fitter = fitter_of(lively_network(), sgd())
     with pytest.raises(FloatingPointError, match="the loss is not finite in epoch 1"):
-        fitter.fit(data["train"], data["validation"], epochs=3, batch_size=8, seed=0)
+        fitter.fit(data["train"], data["validation"], Schedule(3, 8, 0))
 
 
 def test_a_fit_is_quiet_without_a_terminal(capfd):
     data = window_data(20)
-    fitter_of(lively_network(), sgd()).fit(data, data, epochs=1, batch_size=8, seed=0)
+    fitter_of(lively_network(), sgd()).fit(data, data, Schedule(1, 8, 0))
     assert "epoch" not in "".join(capfd.readouterr())
 
 

@@ -4,16 +4,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipeline.base.architecture import Architecture
 from pipeline.networks.float_network import (
     build_float_network,
-    float_weight_shapes,
     get_weights,
     named_variables,
     set_weights,
-    weight_shapes,
 )
 from pipeline.networks.runtime import seed_everything
-from tests.networks.sequences import lively_network
+from tests.networks.sequences import lively_network, weight_shapes
 
 CELLS = {"SimpleRNN": 1, "LSTM": 4, "GRU": 3}
 
@@ -24,7 +23,9 @@ def inputs(length: int = 5) -> np.ndarray:
 
 @pytest.mark.parametrize(("cell", "gates"), CELLS.items())
 def test_names_and_shapes(cell, gates):
-    assert float_weight_shapes(cell, 8, 5) == {
+    architecture = Architecture(cell, 8, 5)
+    assert weight_shapes(build_float_network(architecture)) == architecture.weight_shapes
+    assert architecture.weight_shapes == {
         "rnn/kernel": (1, 8 * gates),
         "rnn/recurrent_kernel": (8, 8 * gates),
         "rnn/bias": (2, 8 * gates) if cell == "GRU" else (8 * gates,),
@@ -34,7 +35,7 @@ def test_names_and_shapes(cell, gates):
 
 
 def test_the_default_network_has_89_parameters():
-    model = build_float_network("SimpleRNN", 8, 5)
+    model = build_float_network(Architecture("SimpleRNN", 8, 5))
     assert model.count_params() == 89
     assert sum(weight.size for weight in get_weights(model).values()) == 89
     assert model.input_shape == (None, 5, 1)
@@ -72,7 +73,7 @@ def test_simple_rnn_is_the_written_recursion():
 
 def test_weights_move_from_one_network_to_another():
     source = lively_network()
-    target = build_float_network("SimpleRNN", 4, 5)
+    target = build_float_network(Architecture("SimpleRNN", 4, 5))
     assert not np.array_equal(source(inputs()), target(inputs()))
     set_weights(target, get_weights(source))
     np.testing.assert_array_equal(source(inputs()), target(inputs()))
@@ -111,4 +112,4 @@ def test_a_seed_gives_the_same_initial_weights():
 
 def seeded(seed: int) -> dict[str, np.ndarray]:
     seed_everything(seed)
-    return get_weights(build_float_network("SimpleRNN", 8, 5))
+    return get_weights(build_float_network(Architecture("SimpleRNN", 8, 5)))

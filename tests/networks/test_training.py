@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipeline.base.architecture import Architecture
 from pipeline.networks import training
-from pipeline.networks.fitting import WindowData
+from pipeline.networks.fitting import Schedule, WindowData
 from pipeline.networks.float_network import (
     build_float_network,
     get_weights,
@@ -42,9 +43,9 @@ def dead_at_first(monkeypatch):
     seeds = []
 
     def install(n_dead: int) -> list[int]:
-        def build(cell, units, window_length):
+        def build(architecture):
             make = dead_network if len(seeds) <= n_dead else echo_network
-            return make(units, window_length)
+            return make(architecture.units, architecture.window_length)
 
         seed_everything = training.seed_everything
 
@@ -86,7 +87,7 @@ def test_a_loss_that_is_not_finite_names_the_rate(dead_at_first):
 
 
 def test_guard_looks_at_the_first_epoch_only():
-    model = build_float_network("SimpleRNN", 1, 2)
+    model = build_float_network(Architecture("SimpleRNN", 1, 2))
     model.stop_training = False
     guard = DeadNetworkGuard(1.0)
     guard.set_model(model)
@@ -111,7 +112,7 @@ def test_a_constant_answer_counts_as_dead_and_a_good_one_does_not():
 
 @pytest.mark.parametrize(("losses", "best"), [([3, 1, 2], 1), ([1, 1, 2], 0), ([3, 2, 1], 2)])
 def test_keep_best_restores_the_best_epoch(losses, best):
-    model = build_float_network("SimpleRNN", 2, 2)
+    model = build_float_network(Architecture("SimpleRNN", 2, 2))
     keep = KeepBest()
     keep.set_model(model)
     for epoch, loss in enumerate(losses):
@@ -122,7 +123,7 @@ def test_keep_best_restores_the_best_epoch(losses, best):
 
 
 def test_keep_best_without_an_epoch_changes_nothing():
-    model = build_float_network("SimpleRNN", 2, 2)
+    model = build_float_network(Architecture("SimpleRNN", 2, 2))
     fill(model, 7)
     keep = KeepBest()
     keep.set_model(model)
@@ -147,9 +148,7 @@ def test_a_plateau_lowers_the_rate_and_then_ends_the_fit():
     result = fitter.fit(
         TRAIN,
         VALIDATION,
-        epochs=30,
-        batch_size=16,
-        seed=0,
+        Schedule(30, 16, 0),
         callbacks=plateau_callbacks(params),
     )
     assert len(set(result.validation_loss)) == 1
@@ -174,7 +173,7 @@ def test_the_result_is_that_of_the_best_epoch(dead_at_first, monkeypatch):
     assert losses[2] > 0.1
     assert trained.validation_loss == pytest.approx(min(losses), rel=1e-6)
     assert trained.validation_loss < 1e-6
-    model = build_float_network("SimpleRNN", 4, 3)
+    model = build_float_network(Architecture("SimpleRNN", 4, 3))
     set_weights(model, trained.weights)
     outputs = model.predict(as_arrays(TEST)[0], verbose=0)[:, 0]
     np.testing.assert_allclose(trained.test_output, outputs, rtol=1e-5, atol=1e-6)

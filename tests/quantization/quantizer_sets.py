@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.base.architecture import quantized_tensors
+from pipeline.base.architecture import Architecture, quantized_tensors
 from pipeline.base.arrays import F32
 from pipeline.integers.network import IntegerNetwork
 from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
@@ -93,11 +93,13 @@ def frozen_network(
 
     quantizers = {tensor: parse_quantizer(text, tensor) for tensor, text in texts.items()}
     tf.keras.utils.set_random_seed(3)
-    model = build_quantized_network("SimpleRNN", units, length, quantizers)
+    architecture = Architecture("SimpleRNN", units, length)
+    model = build_quantized_network(architecture, quantizers)
     variables = named_variables(model)
     variables["dense/kernel"].assign(tf.abs(variables["dense/kernel"]))
     for tensor in ("rnn/bias", "dense/bias"):
         variables[tensor].assign(tf.random.normal(variables[tensor].shape, 0, 0.05))
     freeze(model)
     weights = get_weights(model)
-    return model, quantizers, weights, to_integer_network(weights, quantizers, length, 16.0)
+    network = to_integer_network(architecture, weights, quantizers, 16.0)
+    return model, quantizers, weights, network

@@ -10,25 +10,27 @@ import pytest
 import yaml
 
 from pipeline import finetune, search
-from pipeline.base.architecture import network_shapes
+from pipeline.artifacts.search import SEARCH, SearchResult
+from pipeline.base.architecture import Architecture, network_shapes
 from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json, write_json
 from pipeline.base.schema import read
 from pipeline.base.weights import load_weights, save_weights
 from pipeline.integers.golden import evaluate
 from pipeline.integers.network import IntegerNetwork
-from pipeline.networks.float_network import float_weight_shapes
 from pipeline.quantization.finetuning.finetuning import FinetuneError
+from pipeline.quantization.finetuning.trials import SEARCH_WEIGHTS, trial_weights
 from pipeline.quantization.training.network import frozen_weights
-from pipeline.quantization.training.record import trial_weights
 from pipeline.quantization.training.trainer import QatSettings, QatTrainer
 from pipeline.samples.predictions import read_predictions
 from pipeline.samples.prepared import read_prepared
 from pipeline.samples.windows import windows
 from tests.quantization.quantizer_sets import quantizer_set, random_weights
+from tests.quantization.searched import search_content, trial_row
 from tests.stages.strategy_order import assert_strategy_first
 from tests.stages.test_search import contents, make_workplace
 
+ARCHITECTURE = Architecture("SimpleRNN", 2, 3)
 INPUTS = {"models/float.weights.h5", "models/search.json", "models/search.weights.h5"}
 WRITTEN = {
     "data/quantized_test.npy",
@@ -43,8 +45,8 @@ WRITTEN = {
 def write_choice(cell: str = "SimpleRNN", units: int = 2, **changed: str) -> dict[str, str]:
     """A search of one trial, which starts from weights like those of the float network."""
     texts = {t: q.text for t, q in quantizer_set("auto_po2", cell).items()} | changed
-    row = {"trial": "0", "quantizers": texts, "units": units}
-    write_json(finetune.SEARCH, {"best": "0", "trials": [row], "uniform": []})
+    row = trial_row("0", quantizers=texts, units=units)
+    write_json(SEARCH, search_content([row]))
     weights = random_weights(network_shapes(cell, units))
     weights["rnn/kernel"][:] = 0.75
     weights["rnn/recurrent_kernel"][:] = -0.1
@@ -58,7 +60,7 @@ def write_choice(cell: str = "SimpleRNN", units: int = 2, **changed: str) -> dic
         gates = [0.9, -0.9, 0, 0.9] if cell == "LSTM" else [-0.9, 0, 0]
         weights["rnn/bias"][:] = np.repeat(gates, units)
         weights["dense/kernel"][:] = (1.8 if cell == "LSTM" else 1.1) / units
-    save_weights(finetune.SEARCH_WEIGHTS, {f"0/{name}": w for name, w in weights.items()})
+    save_weights(SEARCH_WEIGHTS, {f"0/{name}": w for name, w in weights.items()})
     return texts
 
 
@@ -84,9 +86,7 @@ def test_writes_an_integer_network_that_is_the_quantized_one_the_same_twice(work
     }
     network = read(IntegerNetwork, Path("models/integer.json"))
     assert (network.window_length, network.et_scale_gev) == (3, 16.0)
-    weights = load_weights(
-        Path("models/quantized.weights.h5"), float_weight_shapes("SimpleRNN", 2, 3)
-    )
+    weights = load_weights(Path("models/quantized.weights.h5"), ARCHITECTURE.weight_shapes)
     for name in ("kernel", "recurrent_kernel", "bias"):
         tensor = getattr(network.rnn, name)
         np.testing.assert_array_equal(tensor.array * tensor.type.step, weights[f"rnn/{name}"])
@@ -127,8 +127,8 @@ def test_where_no_epoch_is_better_the_weights_of_the_trial_are_handed_on(
     ]
     shapes = network_shapes("SimpleRNN", 2)
     found = load_weights(Path("models/quantized.weights.h5"), shapes)
-    start = trial_weights(finetune.SEARCH_WEIGHTS, read_json(finetune.SEARCH), "0", "SimpleRNN")
-    expected = frozen_weights("SimpleRNN", 3, quantizer_set("auto_po2"), start)
+    start = trial_weights(read(SearchResult, SEARCH), ARCHITECTURE)["0"]
+    expected = frozen_weights(ARCHITECTURE, quantizer_set("auto_po2"), start)
     for name in shapes:
         np.testing.assert_array_equal(found[name], expected[name])
 
@@ -136,15 +136,13 @@ def test_where_no_epoch_is_better_the_weights_of_the_trial_are_handed_on(
 @pytest.mark.parametrize("trial", ["best", 1, "0"])
 def test_the_parameters_say_what_is_trained_and_how(workplace, monkeypatch, trial):
     texts = write_choice()
-    found = read_json(finetune.SEARCH)
-    other = {"trial": "1", "quantizers": texts | {"rnn/state": "quantized_relu(7,0)"}, "units": 2}
-    write_json(finetune.SEARCH, found | {"trials": [*found["trials"], other]})
+    start = trial_weights(read(SearchResult, SEARCH), ARCHITECTURE)["0"]
+    other = texts | {"rnn/state": "quantized_relu(7,0)"}
+    rows = [trial_row(name, quantizers=q, units=2) for name, q in (("0", texts), ("1", other))]
+    write_json(SEARCH, search_content(rows, best="0"))
     zeros = {name: np.zeros(s, np.float32) for name, s in network_shapes("SimpleRNN", 2).items()}
-    start = trial_weights(finetune.SEARCH_WEIGHTS, found, "0", "SimpleRNN")
     both = {"0": start, "1": zeros}
-    save_weights(
-        finetune.SEARCH_WEIGHTS, {f"{n}/{t}": v for n, own in both.items() for t, v in own.items()}
-    )
+    save_weights(SEARCH_WEIGHTS, {f"{n}/{t}": v for n, own in both.items() for t, v in own.items()})
     params = yaml.safe_load(Path("params.yaml").read_text())
     params["finetune"] = {
         "trial": trial, "seed": 11, "epochs": 5, "batch_size": 32, "learning_rate": 0.125,
@@ -191,7 +189,7 @@ def test_a_choice_that_is_no_integer_network_is_refused(workplace, capsys, tenso
 
 
 def test_a_missing_search_is_named(workplace, capsys):
-    finetune.SEARCH.unlink()
+    SEARCH.unlink()
     assert "models/search.json: cannot be read" in refused(capsys)
 
 

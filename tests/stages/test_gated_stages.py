@@ -13,13 +13,13 @@ from pipeline import finetune, implement, report, rtl, search, survey, synthesiz
 from pipeline.artifacts.finetune import FINETUNE, FinetuneFigures
 from pipeline.artifacts.implementation import IMPLEMENTATION, Implementation
 from pipeline.artifacts.survey import SURVEY, Survey
+from pipeline.base.architecture import Architecture
 from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json
 from pipeline.base.schema import read
 from pipeline.base.weights import load_weights
 from pipeline.firmware.hls.project import write_project
 from pipeline.integers.network import IntegerNetwork
-from pipeline.networks.float_network import float_weight_shapes
 from pipeline.samples.predictions import read_predictions
 from pipeline.samples.prepared import read_prepared
 from tests.firmware.hls.targets import target
@@ -49,7 +49,9 @@ def test_a_gated_cell_becomes_firmware_whose_differences_are_measured(workplace,
     network = read(IntegerNetwork, Path("models/integer.json"))
     assert not network.exact
     assert network.gated.kind == cell.lower()
-    weights = load_weights(Path("models/quantized.weights.h5"), float_weight_shapes(cell, 3, 3))
+    weights = load_weights(
+        Path("models/quantized.weights.h5"), Architecture(cell, 3, 3).weight_shapes
+    )
     for name in ("kernel", "recurrent_kernel", "bias"):
         tensor = getattr(network.gated, name)
         np.testing.assert_array_equal(tensor.array * tensor.type.step, weights[f"rnn/{name}"])

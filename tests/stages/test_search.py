@@ -11,11 +11,10 @@ import pytest
 import yaml
 
 from pipeline import search
-from pipeline.base.architecture import quantized_tensors
+from pipeline.base.architecture import Architecture, quantized_tensors
 from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json
 from pipeline.base.weights import save_weights
-from pipeline.networks.float_network import float_weight_shapes
 from pipeline.quantization.search.trials.runner import SearchError
 from pipeline.samples.prepared import Prepared, Split
 from tests.imports import ROOT
@@ -24,11 +23,7 @@ from tests.samples.files import write_prepared
 
 PARAMS = ROOT / "params.yaml"
 WRITTEN = [
-    "metrics/plots/pareto.csv",
-    "metrics/plots/pareto_front.csv",
-    "metrics/plots/search/pareto.png",
     "metrics/search.json",
-    "metrics/search.md",
     "models/search.json",
     "models/search.weights.h5",
 ]
@@ -42,18 +37,19 @@ def make_split(name: str, n_bc: int) -> Split:
     return Split(name, samples, hit, hit, hit, window_length=3, target_lag=1, et_scale_gev=16.0)
 
 
-def make_workplace(cell: str = "SimpleRNN", **changed: Any) -> None:
+def make_workplace(cell: str = "SimpleRNN", workers: int = 1, **changed: Any) -> None:
     params = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
     params["train"] |= {"cell": cell, "units": 2}
-    small = {"mode": "random", "max_trials": 2, "epochs": 1, "batch_size": 64, "workers": 1}
+    small = {"mode": "random", "max_trials": 2, "epochs": 1, "batch_size": 64}
     params["search"] |= small | {"uniform_bits": [8]} | {"tune_filters": "none", **changed}
+    params["processes"]["workers"] = workers
     params["finetune"] |= {"epochs": 2, "batch_size": 64}
     if cell != "SimpleRNN":
         params["search"]["uniform_bits"] = []
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
     prepared = Prepared(*(make_split(n, size) for n, size in SIZES.items()))
     write_prepared(search.PREPARED, prepared)
-    weights = random_weights(float_weight_shapes(cell, 2, 3))
+    weights = random_weights(Architecture(cell, 2, 3).weight_shapes)
     if cell == "SimpleRNN":  # alive from the start: three quarters of the last sample
         weights["rnn/kernel"][:] = 0.75
         weights["rnn/recurrent_kernel"][:] = -0.1
@@ -102,6 +98,9 @@ def test_a_run_and_one_that_was_killed_in_between_write_the_same(workplace, monk
     for name in ("energy_nj", "weight_bits", "validation_rmse_mev"):
         assert metrics[name] == best[name] > 0
     assert metrics["reference_rmse_mev"] == found["reference"]["validation_rmse_mev"]
+    assert found["float_rmse_mev"] == found["reference"]["validation_rmse_mev"]
+    assert found["ofmax_rmse_mev"] == 0  # whose E_T is the truth here
+    assert found["schema_version"] == 1
     assert metrics["reference_energy_nj"] == pytest.approx(found["reference"]["cost"] / 1000)
 
     assert all(np.isfinite(value) for value in metrics.values())

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
+from pipeline.base.architecture import Architecture
 from pipeline.params.network import EnergyParams
-from pipeline.quantization.energy.description import LayerDescription
-from pipeline.quantization.energy.network import (
-    DenseDescription,
-    NetworkDescription,
-    RecurrentDescription,
-    network_bits,
-    network_energy,
-)
+from pipeline.quantization.energy.description import float_network
+from pipeline.quantization.energy.network import NetworkCost, network_cost
 from pipeline.quantization.quantizers.quantizer import Quantizer
 
 
@@ -37,42 +33,45 @@ class TrialCost:
 
 
 class CostModel:
-    """Energy and size of the network as a function of its quantisers."""
+    """Energy and size of the network as a function of its quantisers and units.
 
-    def __init__(self, description: NetworkDescription, energy: EnergyParams, goal: str) -> None:
-        self._description = description
+    Parameters
+    ----------
+    architecture
+        Of the float network.
+    energy
+        The ``energy`` section.
+    goal
+        What `cost` counts: ``energy`` or ``bits``.
+    """
+
+    def __init__(self, architecture: Architecture, energy: EnergyParams, goal: str) -> None:
+        self.architecture = architecture
+        self._description = float_network(architecture)
         self._energy = energy
         self._goal = goal
 
-    @property
-    def units(self) -> int:
-        """Width of the float network's recurrent layer."""
-        return next(
-            layer.units
-            for layer in self._description.layers
-            if isinstance(layer, RecurrentDescription)
-        )
+    @cached_property
+    def _reference(self) -> NetworkCost:
+        return network_cost(self._description, self._energy, "reference")
 
     def reference(self) -> float:
         """Return the cost of the reference, pJ or bits."""
-        if self._goal == "bits":
-            return network_bits(self._description, self._energy, "reference").total
-        return network_energy(self._description, self._energy, "reference").total
+        return self._cost(self._reference)
 
     def reference_energy_nj(self) -> float:
         """Return the energy of the reference, whatever the goal."""
-        return network_energy(self._description, self._energy, "reference").total_nj
+        return self._reference.total_nj
 
     def reference_by_layer(self) -> dict[str, float]:
         """Return the cost of each layer of the reference, pJ or bits; what enters is not in it."""
         if self._goal == "bits":
-            counted = network_bits(self._description, self._energy, "reference").layers
             return {
-                layer.name: sum(layer.parameters.values()) + sum(layer.activations.values())
-                for layer in counted
+                layer.name: sum(layer.bits.parameters.values())
+                + sum(layer.bits.activations.values())
+                for layer in self._reference.layers
             }
-        layers = network_energy(self._description, self._energy, "reference").layers
-        return {layer.name: layer.total for layer in layers}
+        return {layer.name: layer.total for layer in self._reference.layers}
 
     def trial(self, quantizers: Mapping[str, Quantizer], units: int | None = None) -> TrialCost:
         """Return what a network with these quantisers costs.
@@ -84,23 +83,14 @@ class CostModel:
         units
             Width of the recurrent layer; None is that of the float network.
         """
-        description = self._description if units is None else resized(self._description, units)
+        description = self._description
+        if units is not None:
+            description = float_network(self.architecture.with_units(units))
         network = description.with_quantizers(
             {tensor: quantizer.text for tensor, quantizer in quantizers.items()}
         )
-        energy = network_energy(network, self._energy)
-        bits = network_bits(network, self._energy)
-        cost = bits.total if self._goal == "bits" else energy.total
-        return TrialCost(cost, energy.total_nj, bits.parameters)
+        cost = network_cost(network, self._energy)
+        return TrialCost(self._cost(cost), cost.total_nj, cost.weight_bits)
 
-
-def resized(description: NetworkDescription, units: int) -> NetworkDescription:
-    """Return the network with recurrent layers of another width, and what reads them."""
-    layers: list[LayerDescription] = []
-    for layer in description.layers:
-        if isinstance(layer, RecurrentDescription):
-            layer = replace(layer, units=units)
-        elif layers and isinstance(layer, DenseDescription):
-            layer = replace(layer, features=layers[-1].output_shape[-1])
-        layers.append(layer)
-    return replace(description, layers=tuple(layers))
+    def _cost(self, network: NetworkCost) -> float:
+        return network.bits if self._goal == "bits" else network.total

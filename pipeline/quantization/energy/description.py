@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Self
 
-from pipeline.base.architecture import DENSE_LAYER, GATES, RNN_LAYER, Cell
+from pipeline.base.architecture import DENSE_LAYER, GATES, RNN_LAYER, Architecture, Cell
 from pipeline.base.errors import PipelineError
 
 Shape = tuple[int, ...]
@@ -244,7 +244,7 @@ class NetworkDescription:
         return found
 
 
-def float_network(cell: Cell, units: int, window_length: int) -> NetworkDescription:
+def float_network(architecture: Architecture) -> NetworkDescription:
     """Describe the project's float network ``Input(L, 1) -> cell(units) -> Dense(1)``.
 
     The layers are named ``rnn`` and ``dense``; the GRU is the one with
@@ -252,13 +252,14 @@ def float_network(cell: Cell, units: int, window_length: int) -> NetworkDescript
     """
     rnn = RecurrentDescription(
         name=RNN_LAYER,
-        cell=cell,
+        cell=architecture.cell,
         features=1,
-        units=units,
-        timesteps=window_length,
-        reset_after=cell == "GRU",
+        units=architecture.units,
+        timesteps=architecture.window_length,
+        reset_after=architecture.cell == "GRU",
     )
-    return NetworkDescription((rnn, DenseDescription(name=DENSE_LAYER, features=units, units=1)))
+    dense = DenseDescription(name=DENSE_LAYER, features=architecture.units, units=1)
+    return NetworkDescription((rnn, dense))
 
 
 def size(shape: Shape) -> int:

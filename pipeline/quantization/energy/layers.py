@@ -1,4 +1,4 @@
-"""Energy and types of one layer: arithmetic, weights and activations.
+"""Energy, bits and types of one layer: arithmetic, weights and activations.
 
 Costs are those of one inference of one window. Weights are read once: kernels
 this small stay in registers over the time steps.
@@ -13,6 +13,7 @@ from pipeline.quantization.energy.description import (
     DenseDescription,
     LayerDescription,
     RecurrentDescription,
+    size,
 )
 from pipeline.quantization.energy.operators import Arithmetic, Memory, counted_parts
 from pipeline.quantization.energy.qtools import IQuantizer
@@ -64,8 +65,27 @@ class Typing:
 
 
 @dataclass(frozen=True)
-class LayerEnergy:
-    """What one layer costs in one inference, in pJ.
+class LayerBits:
+    """Bits of one layer.
+
+    Unlike QKeras' `ForgivingFactorBits`, which answers 0 for a recurrent layer, every tensor
+    of every layer is there.
+
+    Attributes
+    ----------
+    parameters
+        By weight tensor: ``kernel``, ``recurrent_kernel``, ``bias``.
+    activations
+        ``output``, and for a recurrent layer ``state`` (LSTM: h and c).
+    """
+
+    parameters: dict[str, float]
+    activations: dict[str, float]
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """What one layer costs in one inference, in pJ, and its bits.
 
     Attributes
     ----------
@@ -84,6 +104,8 @@ class LayerEnergy:
     counted
         The parts that `total` adds, as QTools does: reading, not writing, since
         what one layer writes the next one reads.
+    bits
+        Of weights, states and output.
     """
 
     name: str
@@ -94,6 +116,7 @@ class LayerEnergy:
     macs: int
     products: int
     counted: tuple[str, ...]
+    bits: LayerBits
 
     @property
     def parts(self) -> dict[str, float]:
@@ -119,9 +142,9 @@ class Place:
     is_last: bool
 
 
-def layer_energy(
+def layer_cost(
     layer: LayerDescription, given: IQuantizer, place: Place, typing: Typing, memory: Memory
-) -> tuple[LayerEnergy, IQuantizer]:
+) -> tuple[LayerCost, IQuantizer]:
     """Cost one layer.
 
     Parameters
@@ -138,31 +161,40 @@ def layer_energy(
     Returns
     -------
     tuple
-        The energy, and the type of the output.
+        The cost, and the type of the output.
     """
-    work = layer_work(layer, given, typing)
-    result = output_type(layer, work, typing)
+    work = _work(layer, given, typing)
+    result = _output_type(layer, work, typing)
+    shapes = layer.weight_shapes
+    widths = {tensor: typing.of(layer, tensor).bits for tensor in shapes}
+    activation_bits = {"output": float(size(layer.output_shape) * result.bits)}
     reads = memory.read(layer.input_shape, given.bits, network_input=place.is_first)
     writes = memory.write(layer.output_shape, result.bits, network_output=place.is_last)
     if isinstance(layer, RecurrentDescription):
-        accesses = (layer.timesteps - 1) * (2 if layer.cell == "LSTM" else 1)
+        states = 2 if layer.cell == "LSTM" else 1
+        accesses = (layer.timesteps - 1) * states
         bits = typing.state(layer).bits
         reads += accesses * memory.read((layer.units,), bits)
         writes += accesses * memory.write((layer.units,), bits)
-    energy = LayerEnergy(
+        activation_bits["state"] = float(states * layer.units * bits)
+    cost = LayerCost(
         name=layer.name,
         inputs=reads,
         outputs=writes,
-        parameters=_weights(layer, typing, memory),
+        parameters=sum(memory.read_weights(shapes[tensor], widths[tensor]) for tensor in shapes),
         op_cost=work.op_cost,
         macs=work.macs,
         products=work.products,
         counted=counted_parts(_class_name(layer)),
+        bits=LayerBits(
+            {tensor: float(size(shapes[tensor]) * widths[tensor]) for tensor in shapes},
+            activation_bits,
+        ),
     )
-    return energy, result
+    return cost, result
 
 
-def layer_work(layer: LayerDescription, given: IQuantizer, typing: Typing) -> Work:
+def _work(layer: LayerDescription, given: IQuantizer, typing: Typing) -> Work:
     """Return the layer's arithmetic; an activation has none in QTools."""
     if isinstance(layer, RecurrentDescription):
         types = CellTypes(
@@ -184,7 +216,7 @@ def layer_work(layer: LayerDescription, given: IQuantizer, typing: Typing) -> Wo
     return Work(0.0, 0, 0, default_quantizer(typing.accumulator))
 
 
-def output_type(layer: LayerDescription, work: Work, typing: Typing) -> IQuantizer:
+def _output_type(layer: LayerDescription, work: Work, typing: Typing) -> IQuantizer:
     """Return the type that the next layer reads.
 
     A quantised activation's; without one a Dense layer puts out its accumulator,
@@ -200,13 +232,6 @@ def output_type(layer: LayerDescription, work: Work, typing: Typing) -> IQuantiz
     if layer.activation is None or typing.is_reference:
         return work.result
     return typing.of(layer, "activation")
-
-
-def _weights(layer: LayerDescription, typing: Typing, memory: Memory) -> float:
-    return sum(
-        memory.read_weights(shape, typing.of(layer, tensor).bits)
-        for tensor, shape in layer.weight_shapes.items()
-    )
 
 
 def _class_name(layer: LayerDescription) -> str:

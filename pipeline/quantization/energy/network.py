@@ -1,4 +1,4 @@
-"""Energy of a recurrent network in one inference: QTools' model, extended to its gap.
+"""Energy and bits of a recurrent network in one inference: QTools' model, without its gap.
 
 QTools prices operations and memory of feed-forward layers and answers 0 for
 recurrent ones, so a search by energy is blind to nearly all of a recurrent
@@ -15,45 +15,27 @@ from typing import Literal
 
 from pipeline.base.units import PJ_PER_NJ
 from pipeline.params.network import EnergyParams
-from pipeline.quantization.energy.bits import LayerBits, NetworkBits, bits_of
-from pipeline.quantization.energy.description import (
-    ActivationDescription,
-    DenseDescription,
-    EnergyError,
-    NetworkDescription,
-    RecurrentDescription,
-    float_network,
-)
-from pipeline.quantization.energy.from_keras import describe_model
-from pipeline.quantization.energy.layers import LayerEnergy, Place, Typing, layer_energy
+from pipeline.quantization.energy.description import NetworkDescription, size
+from pipeline.quantization.energy.layers import LayerCost, Place, Typing, layer_cost
 from pipeline.quantization.energy.operators import Memory, technology
-
-__all__ = [
-    "ActivationDescription",
-    "DenseDescription",
-    "EnergyError",
-    "LayerBits",
-    "LayerEnergy",
-    "NetworkBits",
-    "NetworkDescription",
-    "NetworkEnergy",
-    "RecurrentDescription",
-    "Which",
-    "describe_model",
-    "float_network",
-    "network_bits",
-    "network_energy",
-    "with_reference",
-]
 
 Which = Literal["reference", "trial"]
 
 
 @dataclass(frozen=True)
-class NetworkEnergy:
-    """Energy of one inference, layer by layer, in pJ and not rounded."""
+class NetworkCost:
+    """Energy of one inference, layer by layer, in pJ and not rounded; and bits.
 
-    layers: tuple[LayerEnergy, ...]
+    Attributes
+    ----------
+    layers
+        In the order of the network.
+    input_bits
+        Of one whole input window.
+    """
+
+    layers: tuple[LayerCost, ...]
+    input_bits: float
 
     @property
     def total(self) -> float:
@@ -70,8 +52,23 @@ class NetworkEnergy:
         """Multiply-accumulates with a weight."""
         return sum(layer.macs for layer in self.layers)
 
-    def layer(self, name: str) -> LayerEnergy:
-        """Return one layer's energy; an unknown name is a `KeyError`."""
+    @property
+    def weight_bits(self) -> float:
+        """Bits of all weights."""
+        return sum(sum(layer.bits.parameters.values()) for layer in self.layers)
+
+    @property
+    def activation_bits(self) -> float:
+        """Bits of the input, all states and all outputs."""
+        return self.input_bits + sum(sum(layer.bits.activations.values()) for layer in self.layers)
+
+    @property
+    def bits(self) -> float:
+        """Weights and activations."""
+        return self.weight_bits + self.activation_bits
+
+    def layer(self, name: str) -> LayerCost:
+        """Return one layer's cost; an unknown name is a `KeyError`."""
         return {layer.name: layer for layer in self.layers}[name]
 
     def by_layer_nj(self) -> dict[str, dict[str, float]]:
@@ -85,9 +82,9 @@ class NetworkEnergy:
         }
 
 
-def network_energy(
+def network_cost(
     description: NetworkDescription, params: EnergyParams, which: Which = "trial"
-) -> NetworkEnergy:
+) -> NetworkCost:
     """Price one inference of a network.
 
     Parameters
@@ -105,8 +102,8 @@ def network_energy(
 
     Returns
     -------
-    NetworkEnergy
-        In pJ.
+    NetworkCost
+        In pJ and bits; widths are those that the energy is priced with.
 
     Raises
     ------
@@ -115,20 +112,14 @@ def network_energy(
     """
     typing, memory = _typing(params, which), _memory(params, which)
     given = typing.of_quantizer(description.input, "input")
+    input_bits = float(size(description.layers[0].input_shape) * given.bits)
     layers = []
     with technology(params.process):
         for index, layer in enumerate(description.layers):
             place = Place(index == 0, index == len(description.layers) - 1)
-            energy, given = layer_energy(layer, given, place, typing, memory)
-            layers.append(energy)
-    return NetworkEnergy(tuple(layers))
-
-
-def network_bits(
-    description: NetworkDescription, params: EnergyParams, which: Which = "trial"
-) -> NetworkBits:
-    """Count the bits of weights, states and activations; arguments as `network_energy`."""
-    return bits_of(description, _typing(params, which))
+            cost, given = layer_cost(layer, given, place, typing, memory)
+            layers.append(cost)
+    return NetworkCost(tuple(layers), input_bits)
 
 
 def with_reference(params: EnergyParams, internal: str, accumulator: str) -> EnergyParams:

@@ -1,114 +1,104 @@
-"""Reading ``models/search.json`` and ``models/search.weights.h5``: one trial, or several."""
+"""Which networks of a search are built beside the fine-tuned one, and what they are as integers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 
+from pipeline.artifacts.candidates import Candidate, Kind
+from pipeline.artifacts.search import RankedTrial, SearchResult, Trial, uniform_name
+from pipeline.base.architecture import Architecture
+from pipeline.base.arrays import F32
 from pipeline.base.units import PJ_PER_NJ
+from pipeline.integers.network import IntegerNetwork
+from pipeline.quantization.finetuning.export import to_integer_network
+from pipeline.quantization.finetuning.trials import trial_quantizers
 from pipeline.quantization.quantizers.hardware import check_exportable
 from pipeline.quantization.quantizers.quantizer import QuantizerError
-from pipeline.quantization.training.record import (
-    ChosenTrial,
-    chosen_trial,
-    trial_rows,
-    uniform_name,
-)
-
-Kind = Literal["front", "trial", "uniform"]
-
-# Only trials can be on the front: reference points have no such entry.
-_KINDS: dict[bool | None, Kind] = {True: "front", False: "trial", None: "uniform"}
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A trial to be built beside others, with the figures that the search has of it.
-
-    Attributes
-    ----------
-    trial
-        The network.
-    kind
-        ``front``, ``trial`` (not on the front) or ``uniform`` (a reference point).
-    energy_pj, weight_bits
-        Energy of one inference, QTools' model; bits of all weights.
-    """
-
-    trial: ChosenTrial
-    kind: Kind
-    energy_pj: float
-    weight_bits: int
-
-    @property
-    def name(self) -> str:
-        """Name in reports: ``trial_07``, ``uniform_8``."""
-        return self.trial.name if self.kind == "uniform" else f"trial_{self.trial.name}"
-
-    @property
-    def bits(self) -> dict[str, int]:
-        """Bits of the quantisers, by name as in ``metrics/finetune.json``."""
-        return {t.replace("/", "_"): q.bits for t, q in self.trial.quantizers.items()}
-
-
-def candidates(
-    search: Mapping[str, Any],
+def select(
+    search: SearchResult,
     points: int | Sequence[str | int],
     uniform_bits: Sequence[int],
-    cell: str,
-    origin: str,
-) -> list[Candidate]:
-    """Return the trials of ``survey.points`` and the reference points of ``survey.uniform_bits``.
+    architecture: Architecture,
+) -> list[Trial]:
+    """Return the trials of ``survey.points`` and the networks of ``survey.uniform_bits``.
 
     Parameters
     ----------
-    search, origin
-        As for `chosen_trial`.
+    search
+        Content of ``models/search.json``.
     points
-        At most so many trials of the front, evenly spread from the cheapest to the
-        dearest, or the names of trials. What is named twice counts once.
+        At most so many trials of the front, evenly spread from the cheapest to the most
+        expensive, or the names of trials. What is named twice counts once.
     uniform_bits
-        Bits of reference points.
-    cell
-        Of the networks.
+        Bits of uniform networks.
+    architecture
+        Cell and time steps; trials may have other units.
 
     Raises
     ------
-    QuantizerError
+    PipelineError
         Naming the parameter: for a trial that is not there, or that is no integer
         network.
     """
-    try:
-        named = _spread(search["trials"], points) if isinstance(points, int) else points
-    except (KeyError, TypeError) as error:
-        raise QuantizerError(f"{origin}: not the result of a search: {error!r}") from None
+    named = _spread(search.front, points) if isinstance(points, int) else points
     wanted = [("survey.points", name) for name in named]
     wanted += [("survey.uniform_bits", uniform_name(bits)) for bits in uniform_bits]
-    found = {}
+    selected = {}
     for key, name in wanted:
-        trial = chosen_trial(search, name, origin, key)
+        trial = search.network(name, key)
         try:
-            check_exportable(cell, trial.quantizers)
+            check_exportable(architecture, trial_quantizers(trial))
         except QuantizerError as error:
-            raise QuantizerError(f"{key}: {trial.name}: {error}") from None
-        found[trial.name] = trial
-    return [_candidate(search, trial, origin) for trial in found.values()]
+            raise QuantizerError(f"{key}: {trial.trial}: {error}") from None
+        selected[trial.trial] = trial
+    return list(selected.values())
 
 
-def _spread(trials: Sequence[Mapping[str, Any]], points: int) -> list[str]:
-    """Names of at most `points` trials of the front, evenly spread along it, ends included."""
-    front = sorted((row for row in trials if row["on_front"]), key=lambda row: row["energy_nj"])
+def candidate(
+    trial: Trial, architecture: Architecture, weights: Mapping[str, F32], et_scale_gev: float
+) -> Candidate:
+    """Freeze a trial of a SimpleRNN and return it as integers.
+
+    Parameters
+    ----------
+    trial
+        One of `select`.
+    architecture
+        Cell and time steps; the trial may have other units.
+    weights
+        As trained, by tensor.
+    et_scale_gev
+        What E_T was divided by.
+    """
+    from pipeline.quantization.training.network import frozen_weights  # loads TensorFlow
+
+    quantizers = trial_quantizers(trial)
+    architecture = architecture.with_units(trial.units)
+    frozen = frozen_weights(architecture, quantizers, weights)
+    network = to_integer_network(architecture, frozen, quantizers, et_scale_gev)
+    assert isinstance(network, IntegerNetwork)
+    kind = _kind(trial)
+    return Candidate(
+        name=trial.trial if kind == "uniform" else f"trial_{trial.trial}",
+        kind=kind,
+        energy_pj=PJ_PER_NJ * trial.energy_nj,
+        weight_bits=int(trial.weight_bits),
+        bits={tensor.replace("/", "_"): q.bits for tensor, q in quantizers.items()},
+        network=network,
+    )
+
+
+def _kind(trial: Trial) -> Kind:
+    if not isinstance(trial, RankedTrial):
+        return "uniform"
+    return "front" if trial.on_front else "trial"
+
+
+def _spread(front: Sequence[Trial], points: int) -> list[str]:
+    """Names of at most `points` trials, evenly spread along the front, ends included."""
     places = np.linspace(0, len(front) - 1, min(points, len(front)))
-    return [str(front[int(place)]["trial"]) for place in np.rint(places)]
-
-
-def _candidate(search: Mapping[str, Any], trial: ChosenTrial, origin: str) -> Candidate:
-    row = trial_rows(search)[trial.name]
-    try:
-        energy_pj, weight_bits = PJ_PER_NJ * float(row["energy_nj"]), int(row["weight_bits"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise QuantizerError(f"{origin}: {trial.name}: no such figure: {error!r}") from None
-    return Candidate(trial, _KINDS[row.get("on_front")], energy_pj, weight_bits)
+    return [front[int(place)].trial for place in np.rint(places)]

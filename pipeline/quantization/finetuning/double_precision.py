@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import numpy as np
 import tensorflow as tf
 
-from pipeline.base.architecture import RNN_LAYER
+from pipeline.base.architecture import Architecture
 from pipeline.base.arrays import F32, F64, Real
 from pipeline.base.units import MEV_PER_GEV
 from pipeline.networks.fitting import EVALUATION_BATCH, WindowData
@@ -25,13 +25,16 @@ from pipeline.samples.windows import windows
 
 
 def predict_double(
-    cell: str, quantizers: Mapping[str, Quantizer], weights: Mapping[str, F32], data: WindowData
+    architecture: Architecture,
+    quantizers: Mapping[str, Quantizer],
+    weights: Mapping[str, F32],
+    data: WindowData,
 ) -> F64:
     """Evaluate a frozen network on every window.
 
     Parameters
     ----------
-    cell, quantizers
+    architecture, quantizers
         As in `pipeline.quantization.training.network.build_quantized_network`.
     weights
         On their quantisers' grids, as `pipeline.quantization.training.network.freeze` leaves them.
@@ -42,18 +45,17 @@ def predict_double(
     -------
     float64 (n_windows,), scaled.
     """
-    length, units = data.window_length, len(weights[f"{RNN_LAYER}/bias"])
     # Weights are what their quantisers return, so those have nothing left to do; some of them
     # cannot do it in float64.
     of_values = {
         tensor: quantizer for tensor, quantizer in quantizers.items() if tensor not in weights
     }
     with _double_precision():
-        model = build_quantized_network(cell, units, length, of_values)
+        model = build_quantized_network(architecture, of_values)
         without_ste(model)
         set_weights(model, weights)
         evaluate = tf.function(lambda batch: forward(model, batch, training=False)[:, 0])
-        inputs = windows(data.samples.numpy().astype(np.float64), length)
+        inputs = windows(data.samples.numpy().astype(np.float64), architecture.window_length)
         outputs = [
             evaluate(tf.constant(inputs[start : start + EVALUATION_BATCH, :, None])).numpy()
             for start in range(0, len(inputs), EVALUATION_BATCH)

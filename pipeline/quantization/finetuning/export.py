@@ -1,4 +1,4 @@
-"""From a frozen QKeras network to integers: ``models/integer.json``."""
+"""From a frozen QKeras network of any cell to integers: ``models/integer.json``."""
 
 from __future__ import annotations
 
@@ -8,66 +8,75 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.base.architecture import Architecture
 from pipeline.base.fixed_point_type import MAX_BITS, FixedPointType
-from pipeline.integers.layers import DenseLayer, IntegerTensor, SimpleRnnLayer
+from pipeline.integers.layers import DenseLayer, GatedLayer, IntegerTensor, SimpleRnnLayer
 from pipeline.integers.network import IntegerNetwork
-from pipeline.quantization.quantizers.hardware import activation_type
+from pipeline.quantization.quantizers.hardware import stored_type
 from pipeline.quantization.quantizers.quantizer import Quantizer, QuantizerError
 
 _MAX_FRACTION_BITS = 40
 
 
 def to_integer_network(
+    architecture: Architecture,
     weights: Mapping[str, NDArray[Any]],
     quantizers: Mapping[str, Quantizer],
-    window_length: int,
     et_scale_gev: float,
 ) -> IntegerNetwork:
-    """Express quantised weights and activation types as integers.
+    """Express quantized weights and activation types as integers.
 
     Parameters
     ----------
+    architecture
+        Cell and time steps.
     weights
-        Values on their quantisers' grids, as `freeze` leaves them, by tensor.
+        Values on their quantizers' grids, as `freeze` leaves them, by tensor.
     quantizers
-        By tensor; see `pipeline.quantization.training.network.quantized_tensors`.
-    window_length
-        L, time steps.
+        By tensor; see `Architecture.tensors`.
     et_scale_gev
         What E_T was divided by.
     """
 
     def kind(name: str) -> FixedPointType:
-        return activation_type(quantizers[name], name)
+        return stored_type(architecture, name, quantizers[name], name)
 
-    rnn = SimpleRnnLayer(
+    dense = DenseLayer(
+        name="dense",
+        **_weight_tensors(weights, quantizers, "dense"),
+        activation=kind("dense/activation"),
+    )
+    tensors = _weight_tensors(weights, quantizers, "rnn")
+    if not architecture.gated:
+        rnn = SimpleRnnLayer(
+            name="rnn", **tensors, state=kind("rnn/state"), activation=kind("rnn/activation")
+        )
+        return IntegerNetwork(
+            window_length=architecture.window_length,
+            et_scale_gev=et_scale_gev,
+            input=kind("input"),
+            layers=[rnn, dense],
+        )
+    gated = GatedLayer(
+        kind="lstm" if architecture.cell == "LSTM" else "gru",
         name="rnn",
-        **weight_tensors(weights, quantizers, "rnn"),
+        **tensors,
         state=kind("rnn/state"),
-        activation=kind("rnn/activation"),
+        tanh=kind("rnn/activation"),
+        sigmoid=kind("rnn/recurrent_activation"),
     )
     return IntegerNetwork(
-        window_length=window_length,
+        window_length=architecture.window_length,
         et_scale_gev=et_scale_gev,
         input=kind("input"),
-        layers=[rnn, dense_layer(weights, quantizers)],
+        layers=[gated, dense],
     )
 
 
-def dense_layer(
-    weights: Mapping[str, NDArray[Any]], quantizers: Mapping[str, Quantizer]
-) -> DenseLayer:
-    """Return the output layer; arguments as `to_integer_network`."""
-    activation = activation_type(quantizers["dense/activation"], "dense/activation")
-    return DenseLayer(
-        name="dense", **weight_tensors(weights, quantizers, "dense"), activation=activation
-    )
-
-
-def weight_tensors(
+def _weight_tensors(
     weights: Mapping[str, NDArray[Any]], quantizers: Mapping[str, Quantizer], layer: str
 ) -> dict[str, Any]:
-    """Return the `IntegerTensor` of each weight of one layer; arguments as `to_integer_network`."""
+    """Return the `IntegerTensor` of each weight of one layer, by name in the layer."""
     return {
         name.removeprefix(f"{layer}/"): integer_tensor(values, quantizers[name].text, name)
         for name, values in weights.items()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pipeline.base.architecture import quantized_tensors
+from pipeline.base.architecture import Architecture
 from pipeline.base.fixed_point_type import FixedPointType
 from pipeline.quantization.quantizers.quantizer import Quantizer, QuantizerError
 
@@ -87,7 +87,7 @@ ACTIVATIONS = ("/activation", "/recurrent_activation", "/state")
 _HALF = 0.5  # the mantissa of a power of two
 
 
-def check_exportable(cell: str, quantizers: Mapping[str, Quantizer]) -> None:
+def check_exportable(architecture: Architecture, quantizers: Mapping[str, Quantizer]) -> None:
     """Check, before any training, that the network will be one of integers.
 
     Raises
@@ -96,7 +96,7 @@ def check_exportable(cell: str, quantizers: Mapping[str, Quantizer]) -> None:
         If a tensor has no quantiser, the quantiser of an activation is no
         fixed-point type, or the scale of a weight's quantiser is no power of two.
     """
-    missing = [tensor for tensor in quantized_tensors(cell) if tensor not in quantizers]
+    missing = [tensor for tensor in architecture.tensors if tensor not in quantizers]
     if missing:
         raise QuantizerError(
             f"not an integer network: no quantiser for {', '.join(missing)} "
@@ -104,11 +104,13 @@ def check_exportable(cell: str, quantizers: Mapping[str, Quantizer]) -> None:
         )
     for tensor, quantizer in quantizers.items():
         if tensor == "input" or tensor.endswith(ACTIVATIONS):
-            stored_type(cell, tensor, quantizer, tensor)
+            stored_type(architecture, tensor, quantizer, tensor)
         check_scale(tensor, quantizer)
 
 
-def stored_type(cell: str, tensor: str, quantizer: Quantizer, key: str) -> FixedPointType:
+def stored_type(
+    architecture: Architecture, tensor: str, quantizer: Quantizer, key: str
+) -> FixedPointType:
     """Return the type of the input, a state or an activation, by ``layer/tensor``.
 
     Raises
@@ -116,7 +118,7 @@ def stored_type(cell: str, tensor: str, quantizer: Quantizer, key: str) -> Fixed
     QuantizerError
         If the quantiser has none in this place; `key` names it.
     """
-    gated = cell != "SimpleRNN"
+    gated = architecture.gated
     if gated and tensor == "rnn/activation":
         return gate_type(quantizer, key, "tanh")
     if gated and tensor == "rnn/recurrent_activation":
@@ -125,7 +127,7 @@ def stored_type(cell: str, tensor: str, quantizer: Quantizer, key: str) -> Fixed
     if gated and tensor == "rnn/state" and not found.signed:
         raise QuantizerError(
             f"{key}: {quantizer.text}: expected quantized_bits(bits,integer,0,alpha=1): the state "
-            f"of a cell of type {cell} has both signs"
+            f"of a cell of type {architecture.cell} has both signs"
         )
     return found
 

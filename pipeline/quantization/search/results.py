@@ -1,20 +1,17 @@
-"""What a finished search writes: the choice, every trial, the front, the figures."""
+"""What a finished search writes: the choice, every trial, whether it is on the front, metrics."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from pipeline.artifacts.search import Baseline, RankedTrial, SearchResult, Trial
 from pipeline.base.arrays import F32
-from pipeline.base.units import PJ_PER_NJ
-from pipeline.quantization.quantizers.quantizer import parse_quantizer
 from pipeline.quantization.search.plan.pareto import on_front
 from pipeline.quantization.search.trials.network_tuner import NetworkTuner
 from pipeline.quantization.search.trials.quantizer_tuner import QuantizationTuner, best_of
 from pipeline.quantization.search.trials.runner import TrialRunner
-from pipeline.quantization.training.record import TrialRecord
 
 
 @dataclass(frozen=True)
@@ -37,9 +34,9 @@ class Outcome:
         By name of trial or point: where its weights are.
     """
 
-    records: list[TrialRecord]
-    uniform: list[TrialRecord]
-    best: TrialRecord
+    records: list[Trial]
+    uniform: list[Trial]
+    best: Trial
     failures: dict[str, str]
     asked: int
     runners: dict[str, TrialRunner]
@@ -123,23 +120,36 @@ def outcome_of(
     return found
 
 
-def search_result(outcome: Outcome) -> dict[str, Any]:
-    """Return the content of ``models/search.json``."""
+def search_result(outcome: Outcome, ofmax_rmse_mev: float) -> SearchResult:
+    """Return the content of ``models/search.json``.
+
+    Parameters
+    ----------
+    outcome
+        The finished search.
+    ofmax_rmse_mev
+        RMSE of optimal filter and maximum finder on the validation split.
+    """
     best, runner, front = outcome.best, outcome.runner, outcome.front
-    return {
-        "best": best.trial,
-        "quantizers": best.quantizers,
-        "units": best.units,
-        "limit_met": outcome.limit_met,
-        "reference": {
-            "validation_rmse_mev": runner.reference_mev,
-            "cost": runner.reference.cost,
-            "goal": runner.params.goal.type,
-        },
-        "trials": [r.to_json() | {"on_front": front[r.trial]} for r in outcome.records],
-        "uniform": [r.to_json() for r in outcome.uniform],
-        "failures": outcome.failures,
-    }
+    return SearchResult(
+        best=best.trial,
+        quantizers=best.quantizers,
+        units=best.units,
+        limit_met=outcome.limit_met,
+        reference=Baseline(
+            validation_rmse_mev=runner.reference_mev,
+            cost=runner.reference.cost,
+            goal=runner.params.goal.type,
+        ),
+        trials=[
+            RankedTrial(**record.model_dump(), on_front=front[record.trial])
+            for record in outcome.records
+        ],
+        uniform=outcome.uniform,
+        failures=outcome.failures,
+        float_rmse_mev=runner.reference_mev,
+        ofmax_rmse_mev=ofmax_rmse_mev,
+    )
 
 
 def search_metrics(outcome: Outcome) -> dict[str, float]:
@@ -160,53 +170,3 @@ def search_metrics(outcome: Outcome) -> dict[str, float]:
         "validation_rmse_mev": best.validation_rmse_mev,
         "reference_rmse_mev": runner.reference_mev,
     }
-
-
-def pareto_table(outcome: Outcome, ofmax_rmse_mev: float) -> dict[str, list[Any]]:
-    """Return all trials and reference points as columns, for ``dvc plots``.
-
-    The levels of the float network and of OFMax stand in every row.
-    """
-    front = outcome.front
-    records = [*outcome.records, *outcome.uniform]
-    columns = (
-        "trial", "units", "energy_nj", "weight_bits", "validation_rmse_mev", "quality", "score",
-    )  # fmt: skip
-    table: dict[str, list[Any]] = {c: [getattr(r, c) for r in records] for c in columns}
-    return table | {
-        "on_front": [int(front.get(r.trial, False)) for r in records],
-        "chosen": [int(r.trial == outcome.best.trial) for r in records],
-        "uniform": [int(r in outcome.uniform) for r in records],
-        "float_rmse_mev": [outcome.runner.reference_mev] * len(records),
-        "ofmax_rmse_mev": [ofmax_rmse_mev] * len(records),
-    }
-
-
-def front_rows(outcome: Outcome) -> list[dict[str, str | float]]:
-    """Return the front from the cheapest on: energy in pJ, RMSE in MeV, bits per tensor."""
-    front = outcome.front
-    chosen = sorted(
-        (record for record in outcome.records if front[record.trial]),
-        key=lambda record: record.energy_nj,
-    )
-    return [
-        {
-            "trial": record.trial,
-            "energy_pj": record.energy_nj * PJ_PER_NJ,
-            "validation_rmse_mev": record.validation_rmse_mev,
-            "score": record.score,
-            "units": record.units,
-            "weight_bits": int(record.weight_bits),
-            **{
-                f"{tensor.replace('/', '_')}_bits": parse_quantizer(text, tensor).bits
-                for tensor, text in record.quantizers.items()
-            },
-        }
-        for record in chosen
-    ]
-
-
-def front_columns(outcome: Outcome) -> dict[str, list[Any]]:
-    """Return the front as columns."""
-    rows = front_rows(outcome)
-    return {name: [row[name] for row in rows] for name in rows[0]}

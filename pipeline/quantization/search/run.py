@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.base.architecture import INPUT, network_shapes
+from pipeline.artifacts.search import Trial
+from pipeline.base.architecture import INPUT
 from pipeline.base.arrays import F32
 from pipeline.base.files import read_json, write_json
-from pipeline.base.weights import load_weights
 from pipeline.networks.fitting import WindowData
 from pipeline.networks.runtime import make_strategy
 from pipeline.params.network import SearchParams
+from pipeline.params.processes import ProcessesParams
 from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
 from pipeline.quantization.search.plan.blocks import Block
@@ -25,7 +26,6 @@ from pipeline.quantization.search.trials.oracles import hyperparameters, make_or
 from pipeline.quantization.search.trials.quantizer_tuner import QuantizationTuner, best_of
 from pipeline.quantization.search.trials.reference_tuner import ReferenceTuner
 from pipeline.quantization.search.trials.runner import SearchError, TrialRunner, float_reference
-from pipeline.quantization.training.record import TrialRecord
 from pipeline.quantization.training.trainer import QatTrainer
 from pipeline.samples.prepared import Prepared
 
@@ -35,35 +35,30 @@ _POLL_S = 0.2
 
 def make_runner(
     params: SearchParams,
-    prepared: Prepared,
-    float_weights: Path,
     costs: CostModel,
-    *,
-    cell: str,
+    prepared: Prepared,
+    float_weights: Mapping[str, F32],
     strategy: str,
     directory: Path,
 ) -> TrialRunner:
-    """Put the data on the device and measure the float network.
+    """Put the data on the devices and measure the float network.
 
     Parameters
     ----------
-    params, costs, directory
+    params, costs, float_weights, directory
         See `TrialRunner`.
     prepared
         Splits; the test split is not touched.
-    float_weights
-        Their file.
-    cell, strategy
-        Of the ``train`` section.
+    strategy
+        ``train.strategy``.
     """
-    weights = load_weights(float_weights, network_shapes(cell, costs.units))
     devices = make_strategy(strategy)
     splits = prepared.train, prepared.validation
     train, validation = (WindowData.from_split(split, devices) for split in splits)
-    trainer = QatTrainer(cell, costs.units, train, validation, devices)
-    reference = float_reference(trainer, weights, costs)
+    trainer = QatTrainer(costs.architecture, train, validation, devices)
+    reference = float_reference(trainer, float_weights, costs)
     scale_gev = prepared.train.et_scale_gev
-    return TrialRunner(params, trainer, costs, reference, weights, scale_gev, directory)
+    return TrialRunner(params, trainer, costs, reference, float_weights, scale_gev, directory)
 
 
 @dataclass(frozen=True)
@@ -105,9 +100,23 @@ class Searched:
 
 
 def run_search(
-    runner: TrialRunner, blocks: Sequence[Block], command: Sequence[str] | None = None
+    runner: TrialRunner,
+    blocks: Sequence[Block],
+    processes: ProcessesParams,
+    command: Sequence[str] | None = None,
 ) -> Searched | None:
-    """Search every block, then train the reference points; a worker returns None.
+    """Search every block, then train the uniform networks; a worker returns None.
+
+    Parameters
+    ----------
+    runner
+        Trains the networks of this process.
+    blocks
+        In the order in which they are searched.
+    processes
+        The ``processes`` section.
+    command
+        What a local worker runs; None is the stage `search`.
 
     Raises
     ------
@@ -119,25 +128,23 @@ def run_search(
     )
 
     params = runner.params
-    local = params.workers > 1 and not workers.in_cluster()
+    local = processes.workers > 1 and not workers.in_cluster()
+    timeout_s = processes.worker_timeout_s
     crowd: Any = (
-        workers.local_workers(params.workers, command or WORKER_COMMAND)
+        workers.local_workers(processes.workers, command or WORKER_COMMAND)
         if local
         else nullcontext({})
     )
     tuners: list[QuantizationTuner] = []
     points = None
-    decided = _Decided({}, runner.costs.units, runner.float_weights)
+    decided = _Decided({}, runner.costs.architecture.units, runner.float_weights)
     if workers.is_worker():
-        workers.prepare_worker(params.worker_timeout_s)
-    with crowd as processes:
+        workers.prepare_worker(timeout_s)
+    with crowd as local_processes:
         for number, block in enumerate(blocks):
             tuner = _tuner(runner, block, number, decided, alone=len(blocks) == 1)
-            _complete(tuner, processes)
-            if workers.is_worker():
-                best = _await_best(tuner, params.worker_timeout_s)
-            else:
-                best = _publish_best(tuner)
+            _complete(tuner, local_processes, timeout_s)
+            best = _await_best(tuner, timeout_s) if workers.is_worker() else _publish_best(tuner)
             tuners.append(tuner)
             decided = _decide(runner, decided, tuner, best)
         if params.uniform_bits:
@@ -145,7 +152,7 @@ def run_search(
             folder = "_".join(["uniform", *map(str, params.uniform_bits)])
             own = replace(runner, directory=runner.directory / folder)
             points = ReferenceTuner(own, stage=len(blocks))
-            _complete(points, processes)
+            _complete(points, local_processes, timeout_s)
     if workers.is_worker():
         return None
     if points is not None:
@@ -153,12 +160,12 @@ def run_search(
     return Searched(tuners, points)
 
 
-def _complete(tuner: NetworkTuner, processes: Any) -> None:
+def _complete(tuner: NetworkTuner, processes: Any, timeout_s: float) -> None:
     """Train what a tuner asks for: here, in the workers that call, or as one of them."""
     from pipeline.quantization.search.trials import workers
 
     if workers.in_cluster() and not workers.is_worker():
-        workers.serve(tuner, processes, tuner.params.worker_timeout_s)
+        workers.serve(tuner, processes, timeout_s)
     else:
         tuner.search()
 
@@ -184,7 +191,7 @@ def _tuner(
 
 
 def _decide(
-    runner: TrialRunner, before: _Decided, tuner: QuantizationTuner, best: TrialRecord
+    runner: TrialRunner, before: _Decided, tuner: QuantizationTuner, best: Trial
 ) -> _Decided:
     """Fix what a block's best trial has; the next block starts from its weights."""
     quantizers = {
@@ -196,19 +203,19 @@ def _decide(
     return _Decided(quantizers, best.units, weights)
 
 
-def _publish_best(tuner: QuantizationTuner) -> TrialRecord:
+def _publish_best(tuner: QuantizationTuner) -> Trial:
     check_complete(tuner)
     best = best_of(tuner.records())
     write_json(tuner.state / "best.json", {"trial": best.trial})
     return best
 
 
-def _await_best(tuner: QuantizationTuner, timeout_s: float) -> TrialRecord:
+def _await_best(tuner: QuantizationTuner, timeout_s: float) -> Trial:
     """Wait until the chief has said which trial is carried on."""
     file = tuner.state / "best.json"
     deadline = time.monotonic() + timeout_s
     while not file.exists():
         if time.monotonic() > deadline:
-            raise SearchError(f"search.worker_timeout_s: {file} did not appear")
+            raise SearchError(f"processes.worker_timeout_s: {file} did not appear")
         time.sleep(_POLL_S)
     return tuner.runner.record(str(read_json(file)["trial"]))

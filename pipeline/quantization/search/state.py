@@ -14,23 +14,25 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import h5py
 
+from pipeline.artifacts.search import Trial
+from pipeline.base.architecture import Architecture
 from pipeline.base.files import ArtifactError, read_json
+from pipeline.base.schema import parse
 from pipeline.base.weights import load_weights, open_hdf5
 from pipeline.params.network import EnergyParams, SearchParams
 
-HOW_ONLY = frozenset({"workers", "worker_timeout_s"})
-"""Keys of ``search`` that only say how it is run: no trial and no result depends on them."""
 STATE_ROOT = Path(".search")
 _BLOCK_BYTES = 1 << 20
 _PIPELINE = Path(__file__).parents[2]
 # What a trial is made by. Parameters are not here: it is their values that matter.
 CODE = (
+    "artifacts/search.py",
     "base",
     "samples",
     "networks",
@@ -71,11 +73,20 @@ def state_directory(inputs: Sequence[Path], settings: Mapping[str, Any]) -> Path
 
 def code_files() -> list[Path]:
     """Return the modules that a trial depends on."""
-    return [file for folder in CODE for file in sorted((_PIPELINE / folder).rglob("*.py"))]
+    paths = [_PIPELINE / name for name in CODE]
+    return [
+        file
+        for path in paths
+        for file in ([path] if path.is_file() else sorted(path.rglob("*.py")))
+    ]
 
 
 def open_state(
-    inputs: Sequence[Path], search: SearchParams, energy: EnergyParams, network: Sequence[Any]
+    inputs: Sequence[Path],
+    search: SearchParams,
+    energy: EnergyParams,
+    architecture: Architecture,
+    strategy: str,
 ) -> Path:
     """Return the state directory of a search, sound or empty.
 
@@ -84,15 +95,17 @@ def open_state(
     inputs
         Files that trials depend on.
     search, energy
-        Their sections; how many workers there are and which reference points are
-        trained afterwards changes no trial.
-    network
-        What else describes the float network.
+        Their sections; which uniform networks are trained afterwards changes no trial.
+    architecture
+        Of the float network.
+    strategy
+        ``train.strategy``: the devices on which trials are trained.
     """
     settings = {
-        "search": search.model_dump(exclude={*HOW_ONLY, "uniform_bits"}),
+        "search": search.model_dump(exclude={"uniform_bits"}),
         "energy": energy.model_dump(),
-        "network": list(network),
+        "network": asdict(architecture),
+        "strategy": strategy,
     }
     state = state_directory(inputs, settings)
     in_cluster = "KERASTUNER_ORACLE_IP" in os.environ
@@ -147,11 +160,7 @@ def _check(file: Path) -> None:
 
 
 def _check_record(file: Path, content: Mapping[str, Any]) -> None:
-    from pipeline.quantization.training.record import TrialRecord  # loads TensorFlow
-
-    expected = {field.name for field in fields(TrialRecord)}
-    if set(content) != expected:
-        raise ArtifactError(f"{file}: expected {sorted(expected)}, found {sorted(content)}")
+    parse(Trial, content, file)
     weights = file.with_name(f"weights_{file.stem.removeprefix('record_')}.h5")
     if not weights.exists():  # they were written first
         raise ArtifactError(f"{weights}: missing, but {file.name} is there")

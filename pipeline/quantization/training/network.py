@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.base.architecture import DENSE_LAYER, INPUT, RNN_LAYER, quantized_tensors
+from pipeline.base.architecture import DENSE_LAYER, INPUT, RNN_LAYER, Architecture
 from pipeline.base.arrays import F32
 from pipeline.networks.float_network import get_weights, named_variables, set_weights
 from pipeline.quantization.quantizers import qkeras_compat
@@ -27,9 +27,7 @@ _WEIGHT_TENSORS = ("kernel", "recurrent_kernel", "bias")
 
 
 def build_quantized_network(
-    cell: str,
-    units: int,
-    window_length: int,
+    architecture: Architecture,
     quantizers: Mapping[str, Quantizer],
     *,
     unroll: bool = True,
@@ -40,10 +38,10 @@ def build_quantized_network(
 
     Parameters
     ----------
-    cell, units, window_length
-        As in `pipeline.networks.float_network.build_float_network`.
+    architecture
+        Cell, units and time steps.
     quantizers
-        By tensor, see `quantized_tensors`. A tensor that is left out stays
+        By tensor, see `Architecture.tensors`. A tensor that is left out stays
         float, with the float network's activation.
     unroll
         Unroll the loop over time steps, which compiles far better.
@@ -54,25 +52,26 @@ def build_quantized_network(
         float32 (batch, L, 1) -> (batch, 1); trainable tensors have the names
         and shapes of the float network.
     """
-    unknown = set(quantizers) - set(quantized_tensors(cell))
+    unknown = set(quantizers) - set(architecture.tensors)
     if unknown:
         raise ValueError(f"no such tensors: {sorted(unknown)}")
 
     def make(tensor: str, default: Any = None) -> Any:
         return quantizers[tensor].build() if tensor in quantizers else default
 
-    inputs = tf.keras.Input((window_length, 1), name="samples")
+    cell = architecture.cell
+    inputs = tf.keras.Input((architecture.window_length, 1), name="samples")
     hidden = inputs
     if INPUT in quantizers:
         hidden = qkeras_compat.QActivation(make(INPUT), name="input_quantizer")(hidden)
     options: dict[str, Any] = {}
     if cell == "GRU":
         options["reset_after"] = True  # as the float network and hls4ml's template
-    if cell != "SimpleRNN":
+    if architecture.gated:
         options["recurrent_activation"] = make(f"{RNN_LAYER}/recurrent_activation", "sigmoid")
     recurrent = qkeras_compat.RECURRENT_LAYERS[cell](
-        units,
-        activation=make(f"{RNN_LAYER}/activation", "relu" if cell == "SimpleRNN" else "tanh"),
+        architecture.units,
+        activation=make(f"{RNN_LAYER}/activation", "tanh" if architecture.gated else "relu"),
         kernel_quantizer=make(f"{RNN_LAYER}/kernel"),
         recurrent_quantizer=make(f"{RNN_LAYER}/recurrent_kernel"),
         bias_quantizer=make(f"{RNN_LAYER}/bias"),
@@ -89,7 +88,7 @@ def build_quantized_network(
     recurrent.build(hidden.shape)
     with _weights_quantized_once(recurrent):
         hidden = recurrent(hidden)
-    if cell != "SimpleRNN" and f"{RNN_LAYER}/state" in quantizers:
+    if architecture.gated and f"{RNN_LAYER}/state" in quantizers:
         # QKeras rounds the state where it is read, a gated cell puts out an unrounded product:
         # firmware rounds what it stores, and the Dense layer reads the last of it.
         hidden = qkeras_compat.QActivation(make(f"{RNN_LAYER}/state"), name=ROUNDED_STATE)(hidden)
@@ -161,14 +160,10 @@ def without_ste(model: tf.keras.Model) -> None:
 
 
 def frozen_weights(
-    cell: str,
-    window_length: int,
-    quantizers: Mapping[str, Quantizer],
-    weights: Mapping[str, F32],
+    architecture: Architecture, quantizers: Mapping[str, Quantizer], weights: Mapping[str, F32]
 ) -> dict[str, F32]:
     """Return trained weights on their quantisers' grids; see `freeze`."""
-    units = len(weights[f"{RNN_LAYER}/recurrent_kernel"])
-    model = build_quantized_network(cell, units, window_length, quantizers)
+    model = build_quantized_network(architecture, quantizers)
     set_weights(model, weights)
     freeze(model)
     return get_weights(model)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.base.architecture import units_of
+from pipeline.base.architecture import Architecture, units_of
 from pipeline.base.arrays import F32
-from pipeline.networks.fitting import FitResult, WindowData, WindowFitter
+from pipeline.networks.fitting import FitResult, Schedule, WindowData, WindowFitter
 from pipeline.networks.float_network import get_weights, set_weights
 from pipeline.networks.runtime import seed_everything
 from pipeline.networks.training import DeadNetworkGuard, KeepBest, dead_loss
@@ -94,8 +94,8 @@ class QatTrainer:
 
     Parameters
     ----------
-    cell, units
-        The network, as in `build_float_network`.
+    architecture
+        Of the float network; trainings may have other units.
     train, validation
         Data on the device, shared by all trainings.
     strategy
@@ -108,10 +108,13 @@ class QatTrainer:
     """
 
     def __init__(
-        self, cell: str, units: int, train: WindowData, validation: WindowData, strategy: Any
+        self,
+        architecture: Architecture,
+        train: WindowData,
+        validation: WindowData,
+        strategy: Any,
     ) -> None:
-        self.cell = cell
-        self.units = units
+        self.architecture = architecture
         self.train = train
         self.validation = validation
         self.strategy = strategy
@@ -121,10 +124,9 @@ class QatTrainer:
         self, quantizers: Mapping[str, Quantizer], units: int | None = None
     ) -> tf.keras.Model:
         """Build the network with these quantisers; weights are fresh."""
+        architecture = self.architecture if units is None else self.architecture.with_units(units)
         with self.strategy.scope():
-            return build_quantized_network(
-                self.cell, units or self.units, self.train.window_length, quantizers
-            )
+            return build_quantized_network(architecture, quantizers)
 
     def float_start(self, weights: Mapping[str, F32], units: int) -> dict[str, F32]:
         """Return float weights of a network of another width, pruned or grown, then trained.
@@ -133,7 +135,7 @@ class QatTrainer:
         quantising it at once would train both losses against each other.
         """
         samples, targets = self._probe()
-        started = resize(weights, self.cell, units, samples, targets)
+        started = resize(weights, self.architecture.cell, units, samples, targets)
         settings = QatSettings(RESIZED_EPOCHS, RESIZED_BATCH, RESIZED_RATE, RESIZED_SEED, units)
         result = self.fit({}, started, settings, f"float, {units} units")
         return result.weights
@@ -173,7 +175,7 @@ class QatTrainer:
             If the loss stops being finite.
         """
         result = self._fit(quantizers, initial_weights, settings, description, progress)
-        if not result.dead or initial_weights is None or self.cell != "SimpleRNN":
+        if not result.dead or initial_weights is None or self.architecture.gated:
             return result
         print(
             f"{description}: dead after one epoch; starts again with hidden units below 1",
@@ -209,12 +211,9 @@ class QatTrainer:
         fit = fitter.fit(
             self.train,
             self.validation,
-            epochs=settings.reached,
-            batch_size=settings.batch_size,
-            seed=settings.seed,
+            Schedule(settings.reached, settings.batch_size, settings.seed, settings.first_epoch),
             callbacks=[guard, cosine_decay(settings), stand, best, self._sign_of_life()],
             description=description,
-            first_epoch=settings.first_epoch,
         )
         return QatResult(
             weights=get_weights(model),

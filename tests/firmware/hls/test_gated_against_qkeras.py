@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pipeline.base.architecture import Architecture
 from tests.integers.networks import gated_reference
 from tests.quantization.quantizer_sets import quantizer_set, random_weights, random_windows
 
@@ -10,15 +11,16 @@ from tests.quantization.quantizer_sets import quantizer_set, random_weights, ran
 @pytest.mark.parametrize("cell", ["LSTM", "GRU"])
 def test_only_float32_separates_qkeras_from_the_definition(cell):
     pytest.importorskip("tensorflow")
-    from pipeline.networks.float_network import float_weight_shapes, get_weights, set_weights
-    from pipeline.quantization.finetuning.gated_export import to_hardware_network
+    from pipeline.networks.float_network import get_weights, set_weights
+    from pipeline.quantization.finetuning.export import to_integer_network
     from pipeline.quantization.training.network import build_quantized_network, freeze
 
     quantizers = quantizer_set("8 bits", cell, dense_activation="quantized_relu(12,0)")
-    model = build_quantized_network(cell, 4, 5, quantizers)
-    set_weights(model, random_weights(float_weight_shapes(cell, 4, 5)))
+    architecture = Architecture(cell, 4, 5)
+    model = build_quantized_network(architecture, quantizers)
+    set_weights(model, random_weights(architecture.weight_shapes))
     freeze(model)
-    network = to_hardware_network(cell, get_weights(model), quantizers, 5, 16.0)
+    network = to_integer_network(architecture, get_weights(model), quantizers, 16.0)
 
     windows = random_windows(4000)
     quantized = model(windows[..., None], training=False).numpy()[:, 0]

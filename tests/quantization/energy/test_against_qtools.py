@@ -11,13 +11,9 @@ from qkeras.qtools.config_public import config_settings
 from qkeras.qtools.run_qtools import QTools
 
 from pipeline.params.network import EnergyParams
-from pipeline.quantization.energy.network import (
-    NetworkEnergy,
-    describe_model,
-    network_bits,
-    network_energy,
-)
+from pipeline.quantization.energy.network import NetworkCost, network_cost
 from pipeline.quantization.quantizers.quantizer import parse_quantizer
+from tests.quantization.energy.from_keras import describe_model
 from tests.quantization.energy_settings import settings
 
 FEATURES = 7
@@ -174,7 +170,7 @@ def stock(params: EnergyParams, source: Any) -> ForgivingFactorPower:
     )
 
 
-def require_equal(ours: NetworkEnergy, theirs: dict[str, Any], total: int) -> None:
+def require_equal(ours: NetworkCost, theirs: dict[str, Any], total: int) -> None:
     assert {layer.name for layer in ours.layers} == set(theirs) - {"total_cost"}
     for layer in ours.layers:
         expected = theirs[layer.name]["energy"]
@@ -202,13 +198,11 @@ def test_dense_networks_equal_qtools(
     theirs = stock(params, quantized_bits(12, 3, 1))
 
     reference = theirs.get_reference(model)
-    require_equal(
-        network_energy(description, params, "reference"), theirs.ref_energy_dict, reference
-    )
+    require_equal(network_cost(description, params, "reference"), theirs.ref_energy_dict, reference)
     if network is mixed and not params.reference_internal.startswith("int"):
         return  # QTools has no price for the shifter or multiplexer with a float result
     trial = theirs.get_trial(model)
-    require_equal(network_energy(description, params, "trial"), theirs.trial_energy_dict, trial)
+    require_equal(network_cost(description, params, "trial"), theirs.trial_energy_dict, trial)
 
 
 def test_stock_qtools_has_no_recurrent_layer() -> None:
@@ -233,7 +227,7 @@ def test_dense_behind_a_recurrent_layer_equals_qtools() -> None:
     )
     theirs = stock(settings(), quantized_bits(8, 0, 1))
     theirs.get_reference(model)
-    ours = network_energy(describe_model(model), settings(), "reference").layer("dense")
+    ours = network_cost(describe_model(model), settings(), "reference").layer("dense")
     expected = theirs.ref_energy_dict["dense"]["energy"]
     assert ours.parts == {part: pytest.approx(expected[part], abs=0.0051) for part in PARTS}
 
@@ -244,7 +238,7 @@ def test_qtools_takes_some_inputs_for_ternaries(quantizer: Any) -> None:
     model = functional([q_dense(1, "quantized_bits(4,0,1,alpha=1)")])
     item = layer_types(model, quantizer)
     assert item.input_quantizer_list[0].bits == 2
-    ours = network_energy(describe_model(model, quantizer), settings())
+    ours = network_cost(describe_model(model, quantizer), settings())
     assert ours.layers[0].op_cost > 0
 
 
@@ -252,8 +246,8 @@ def test_qtools_does_not_know_a_sigmoid_output() -> None:
     model = functional([q_dense(1, "quantized_bits(4,0,1,alpha=1)", "quantized_sigmoid(5)")])
     item = layer_types(model, quantized_bits(8, 0, 1))
     assert item.output_quantizer.bits == item.accumulator.output.bits > 5
-    bits = network_bits(describe_model(model, "quantized_bits(8,0,1)"), settings())
-    assert bits.layers[0].activations == {"output": 5}
+    cost = network_cost(describe_model(model, "quantized_bits(8,0,1)"), settings())
+    assert cost.layers[0].bits.activations == {"output": 5}
 
 
 def layer_types(model: tf.keras.Model, source: Any) -> Any:

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from pipeline.quantization.energy.network import (
+from pipeline.base.architecture import Architecture
+from pipeline.quantization.energy.description import (
     EnergyError,
     NetworkDescription,
     RecurrentDescription,
     float_network,
-    network_bits,
-    network_energy,
 )
+from pipeline.quantization.energy.network import network_cost
 from tests.quantization.energy_settings import settings
 
 FP32 = settings(reference_internal="fp32", reference_accumulator="fp32")
@@ -44,7 +44,7 @@ def layer(**changes: object) -> NetworkDescription:
 
 
 def test_default_network_in_float() -> None:
-    energy = network_energy(float_network("SimpleRNN", 8, 5), FP32, "reference")
+    energy = network_cost(float_network(Architecture("SimpleRNN", 8, 5)), FP32, "reference")
     rnn, dense = energy.layers
     assert rnn.macs == 5 * 1 * 8 + 4 * 8 * 8 == 296
     # 296 multiply-accumulates, and in four steps eight additions of both sums
@@ -72,7 +72,7 @@ def test_default_network_in_float() -> None:
 def test_figures_of_the_worked_example(bits: int, operations: float, parameters: float) -> None:
     """Weights and state of `bits` bits, samples of 14."""
     weight = f"quantized_bits({bits},0,1,alpha=1)"
-    description = float_network("SimpleRNN", 8, 5).with_quantizers(
+    description = float_network(Architecture("SimpleRNN", 8, 5)).with_quantizers(
         {
             "input": "quantized_bits(14,0,1)",
             "rnn/kernel": weight,
@@ -81,7 +81,7 @@ def test_figures_of_the_worked_example(bits: int, operations: float, parameters:
             "rnn/activation": f"quantized_relu({bits},0)",
         }
     )
-    rnn = network_energy(description, FP32, "trial").layer("rnn")
+    rnn = network_cost(description, FP32, "trial").layer("rnn")
     assert rnn.op_cost == pytest.approx(operations, abs=0.05)
     assert rnn.parameters == pytest.approx(parameters, abs=0.05)
     # products of bits + 14 and 2 bits wide; a kernel column has 1 term and the
@@ -96,7 +96,9 @@ def test_figures_of_the_worked_example(bits: int, operations: float, parameters:
 
 def test_reference_of_eight_bits() -> None:
     """Operands of 8 bits, every sum and product of 32."""
-    rnn, dense = network_energy(float_network("SimpleRNN", 8, 5), settings(), "reference").layers
+    rnn, dense = network_cost(
+        float_network(Architecture("SimpleRNN", 8, 5)), settings(), "reference"
+    ).layers
     assert rnn.op_cost == pytest.approx(296 * (mul(8, 8) + add(32)) + 32 * add(32))
     assert dense.op_cost == pytest.approx(8 * (mul(8, 8) + add(32)))
     assert dense.inputs == pytest.approx(sram(8 * 8))
@@ -112,7 +114,7 @@ def test_state_quantiser_is_the_operand_and_what_is_stored() -> None:
         state="quantized_relu(4,0)",
         activation="quantized_relu(9,0)",
     )
-    (rnn,) = network_energy(description.with_quantizers({"input": "binary"}), FP32).layers
+    (rnn,) = network_cost(description.with_quantizers({"input": "binary"}), FP32).layers
     # samples of +-1 against 6-bit weights: a multiplexer of 0.3 adders; 2 terms + bias
     kernel, recurrent = 6 + 2, 5 + 4 + 2
     assert rnn.op_cost == pytest.approx(
@@ -126,7 +128,7 @@ def test_state_quantiser_is_the_operand_and_what_is_stored() -> None:
 
 
 def test_one_step_has_no_recurrent_part() -> None:
-    (rnn,) = network_energy(layer(cell="SimpleRNN", timesteps=1), FP32, "reference").layers
+    (rnn,) = network_cost(layer(cell="SimpleRNN", timesteps=1), FP32, "reference").layers
     assert rnn.macs == 6
     assert rnn.op_cost == pytest.approx(6 * (MUL + ADD))
     assert rnn.inputs == pytest.approx(sram(2 * 32))
@@ -134,7 +136,7 @@ def test_one_step_has_no_recurrent_part() -> None:
 
 
 def test_lstm_in_float() -> None:
-    (rnn,) = network_energy(layer(cell="LSTM"), FP32, "reference").layers
+    (rnn,) = network_cost(layer(cell="LSTM"), FP32, "reference").layers
     assert rnn.macs == 4 * 2 * 12 + 3 * 3 * 12
     assert rnn.products == 3 * (3 + 4 + 4)
     assert rnn.op_cost == pytest.approx(
@@ -162,7 +164,7 @@ def test_lstm_in_fixed_point(unrounded: bool, width: int) -> None:
         unrounded_output=unrounded,
         **weights,
     ).with_quantizers({"input": "quantized_bits(10,0,1)"})
-    (rnn,) = network_energy(description, FP32).layers
+    (rnn,) = network_cost(description, FP32).layers
     kernel, recurrent = 6 + 10 + 2, 6 + 9 + 2
     assert rnn.op_cost == pytest.approx(
         96 * (mul(6, 10) + add(kernel))
@@ -207,15 +209,15 @@ def test_the_dense_layer_is_priced_with_the_bits_that_it_reads(
         "rnn/recurrent_activation": "quantized_sigmoid(12,use_real_sigmoid=1)",
     }
     texts |= {"rnn/activation": "quantized_relu(11,0)"} if cell == "SimpleRNN" else gates
-    network = float_network(cell, 8, 5).with_quantizers(texts)
-    dense = network_energy(network, settings()).layer("dense")
+    network = float_network(Architecture(cell, 8, 5)).with_quantizers(texts)
+    dense = network_cost(network, settings()).layer("dense")
     assert dense.inputs == pytest.approx(sram(8 * width))
     assert dense.op_cost == pytest.approx(8 * (mul(8, width) + add(8 + width + 4)))
-    assert network_bits(network, settings()).layers[0].activations["output"] == 8 * width
+    assert network_cost(network, settings()).layers[0].bits.activations["output"] == 8 * width
 
 
 def test_gru_with_reset_before_in_float() -> None:
-    (rnn,) = network_energy(layer(cell="GRU"), FP32, "reference").layers
+    (rnn,) = network_cost(layer(cell="GRU"), FP32, "reference").layers
     assert rnn.macs == 4 * 2 * 9 + 3 * 3 * 9
     assert rnn.products == 3 * (3 + 3 + 4)
     assert rnn.op_cost == pytest.approx(
@@ -240,7 +242,7 @@ def test_gru_with_reset_before_in_fixed_point() -> None:
         unrounded_output=True,
         **weights,
     ).with_quantizers({"input": "quantized_bits(10,0,1)"})
-    (rnn,) = network_energy(description, FP32).layers
+    (rnn,) = network_cost(description, FP32).layers
     kernel, gate, candidate = 6 + 10 + 2, 6 + 9 + 2, 6 + 14 + 2
     assert rnn.op_cost == pytest.approx(
         72 * (mul(6, 10) + add(kernel))
@@ -261,7 +263,7 @@ def test_gru_with_reset_before_in_fixed_point() -> None:
 def test_gru_with_reset_after(use_bias: bool, resets: int) -> None:
     """With a bias the reset gate works in the first step as well."""
     description = layer(cell="GRU", reset_after=True, use_bias=use_bias)
-    (rnn,) = network_energy(description, FP32, "reference").layers
+    (rnn,) = network_cost(description, FP32, "reference").layers
     assert rnn.products == 3 * (resets + 3 + 4)
     assert rnn.op_cost == pytest.approx(
         (4 * 2 * 9 + 3 * 3 * 9) * (MUL + ADD)
@@ -285,7 +287,7 @@ def test_gru_with_reset_after_in_fixed_point() -> None:
         recurrent_activation="quantized_sigmoid(5)",
         **weights,
     ).with_quantizers({"input": "quantized_bits(10,0,1)"})
-    (rnn,) = network_energy(description, FP32).layers
+    (rnn,) = network_cost(description, FP32).layers
     kernel, recurrent = 18, 17
     assert rnn.op_cost == pytest.approx(
         72 * (mul(6, 10) + add(kernel))
@@ -325,7 +327,7 @@ def test_recurrent_multipliers(recurrent: str, state: str, product: float, width
     description = layer(
         cell="SimpleRNN", kernel=kernel, recurrent_kernel=recurrent, bias=kernel, state=state
     ).with_quantizers({"input": "quantized_bits(2,0,1)"})
-    (rnn,) = network_energy(description, FP32).layers
+    (rnn,) = network_cost(description, FP32).layers
     assert rnn.op_cost == pytest.approx(
         24 * (mul(2, 2) + add(4 + 2))
         + 27 * (product + add(width + 2))
@@ -339,10 +341,10 @@ def test_float_state_with_quantised_weights() -> None:
     description = layer(
         cell="SimpleRNN", kernel=weight, recurrent_kernel=weight, bias=weight
     ).with_quantizers({"input": "quantized_bits(10,0,1)"})
-    (rnn,) = network_energy(description, FP32).layers
+    (rnn,) = network_cost(description, FP32).layers
     assert rnn.op_cost == pytest.approx(24 * (mul(6, 10) + add(18)) + 27 * (MUL + ADD) + 9 * ADD)
     assert rnn.inputs == pytest.approx(sram(80) + 3 * sram(96))
-    (eight,) = network_energy(description, settings()).layers
+    (eight,) = network_cost(description, settings()).layers
     assert eight.op_cost == pytest.approx(
         24 * (mul(6, 10) + add(18)) + 27 * (mul(6, 8) + add(16)) + 9 * add(18)
     )
@@ -351,13 +353,13 @@ def test_float_state_with_quantised_weights() -> None:
 def test_layer_without_quantisers_costs_the_reference() -> None:
     for cell in ("SimpleRNN", "LSTM", "GRU"):
         description = layer(cell=cell)
-        assert network_energy(description, FP32) == network_energy(description, FP32, "reference")
+        assert network_cost(description, FP32) == network_cost(description, FP32, "reference")
 
 
 def test_reference_ignores_quantisers() -> None:
-    plain = float_network("GRU", 4, 3)
+    plain = float_network(Architecture("GRU", 4, 3))
     quantised = plain.with_quantizers(dict.fromkeys(plain.quantizers, "quantized_bits(3,0,1)"))
-    assert network_energy(quantised, FP32, "reference") == network_energy(plain, FP32, "reference")
+    assert network_cost(quantised, FP32, "reference") == network_cost(plain, FP32, "reference")
 
 
 def test_mixed_float_widths_join_in_the_wider() -> None:
@@ -366,7 +368,7 @@ def test_mixed_float_widths_join_in_the_wider() -> None:
         {"input": "quantized_bits(30,0,1)"}
     )
     half = settings(reference_internal="fp16", reference_accumulator="fp16")
-    (rnn,) = network_energy(description, half).layers
+    (rnn,) = network_cost(description, half).layers
     assert rnn.op_cost == pytest.approx(24 * (mul(30, 30) + add(62)) + 27 * (1.1 + 0.4) + 9 * 0.4)
 
 
@@ -375,4 +377,4 @@ def test_an_operator_without_a_price_is_an_error() -> None:
     description = layer(cell="SimpleRNN").with_quantizers({"input": "quantized_po2(4)"})
     mixed = settings(reference_internal="int8", reference_accumulator="fp32")
     with pytest.raises(EnergyError, match="shifter"):
-        network_energy(description, mixed)
+        network_cost(description, mixed)

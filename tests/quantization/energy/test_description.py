@@ -4,18 +4,16 @@ from typing import Any
 
 import pytest
 
-from pipeline.base.architecture import quantized_tensors
-from pipeline.quantization.energy.network import (
+from pipeline.base.architecture import Architecture, quantized_tensors
+from pipeline.quantization.energy.description import (
     ActivationDescription,
     DenseDescription,
     EnergyError,
     NetworkDescription,
     RecurrentDescription,
     float_network,
-    network_bits,
-    network_energy,
-    with_reference,
 )
+from pipeline.quantization.energy.network import network_cost, with_reference
 from tests.quantization.energy_settings import settings
 
 
@@ -26,11 +24,13 @@ def recurrent(**changes: Any) -> RecurrentDescription:
 
 @pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU"])
 def test_quantisers_have_the_names_of_the_network(cell: Any) -> None:
-    assert sorted(float_network(cell, 8, 5).quantizers) == sorted(quantized_tensors(cell))
+    assert sorted(float_network(Architecture(cell, 8, 5)).quantizers) == sorted(
+        quantized_tensors(cell)
+    )
 
 
 def test_default_network() -> None:
-    network = float_network("SimpleRNN", 8, 5)
+    network = float_network(Architecture("SimpleRNN", 8, 5))
     assert network.parameters == 89
     assert [layer.name for layer in network.layers] == ["rnn", "dense"]
 
@@ -49,7 +49,9 @@ def test_parameters(changes: dict[str, Any], parameters: int) -> None:
 
 
 def test_with_quantizers_changes_only_what_is_named() -> None:
-    network = float_network("LSTM", 4, 3).with_quantizers({"rnn/state": "quantized_bits(8,2,0)"})
+    network = float_network(Architecture("LSTM", 4, 3)).with_quantizers(
+        {"rnn/state": "quantized_bits(8,2,0)"}
+    )
     changed = network.with_quantizers({"input": "quantized_bits(12,0,0)", "dense/bias": "binary"})
     assert network.input is None
     assert {key: text for key, text in changed.quantizers.items() if text is not None} == {
@@ -63,7 +65,7 @@ def test_with_quantizers_changes_only_what_is_named() -> None:
 @pytest.mark.parametrize("key", ["rnn/recurrent_activation", "rnn/units", "kernel", "lstm/kernel"])
 def test_unknown_tensor(key: str) -> None:
     with pytest.raises(EnergyError, match=key):
-        float_network("SimpleRNN", 8, 5).with_quantizers({key: "binary"})
+        float_network(Architecture("SimpleRNN", 8, 5)).with_quantizers({key: "binary"})
 
 
 def test_a_layer_without_bias_has_no_bias_quantiser() -> None:
@@ -107,15 +109,14 @@ def test_stacked_layers_read_the_sequence() -> None:
             DenseDescription(name="dense", features=2, units=1),
         )
     )
-    energy = network_energy(network, settings(), "reference")
+    energy = network_cost(network, settings(), "reference")
     assert energy.layer("second").macs == 5 * 8 * 2 + 4 * 2 * 2
     assert energy.layer("rnn").outputs > energy.layer("rnn").inputs
-    bits = network_bits(network, settings(), "reference")
-    assert bits.layers[0].activations == {"state": 8 * 8, "output": 5 * 8 * 8}
+    assert energy.layers[0].bits.activations == {"state": 8 * 8, "output": 5 * 8 * 8}
 
 
 def test_bits_of_a_quantised_network() -> None:
-    network = float_network("LSTM", 4, 3).with_quantizers(
+    network = float_network(Architecture("LSTM", 4, 3)).with_quantizers(
         {
             "input": "quantized_bits(12,0,0)",
             "rnn/kernel": "ternary(alpha=1)",
@@ -127,29 +128,29 @@ def test_bits_of_a_quantised_network() -> None:
             "dense/activation": "quantized_relu(9,1)",
         }
     )
-    bits = network_bits(network, settings())
-    assert bits.input == 3 * 12
-    rnn, dense = bits.layers
+    cost = network_cost(network, settings())
+    assert cost.input_bits == 3 * 12
+    rnn, dense = (layer.bits for layer in cost.layers)
     # the bias is not quantised: the reference's 8 bits
     assert rnn.parameters == {"kernel": 16 * 2, "recurrent_kernel": 64 * 5, "bias": 16 * 8}
     # h and c; h leaves as it is stored
     assert rnn.activations == {"state": 2 * 4 * 7, "output": 4 * 7}
     assert dense.parameters == {"kernel": 4 * 4, "bias": 8}
     assert dense.activations == {"output": 9}
-    assert bits.parameters == 32 + 320 + 128 + 16 + 8
-    assert bits.activations == 36 + 56 + 28 + 9
-    assert bits.total == bits.parameters + bits.activations
+    assert cost.weight_bits == 32 + 320 + 128 + 16 + 8
+    assert cost.activation_bits == 36 + 56 + 28 + 9
+    assert cost.bits == cost.weight_bits + cost.activation_bits
 
 
 def test_bits_of_the_float_network() -> None:
     params = with_reference(settings(), "fp32", "fp32")
-    bits = network_bits(float_network("SimpleRNN", 8, 5), params, "reference")
-    assert bits.parameters == 89 * 32
-    assert bits.activations == (5 + 8 + 8 + 1) * 32
+    cost = network_cost(float_network(Architecture("SimpleRNN", 8, 5)), params, "reference")
+    assert cost.weight_bits == 89 * 32
+    assert cost.activation_bits == (5 + 8 + 8 + 1) * 32
 
 
 def test_energy_in_nanojoule() -> None:
-    energy = network_energy(float_network("SimpleRNN", 8, 5), settings(), "reference")
+    energy = network_cost(float_network(Architecture("SimpleRNN", 8, 5)), settings(), "reference")
     by_layer = energy.by_layer_nj()
     assert energy.total_nj == pytest.approx(energy.total / 1000)
     assert by_layer["rnn"]["op_cost"] == pytest.approx(energy.layer("rnn").op_cost / 1000)

@@ -7,11 +7,12 @@ import pytest
 import tensorflow as tf
 from qkeras import QGRU, QLSTM, QActivation, quantized_bits, quantized_po2, quantized_relu
 
+from pipeline.base.architecture import Architecture
 from pipeline.networks.float_network import build_float_network
-from pipeline.quantization.energy.from_keras import quantizer_text
-from pipeline.quantization.energy.network import EnergyError, describe_model, float_network
+from pipeline.quantization.energy.description import EnergyError, float_network
 from pipeline.quantization.quantizers.quantizer import parse_quantizer
 from pipeline.quantization.training.network import build_quantized_network
+from tests.quantization.energy.from_keras import describe_model, quantizer_text
 
 layers = tf.keras.layers
 
@@ -22,7 +23,9 @@ def chain(*rest: Any, shape: tuple[Any, ...] = (5, 1)) -> tf.keras.Model:
 
 @pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU"])
 def test_float_network(cell: Any) -> None:
-    assert describe_model(build_float_network(cell, 8, 5)) == float_network(cell, 8, 5)
+    assert describe_model(build_float_network(Architecture(cell, 8, 5))) == float_network(
+        Architecture(cell, 8, 5)
+    )
 
 
 @pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU"])
@@ -43,9 +46,9 @@ def test_quantized_network(cell: Any) -> None:
     if cell != "SimpleRNN":
         texts["rnn/recurrent_activation"] = "quantized_sigmoid(bits=5)"
     quantizers = {key: parse_quantizer(text, key) for key, text in texts.items()}
-    model = build_quantized_network(cell, 8, 5, quantizers)
+    model = build_quantized_network(Architecture(cell, 8, 5), quantizers)
     described = describe_model(model)
-    assert described == float_network(cell, 8, 5).with_quantizers(texts)
+    assert described == float_network(Architecture(cell, 8, 5)).with_quantizers(texts)
 
 
 @pytest.mark.parametrize(

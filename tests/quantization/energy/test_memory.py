@@ -7,17 +7,14 @@ from typing import Any
 import pytest
 from qkeras.qtools.settings import cfg
 
+from pipeline.base.architecture import Architecture
 from pipeline.params.network import EnergyParams
-from pipeline.quantization.energy.network import (
-    EnergyError,
-    NetworkDescription,
-    float_network,
-    network_energy,
-)
+from pipeline.quantization.energy.description import EnergyError, NetworkDescription, float_network
+from pipeline.quantization.energy.network import network_cost
 from pipeline.quantization.energy.operators import technology
 from tests.quantization.energy_settings import settings
 
-NETWORK = float_network("SimpleRNN", 8, 5)
+NETWORK = float_network(Architecture("SimpleRNN", 8, 5))
 
 
 def sram(bits: int, smallest: int = 0) -> float:
@@ -31,7 +28,7 @@ def dram(bits: int) -> float:
 
 def reference(**changes: Any) -> Any:
     fp32 = {"reference_internal": "fp32", "reference_accumulator": "fp32"}
-    return network_energy(NETWORK, settings(**fp32 | changes), "reference").layers
+    return network_cost(NETWORK, settings(**fp32 | changes), "reference").layers
 
 
 def test_wired_weights_are_free() -> None:
@@ -78,8 +75,8 @@ def test_smallest_sram() -> None:
 def test_second_entry_is_for_the_trial() -> None:
     lists = {"parameters_on_memory": ["sram", "fixed"], "min_sram_size_bits": [0, 64]}
     params = settings(**lists)
-    assert network_energy(NETWORK, params, "reference").layers[0].parameters > 0
-    assert network_energy(NETWORK, params, "trial").layers[0].parameters == 0
+    assert network_cost(NETWORK, params, "reference").layers[0].parameters > 0
+    assert network_cost(NETWORK, params, "trial").layers[0].parameters == 0
 
 
 def uniform(network: NetworkDescription, bits: int, tensors: tuple[str, ...]) -> NetworkDescription:
@@ -101,9 +98,9 @@ WEIGHTS = ("kernel", "recurrent_kernel", "bias")
     [WEIGHTS, ("state",), ("activation",), ("recurrent_activation",), ("input",), ("kernel",)],
 )
 def test_operations_never_get_cheaper_with_more_bits(cell: Any, tensors: tuple[str, ...]) -> None:
-    network = float_network(cell, 8, 5)
+    network = float_network(Architecture(cell, 8, 5))
     costs = [
-        sum(layer.op_cost for layer in network_energy(uniform(network, b, tensors), params).layers)
+        sum(layer.op_cost for layer in network_cost(uniform(network, b, tensors), params).layers)
         for params in [settings()]
         for b in range(2, 17)
     ]
@@ -112,17 +109,17 @@ def test_operations_never_get_cheaper_with_more_bits(cell: Any, tensors: tuple[s
 
 @pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU"])
 def test_total_grows_with_the_width_of_the_network(cell: Any) -> None:
-    network = float_network(cell, 8, 5)
+    network = float_network(Architecture(cell, 8, 5))
     tensors = (*WEIGHTS, "state", "activation", "recurrent_activation", "input")
     costs = [
-        network_energy(uniform(network, bits, tensors), settings()).total for bits in range(2, 17)
+        network_cost(uniform(network, bits, tensors), settings()).total for bits in range(2, 17)
     ]
     assert all(fewer < more for fewer, more in pairwise(costs))
 
 
 def bias_costs(params: EnergyParams) -> list[float]:
     return [
-        network_energy(uniform(NETWORK, bits, ("bias",)), params).layer("rnn").parameters
+        network_cost(uniform(NETWORK, bits, ("bias",)), params).layer("rnn").parameters
         for bits in (5, 8)
     ]
 
@@ -144,12 +141,12 @@ def test_qtools_sram_table_dips() -> None:
 def test_global_settings_of_qtools_are_neither_read_nor_changed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before = network_energy(NETWORK, settings(), "reference")
+    before = network_cost(NETWORK, settings(), "reference")
     monkeypatch.setattr(cfg, "sram_rd", lambda bits: 1000.0)
     monkeypatch.setattr(cfg, "fpm_mul", lambda bits: 1000.0)
     monkeypatch.setattr(cfg, "include_energy", {"default": ["outputs"]})
     state = dict(vars(cfg))
-    assert network_energy(NETWORK, settings(), "reference") == before
+    assert network_cost(NETWORK, settings(), "reference") == before
     assert vars(cfg) == state
     assert cfg.include_energy == {"default": ["outputs"]}
 

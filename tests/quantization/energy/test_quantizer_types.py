@@ -7,7 +7,9 @@ import pytest
 from qkeras import quantized_po2, quantized_relu_po2
 from qkeras.qtools.quantized_operators.quantizer_factory import QuantizerFactory
 
-from pipeline.quantization.energy.network import EnergyError, float_network, network_energy
+from pipeline.base.architecture import Architecture
+from pipeline.quantization.energy.description import EnergyError, float_network
+from pipeline.quantization.energy.network import network_cost
 from pipeline.quantization.energy.quantizer_types import default_quantizer, make_quantizer
 from tests.quantization.energy_settings import settings
 
@@ -97,7 +99,7 @@ KINDS: list[Any] = [
 @pytest.mark.parametrize("internal", ["fp32", "int8"])
 @pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU"])
 def test_every_combination_of_kinds_has_a_finite_price(cell: Any, internal: str) -> None:
-    network = float_network(cell, 3, 3)
+    network = float_network(Architecture(cell, 3, 3))
     accumulator = {"fp32": "fp32", "int8": "int32"}[internal]
     params = settings(reference_internal=internal, reference_accumulator=accumulator)
     for weight, value, gate in product(KINDS, KINDS, KINDS if cell != "SimpleRNN" else [None]):
@@ -113,5 +115,5 @@ def test_every_combination_of_kinds_has_a_finite_price(cell: Any, internal: str)
         }
         if cell != "SimpleRNN":
             quantizers["rnn/recurrent_activation"] = gate
-        energy = network_energy(network.with_quantizers(quantizers), params)
+        energy = network_cost(network.with_quantizers(quantizers), params)
         assert all(0 < part < 1e5 for layer in energy.layers for part in layer.parts.values())

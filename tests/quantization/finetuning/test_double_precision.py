@@ -5,6 +5,7 @@ import pytest
 import qkeras
 import tensorflow as tf
 
+from pipeline.base.architecture import Architecture
 from pipeline.firmware.hls.verification import check_golden
 from pipeline.networks.fitting import WindowData
 from pipeline.quantization.finetuning.double_precision import precision_metrics, predict_double
@@ -47,7 +48,7 @@ def test_equals_the_integers_bit_for_bit(name):
     sequence = random_windows(network, 8000).ravel() * np.float32(0.3)
     data = WindowData(tf.constant(sequence), tf.constant(sequence), LENGTH, LENGTH)
     windows = np.lib.stride_tricks.sliding_window_view(sequence, LENGTH)[: data.n_windows]
-    double = predict_double("SimpleRNN", quantizers, weights, data)
+    double = predict_double(Architecture("SimpleRNN", 8, LENGTH), quantizers, weights, data)
     assert double.dtype == np.float64
     assert len(np.unique(double)) > 100
     _, comparison = check_golden(network, windows, double.astype(np.float32), 0.0)
@@ -77,6 +78,6 @@ def test_afterwards_everything_is_float32_again():
     data = WindowData(samples, samples, LENGTH, LENGTH)
     weights["dense/kernel"] = weights["dense/kernel"][1:]
     with pytest.raises(ValueError, match="shape"):
-        predict_double("SimpleRNN", quantizers, weights, data)
+        predict_double(Architecture("SimpleRNN", 8, LENGTH), quantizers, weights, data)
     assert tf.keras.backend.floatx() == "float32"
     assert (qkeras.quantizers.K, qkeras.quantizers.tf) == before

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.base.architecture import quantized_tensors
+from pipeline.base.architecture import Architecture, quantized_tensors
 from pipeline.base.fixed_point_type import FixedPointType
 from pipeline.integers.golden import evaluate
-from pipeline.networks.float_network import float_weight_shapes, get_weights, set_weights
+from pipeline.networks.float_network import get_weights, set_weights
 from pipeline.quantization.finetuning.export import integer_tensor, to_integer_network
 from pipeline.quantization.quantizers.hardware import check_exportable
 from pipeline.quantization.quantizers.quantizer import QuantizerError
@@ -18,12 +18,13 @@ from pipeline.quantization.training.network import build_quantized_network, free
 from tests.quantization.quantizer_sets import SETS, quantizer_set, random_weights, random_windows
 
 UNITS, LENGTH = 4, 5
+ARCHITECTURE = Architecture("SimpleRNN", UNITS, LENGTH)
 
 
 def frozen_network(name, seed=0, **changed):
     quantizers = quantizer_set(name, **changed)
-    model = build_quantized_network("SimpleRNN", UNITS, LENGTH, quantizers)
-    set_weights(model, random_weights(float_weight_shapes("SimpleRNN", UNITS, LENGTH), seed))
+    model = build_quantized_network(ARCHITECTURE, quantizers)
+    set_weights(model, random_weights(ARCHITECTURE.weight_shapes, seed))
     freeze(model)
     return model, quantizers
 
@@ -80,21 +81,21 @@ def test_a_scale_that_is_no_power_of_two_cannot_be_exported(tensor, alpha):
     text = f"quantized_bits(4,0,1,alpha={alpha})"
     quantizers = quantizer_set("8 bits", **{tensor.replace("/", "_"): text})
     with pytest.raises(QuantizerError, match=rf"^{tensor}: the scale of .*alpha=1") as caught:
-        check_exportable("SimpleRNN", quantizers)
+        check_exportable(ARCHITECTURE, quantizers)
     assert text in str(caught.value)
 
 
 @pytest.mark.parametrize("alpha", ["'auto_po2'", "None", "1", "1.0", "0.125", "4"])
 def test_a_scale_that_is_a_power_of_two_can_be_exported(alpha):
     text = f"quantized_bits(4,0,1,alpha={alpha})"
-    check_exportable("SimpleRNN", quantizer_set("8 bits", rnn_kernel=text))
+    check_exportable(ARCHITECTURE, quantizer_set("8 bits", rnn_kernel=text))
 
 
 def test_why_alpha_auto_must_be_refused():
     """Its four bits of weight would become integers of four times as many."""
     text = "quantized_bits(4,0,1,alpha='auto')"
     model, quantizers = frozen_network("8 bits", rnn_recurrent_kernel=text)
-    network = to_integer_network(get_weights(model), quantizers, LENGTH, 16.0)
+    network = to_integer_network(ARCHITECTURE, get_weights(model), quantizers, 16.0)
     assert network.rnn.recurrent_kernel.type.bits > 16
 
 
@@ -103,7 +104,7 @@ def test_why_alpha_auto_must_be_refused():
 def test_the_golden_model_equals_qkeras_bit_for_bit(name, seed):
     model, quantizers = frozen_network(name, seed)
     weights = get_weights(model)
-    network = to_integer_network(weights, quantizers, LENGTH, 16.0)
+    network = to_integer_network(ARCHITECTURE, weights, quantizers, 16.0)
     windows = random_windows(5000, LENGTH, seed + 1)
     quantized = model(windows[..., None], training=False).numpy()[:, 0]
     np.testing.assert_array_equal(evaluate(network, windows), quantized)
@@ -119,7 +120,7 @@ def test_the_golden_model_equals_qkeras_bit_for_bit(name, seed):
 
 def test_types_and_geometry_of_the_network():
     model, quantizers = frozen_network("6 bits")
-    network = to_integer_network(get_weights(model), quantizers, LENGTH, 8.0)
+    network = to_integer_network(ARCHITECTURE, get_weights(model), quantizers, 8.0)
     assert (network.window_length, network.et_scale_gev) == (LENGTH, 8.0)
     assert network.input == FixedPointType(signed=True, bits=12, fraction_bits=11)
     assert network.rnn.state == FixedPointType(signed=False, bits=6, fraction_bits=6)
@@ -130,7 +131,7 @@ def test_types_and_geometry_of_the_network():
 
 def test_a_complete_fixed_point_network_can_be_exported():
     for name in SETS:
-        check_exportable("SimpleRNN", quantizer_set(name))
+        check_exportable(ARCHITECTURE, quantizer_set(name))
 
 
 @pytest.mark.parametrize("tensor", quantized_tensors("SimpleRNN"))
@@ -138,14 +139,14 @@ def test_a_tensor_without_quantiser_cannot_be_exported(tensor):
     quantizers = quantizer_set("8 bits")
     del quantizers[tensor]
     with pytest.raises(QuantizerError, match=rf"no quantiser for {tensor} \(search"):
-        check_exportable("SimpleRNN", quantizers)
+        check_exportable(ARCHITECTURE, quantizers)
 
 
 @pytest.mark.parametrize("tensor", ["input", "rnn_activation", "rnn_state", "dense_activation"])
 def test_an_activation_that_is_no_fixed_point_cannot_be_exported(tensor):
     quantizers = quantizer_set("8 bits", **{tensor: "quantized_tanh(6)"})
     with pytest.raises(QuantizerError, match=rf"^{tensor.replace('_', '/')}: quantized_tanh"):
-        check_exportable("SimpleRNN", quantizers)
+        check_exportable(ARCHITECTURE, quantizers)
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.base.architecture import network_shapes, quantized_tensors
-from pipeline.quantization.finetuning.gated_export import to_hardware_network
+from pipeline.base.architecture import Architecture, network_shapes, quantized_tensors
+from pipeline.quantization.finetuning.export import to_integer_network
 from pipeline.quantization.quantizers.hardware import check_exportable, stored_type
 from pipeline.quantization.quantizers.quantizer import QuantizerError
 from tests.quantization.quantizer_sets import quantizer_set, random_weights
@@ -21,8 +21,9 @@ def on_the_grid(cell):
 @pytest.mark.parametrize("cell", CELLS)
 def test_integers_and_types_are_those_of_the_network(cell):
     weights, quantizers = on_the_grid(cell), quantizer_set("6 bits", cell)
-    check_exportable(cell, quantizers)
-    network = to_hardware_network(cell, weights, quantizers, 5, 16.0)
+    architecture = Architecture(cell, 3, 5)
+    check_exportable(architecture, quantizers)
+    network = to_integer_network(architecture, weights, quantizers, 16.0)
     assert not network.exact
     rnn = network.gated
     for name in ("kernel", "recurrent_kernel", "bias"):
@@ -36,9 +37,8 @@ def test_integers_and_types_are_those_of_the_network(cell):
 
 def test_a_simple_rnn_becomes_the_exact_network():
     weights, quantizers = on_the_grid("SimpleRNN"), quantizer_set("6 bits")
-    network = to_hardware_network("SimpleRNN", weights, quantizers, 5, 16.0)
+    network = to_integer_network(Architecture("SimpleRNN", 3, 5), weights, quantizers, 16.0)
     assert network.exact
-    assert network.rnn.units == 3
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -47,17 +47,17 @@ def test_a_tensor_without_quantiser_cannot_be_exported(cell, tensor):
     quantizers = quantizer_set("6 bits", cell)
     del quantizers[tensor]
     with pytest.raises(QuantizerError, match=rf"no quantiser for {tensor} \(search"):
-        check_exportable(cell, quantizers)
+        check_exportable(Architecture(cell, 3, 5), quantizers)
 
 
 def test_the_place_decides_what_a_type_may_be():
     quantizers = quantizer_set("6 bits")
     relu = quantizers["rnn/activation"]
-    assert stored_type("SimpleRNN", "rnn/state", relu, "k").signed is False
-    assert stored_type("GRU", "dense/activation", relu, "k").signed is False
+    assert stored_type(Architecture("SimpleRNN", 3, 5), "rnn/state", relu, "k").signed is False
+    assert stored_type(Architecture("GRU", 3, 5), "dense/activation", relu, "k").signed is False
     with pytest.raises(QuantizerError, match=r"k: quantized_relu\(8,0\): .*both signs"):
-        stored_type("GRU", "rnn/state", relu, "k")
+        stored_type(Architecture("GRU", 3, 5), "rnn/state", relu, "k")
     with pytest.raises(QuantizerError, match=r"k: .*expected quantized_tanh"):
-        stored_type("LSTM", "rnn/activation", relu, "k")
+        stored_type(Architecture("LSTM", 3, 5), "rnn/activation", relu, "k")
     with pytest.raises(QuantizerError, match=r"k: .*expected quantized_sigmoid"):
-        stored_type("LSTM", "rnn/recurrent_activation", relu, "k")
+        stored_type(Architecture("LSTM", 3, 5), "rnn/recurrent_activation", relu, "k")

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.base.architecture import network_shapes
+from pipeline.base.architecture import Architecture
 from pipeline.networks.fitting import FitResult
 from pipeline.params import load_params
 from pipeline.params.network import SearchParams
 from pipeline.quantization.energy.cost import CostModel
-from pipeline.quantization.energy.network import float_network
 from pipeline.quantization.search.plan.space import build_search_space, network_layers
 from pipeline.quantization.search.trials.quantizer_tuner import QuantizationTuner
 from pipeline.quantization.search.trials.runner import TrialRunner, float_reference
@@ -21,9 +20,8 @@ from pipeline.quantization.training.trainer import QatResult, QatSettings
 from tests.imports import ROOT
 
 PARAMS = ROOT / "params.yaml"
-WEIGHTS = {
-    name: np.zeros(shape, np.float32) for name, shape in network_shapes("SimpleRNN", 8).items()
-}
+ARCHITECTURE = Architecture("SimpleRNN", 8, 5)
+WEIGHTS = {name: np.zeros(shape, np.float32) for name, shape in ARCHITECTURE.weight_shapes.items()}
 # A SimpleRNN's space is the tests' own, whatever is shipped; the rest is what is shipped.
 CONFIG: dict[str, dict[str, int]] = {
     "kernel": {f"quantized_bits({bits},0,1,alpha='auto_po2')": bits for bits in (6, 8)},
@@ -45,8 +43,6 @@ class MadeUpTrainer:
     The loss is the trained weight itself, so `validation_loss` finds it again.
     `fail` and `interrupt` hold numbers of calls of `fit`, from 0.
     """
-
-    cell = "SimpleRNN"
 
     def __init__(self, fail: tuple[int, ...] = (), interrupt: int | None = None) -> None:
         self.fail = fail
@@ -89,7 +85,7 @@ class MadeUpTrainer:
 def search_params(**changed: Any) -> SearchParams:
     small = {"mode": "random", "max_trials": 6, "epochs": 3}
     halving = {"first_epochs": 1, "survivors": 2, "descents": 0}
-    alone = {"tune_filters": "none", "workers": 1, "uniform_bits": []}
+    alone = {"tune_filters": "none", "uniform_bits": []}
     changed = {**small, **halving, **alone, **changed}
     tree = load_params(PARAMS).search.model_dump()
     tree["goal"]["max_rmse_ratio"] = None
@@ -103,9 +99,7 @@ def search_params(**changed: Any) -> SearchParams:
 
 
 def make_tuner(params: SearchParams, trainer: MadeUpTrainer, directory: Path = DIRECTORY):
-    costs = CostModel(
-        float_network("SimpleRNN", 8, 5), load_params(PARAMS).energy, params.goal.type
-    )
+    costs = CostModel(ARCHITECTURE, load_params(PARAMS).energy, params.goal.type)
     reference = float_reference(trainer, WEIGHTS, costs)
     runner = TrialRunner(params, trainer, costs, reference, WEIGHTS, 16.0, directory)
     return QuantizationTuner(runner, build_search_space(params, network_layers("SimpleRNN")))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.base.architecture import Architecture
 from pipeline.base.files import ArtifactError
 from pipeline.networks.fitting import FitResult
 from pipeline.networks.float_network import get_weights
@@ -23,7 +24,7 @@ WHOLE = QatSettings(epochs=4, batch_size=32, learning_rate=0.02, seed=5)
 @pytest.fixture(scope="module")
 def trainer():
     data = echo_data(400, LENGTH), echo_data(200, LENGTH, seed=1)
-    return QatTrainer("SimpleRNN", UNITS, *data, make_strategy("auto"))
+    return QatTrainer(Architecture("SimpleRNN", UNITS, LENGTH), *data, make_strategy("auto"))
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +106,8 @@ def test_a_network_that_is_dead_at_once_starts_again_with_units_below_one(
         begun.append(initial)
         return QatResult({}, 1.0, FitResult(), dead=len(begun) == 1)
 
-    of_cell = QatTrainer(cell, UNITS, trainer.train, trainer.validation, trainer.strategy)
+    architecture = Architecture(cell, UNITS, LENGTH)
+    of_cell = QatTrainer(architecture, trainer.train, trainer.validation, trainer.strategy)
     monkeypatch.setattr(of_cell, "_fit", fit)
     wild = {**start, "rnn/kernel": start["rnn/kernel"] * 4}
     result = of_cell.fit({}, wild, WHOLE, "trial 7")

@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.base.architecture import quantized_tensors
+from pipeline.base.architecture import Architecture, quantized_tensors
 from pipeline.networks.float_network import (
     build_float_network,
-    float_weight_shapes,
     get_weights,
     set_weights,
-    weight_shapes,
 )
 from pipeline.quantization.quantizers.quantizer import QuantizerError
 from pipeline.quantization.training.network import (
@@ -21,6 +19,7 @@ from pipeline.quantization.training.network import (
     freeze,
     frozen_weights,
 )
+from tests.networks.sequences import weight_shapes
 from tests.quantization.quantizer_sets import SETS, quantizer_set, random_weights, random_windows
 
 CELLS = ["SimpleRNN", "LSTM", "GRU"]
@@ -28,8 +27,9 @@ UNITS, LENGTH = 3, 4
 
 
 def make(name: str, cell: str = "SimpleRNN", **changed: str) -> tf.keras.Model:
-    model = build_quantized_network(cell, UNITS, LENGTH, quantizer_set(name, cell, **changed))
-    set_weights(model, random_weights(float_weight_shapes(cell, UNITS, LENGTH)))
+    architecture = Architecture(cell, UNITS, LENGTH)
+    model = build_quantized_network(architecture, quantizer_set(name, cell, **changed))
+    set_weights(model, random_weights(architecture.weight_shapes))
     return model
 
 
@@ -40,9 +40,9 @@ def outputs(model: tf.keras.Model, n: int = 500) -> np.ndarray:
 @pytest.mark.parametrize("cell", CELLS)
 def test_names_and_shapes_are_those_of_the_float_network(cell):
     quantized = weight_shapes(
-        build_quantized_network(cell, UNITS, LENGTH, quantizer_set("8 bits", cell))
+        build_quantized_network(Architecture(cell, UNITS, LENGTH), quantizer_set("8 bits", cell))
     )
-    assert quantized == weight_shapes(build_float_network(cell, UNITS, LENGTH))
+    assert quantized == weight_shapes(build_float_network(Architecture(cell, UNITS, LENGTH)))
     gates = {"SimpleRNN": 1, "LSTM": 4, "GRU": 3}[cell]
     assert quantized == {
         "rnn/kernel": (1, gates * UNITS),
@@ -57,7 +57,7 @@ def test_names_and_shapes_are_those_of_the_float_network(cell):
 def test_no_tensor_stays_float(cell):
     """Every place where a layer can hold a quantiser holds the one that was asked for."""
     quantizers = quantizer_set("8 bits", cell)
-    model = build_quantized_network(cell, UNITS, LENGTH, quantizers)
+    model = build_quantized_network(Architecture(cell, UNITS, LENGTH), quantizers)
     rnn, dense = model.get_layer("rnn"), model.get_layer("dense")
     found = {
         "input": model.get_layer("input_quantizer").quantizer,
@@ -103,9 +103,10 @@ def test_every_quantiser_acts_on_the_output(tensor):
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_without_quantisers_it_is_the_float_network(cell):
-    weights = random_weights(float_weight_shapes(cell, UNITS, LENGTH))
-    quantized = build_quantized_network(cell, UNITS, LENGTH, {})
-    floating = build_float_network(cell, UNITS, LENGTH)
+    architecture = Architecture(cell, UNITS, LENGTH)
+    weights = random_weights(architecture.weight_shapes)
+    quantized = build_quantized_network(architecture, {})
+    floating = build_float_network(architecture)
     set_weights(quantized, weights)
     set_weights(floating, weights)
     expected = outputs(floating)
@@ -114,13 +115,11 @@ def test_without_quantisers_it_is_the_float_network(cell):
 
 
 def test_an_unknown_tensor_is_refused():
-    quantizers = quantizer_set("8 bits")
+    architecture, quantizers = Architecture("SimpleRNN", UNITS, LENGTH), quantizer_set("8 bits")
     with pytest.raises(ValueError, match="rnn/kernels"):
-        build_quantized_network(
-            "SimpleRNN", UNITS, LENGTH, {"rnn/kernels": quantizers["rnn/kernel"]}
-        )
+        build_quantized_network(architecture, {"rnn/kernels": quantizers["rnn/kernel"]})
     with pytest.raises(ValueError, match="recurrent_activation"):
-        build_quantized_network("SimpleRNN", UNITS, LENGTH, quantizer_set("8 bits", "LSTM"))
+        build_quantized_network(architecture, quantizer_set("8 bits", "LSTM"))
 
 
 @pytest.mark.parametrize("cell", ["LSTM", "GRU"])
@@ -194,7 +193,9 @@ def test_freeze_reaches_every_quantiser_of_a_gated_cell():
 def test_frozen_weights_are_those_of_the_frozen_network():
     model = make("auto_po2")
     weights = get_weights(model)
-    found = frozen_weights("SimpleRNN", LENGTH, quantizer_set("auto_po2"), weights)
+    found = frozen_weights(
+        Architecture("SimpleRNN", UNITS, LENGTH), quantizer_set("auto_po2"), weights
+    )
     freeze(model)
     for name, values in get_weights(model).items():
         np.testing.assert_array_equal(found[name], values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.networks.float_network import float_weight_shapes
+from pipeline.base.architecture import Architecture
 from pipeline.quantization.quantizers.quantizer import parse_quantizer
 from pipeline.quantization.training.rescaling import (
     is_sign_and_shift,
@@ -20,7 +20,7 @@ SAMPLES = random_windows(400, LENGTH)
 
 
 def weights_of(units: int):
-    return random_weights(float_weight_shapes("SimpleRNN", units, LENGTH))
+    return random_weights(Architecture("SimpleRNN", units, LENGTH).weight_shapes)
 
 
 def test_units_below_one_change_nothing_and_stay_below_one():

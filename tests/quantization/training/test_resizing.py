@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.base.architecture import network_shapes, units_of
-from pipeline.networks.float_network import build_float_network, float_weight_shapes, set_weights
+from pipeline.base.architecture import Architecture, network_shapes, units_of
+from pipeline.networks.float_network import build_float_network, set_weights
 from pipeline.quantization.training.resizing import (
     hidden_states,
     network_output,
@@ -21,7 +21,7 @@ SAMPLES = random_windows(400, LENGTH)
 
 
 def weights_of(cell: str, units: int):
-    return random_weights(float_weight_shapes(cell, units, LENGTH))
+    return random_weights(Architecture(cell, units, LENGTH).weight_shapes)
 
 
 def loss(weights, cell, targets):
@@ -31,13 +31,12 @@ def loss(weights, cell, targets):
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_numpy_network_is_the_keras_network(cell):
     weights = weights_of(cell, 3)
-    model = build_float_network(cell, 3, LENGTH)
+    model = build_float_network(Architecture(cell, 3, LENGTH))
     set_weights(model, weights)
     expected = model(SAMPLES[..., None], training=False).numpy()[:, 0]
     assert np.ptp(expected) > 0.02
     np.testing.assert_allclose(network_output(weights, cell, SAMPLES), expected, atol=1e-6)
     assert len(hidden_states(weights, cell, SAMPLES)) == LENGTH
-    assert network_shapes(cell, 3) == float_weight_shapes(cell, 3, LENGTH)
 
 
 @pytest.mark.parametrize("cell", CELLS)

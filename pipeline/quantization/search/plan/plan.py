@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pipeline.base.architecture import INPUT, Cell
+from pipeline.base.architecture import INPUT, Architecture
 from pipeline.params.network import MAX_UNITS, EnergyParams, SearchParams
 from pipeline.quantization.energy.description import EnergyError
 from pipeline.quantization.quantizers.hardware import (
@@ -128,7 +128,9 @@ def _check_price(costs: CostModel, quantizers: Mapping[str, Quantizer], where: s
         raise SearchSpaceError(f"{where}: no price: {error}") from None
 
 
-def check_space_exportable(cell: str, choices: Iterable[Choice], input_quantizer: str) -> None:
+def check_space_exportable(
+    architecture: Architecture, choices: Iterable[Choice], input_quantizer: str
+) -> None:
     """Check that whatever a search chooses can become integers.
 
     Raises
@@ -145,29 +147,28 @@ def check_space_exportable(cell: str, choices: Iterable[Choice], input_quantizer
                 check_scale(tensor, quantizer)
                 if tensor.endswith(ACTIVATIONS):
                     key = f"search.quantization_config: {tensor}"
-                    stored_type(cell, tensor, quantizer, key)
+                    stored_type(architecture, tensor, quantizer, key)
 
 
 def plan_search(
-    params: SearchParams, energy: EnergyParams, cell: Cell, units: int, window_length: int
+    params: SearchParams, energy: EnergyParams, architecture: Architecture
 ) -> tuple[list[Block], CostModel]:
     """Return the blocks that will be searched, and what prices networks.
 
     All that can be wrong with the ``search`` section is an error here, before anything
     is trained; what needs no prices, before TensorFlow is loaded.
     """
-    layers = network_layers(cell)
+    layers = network_layers(architecture.cell)
     choices = build_search_space(params, layers)
     group_layers(params, layers)
-    check_space_exportable(cell, choices, params.input_quantizer)
-    points = reference_points(params, cell)
+    check_space_exportable(architecture, choices, params.input_quantizer)
+    points = reference_points(params, architecture)
 
     from pipeline.quantization.energy.cost import CostModel
-    from pipeline.quantization.energy.network import float_network
 
-    costs = CostModel(float_network(cell, units, window_length), energy, params.goal.type)
+    costs = CostModel(architecture, energy, params.goal.type)
     blocks = plan_blocks(params, layers, choices, costs.reference_by_layer())
-    check_widths(params, blocks, units)
+    check_widths(params, blocks, architecture.units)
     check_prices(params, blocks, points, costs)
     return blocks, costs
 

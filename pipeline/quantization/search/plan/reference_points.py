@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.base.architecture import INPUT, quantized_tensors
+from pipeline.base.architecture import INPUT, Architecture
 from pipeline.params.network import SearchParams
 from pipeline.quantization.quantizers.hardware import check_exportable
 from pipeline.quantization.quantizers.quantizer import Quantizer, QuantizerError, parse_quantizer
@@ -19,7 +19,9 @@ _STATE = "quantized_relu({bits},0)"
 _SIGNED_STATE = "quantized_bits({bits},1,0,alpha=1)"  # an LSTM's c goes beyond 1
 
 
-def reference_points(params: SearchParams, cell: str) -> dict[int, dict[str, Quantizer]]:
+def reference_points(
+    params: SearchParams, architecture: Architecture
+) -> dict[int, dict[str, Quantizer]]:
     """Return the quantisers of every point of ``search.uniform_bits``, by its bits.
 
     Raises
@@ -30,15 +32,17 @@ def reference_points(params: SearchParams, cell: str) -> dict[int, dict[str, Qua
     """
     points = {}
     for bits in params.uniform_bits:
-        points[bits] = uniform_quantizers(params, cell, bits)
+        points[bits] = uniform_quantizers(params, architecture, bits)
         try:
-            check_exportable(cell, points[bits])
+            check_exportable(architecture, points[bits])
         except QuantizerError as error:
             raise SearchSpaceError(f"search.uniform_bits: {bits}: {error}") from None
     return points
 
 
-def uniform_quantizers(params: SearchParams, cell: str, bits: int) -> dict[str, Quantizer]:
+def uniform_quantizers(
+    params: SearchParams, architecture: Architecture, bits: int
+) -> dict[str, Quantizer]:
     """Return quantisers with `bits` in kernels and state.
 
     Biases and activations, which cost next to nothing, have the most bits that
@@ -51,9 +55,9 @@ def uniform_quantizers(params: SearchParams, cell: str, bits: int) -> dict[str, 
     SearchSpaceError
         If such a list is missing.
     """
-    state = _STATE if cell == "SimpleRNN" else _SIGNED_STATE
+    state = _SIGNED_STATE if architecture.gated else _STATE
     texts = {}
-    for tensor in quantized_tensors(cell):
+    for tensor in architecture.tensors:
         kind = tensor.split("/")[-1]
         if tensor == INPUT:
             texts[tensor] = params.input_quantizer
@@ -62,10 +66,10 @@ def uniform_quantizers(params: SearchParams, cell: str, bits: int) -> dict[str, 
         elif kind == "state":
             texts[tensor] = state.format(bits=bits)
         else:
-            of_gates = cell != "SimpleRNN" and tensor == "rnn/activation"
+            of_gates = architecture.gated and tensor == "rnn/activation"
             texts[tensor] = _widest(params.quantization_config, kind, of_gates)
             most = params.quantization_config[kind][texts[tensor]]
-            if (cell, tensor) == ("SimpleRNN", "rnn/activation") and most < bits:
+            if tensor == "rnn/activation" and not architecture.gated and most < bits:
                 texts[tensor] = state.format(bits=bits)
     return {tensor: parse_quantizer(text, f"search: {tensor}") for tensor, text in texts.items()}
 

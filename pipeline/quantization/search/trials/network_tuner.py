@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 import keras_tuner
 from keras_tuner.src.engine.trial import TrialStatus
 
+from pipeline.artifacts.search import Trial
 from pipeline.base.arrays import F32
 from pipeline.base.files import write_text
 from pipeline.quantization.search.trials.failures import reason, reason_kept
@@ -26,7 +27,6 @@ from pipeline.quantization.search.trials.halving import COST, DEAD, RMSE
 from pipeline.quantization.search.trials.oracle_files import drop_half_told_trials
 from pipeline.quantization.search.trials.oracles import trials_of
 from pipeline.quantization.search.trials.runner import SearchError, TrialRunner
-from pipeline.quantization.training.record import TrialRecord
 
 _ASK_AGAIN_S = 0.2
 _STAGE = "@"
@@ -91,7 +91,7 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
         """Return what a trial is recorded under."""
         raise NotImplementedError
 
-    def train(self, trial: Any) -> TrialRecord:
+    def train(self, trial: Any) -> Trial:
         """Train, score and record one trial."""
         raise NotImplementedError
 
@@ -140,7 +140,7 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
         """Directory of this search's state: oracle, trials, weights."""
         return Path(self.project_dir)
 
-    def records(self) -> list[TrialRecord]:
+    def records(self) -> list[Trial]:
         """Return the completed trials in the order of their numbers."""
         return [
             self.runner.record(self.name_of(trial))
@@ -156,7 +156,7 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
             if _has_failed(trial)
         }
 
-    def verify(self, record: TrialRecord) -> None:
+    def verify(self, record: Trial) -> None:
         """Score a trial again from its stored weights; see `TrialRunner.verify`."""
         self.runner.verify(record)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.artifacts.search import Trial
 from pipeline.base.arrays import F32
 from pipeline.quantization.quantizers.quantizer import Quantizer
 from pipeline.quantization.search.plan.space import LEARNING_RATE, LEARNING_RATE_CHOICES, Choice
@@ -15,7 +16,6 @@ from pipeline.quantization.search.trials.halving import EARLIER, EPOCHS
 from pipeline.quantization.search.trials.network_tuner import NetworkTuner
 from pipeline.quantization.search.trials.oracles import hyperparameters, make_oracle
 from pipeline.quantization.search.trials.runner import TrialRunner
-from pipeline.quantization.training.record import TrialRecord
 from pipeline.quantization.training.rescaling import (
     KERNEL,
     is_sign_and_shift,
@@ -62,7 +62,7 @@ class QuantizationTuner(NetworkTuner):
         super().__init__(runner, make_oracle(runner.params, space, self.price), stage)
         self.choices = choices
         self.fixed = dict(fixed or {})
-        self.units = units or runner.costs.units
+        self.units = units or runner.costs.architecture.units
         self.prefix = prefix
 
     @property
@@ -77,7 +77,7 @@ class QuantizationTuner(NetworkTuner):
         """Return what a trial is recorded under."""
         return f"{self.prefix}{trial.trial_id}"
 
-    def train(self, trial: Any) -> TrialRecord:
+    def train(self, trial: Any) -> Trial:
         """Train, score and record the network that the trial's choices describe."""
         values = trial.hyperparameters.values
         quantizers = self.quantizers_of(values)
@@ -141,11 +141,11 @@ class QuantizationTuner(NetworkTuner):
         # A kernel that an earlier block has decided was trained with its quantiser. The Dense
         # kernel may have been, too, but it is trained on here, and a factor costs it little.
         kernel = None if KERNEL in self.fixed else quantizers.get(KERNEL)
-        if self.runner.trainer.cell == "SimpleRNN" and kernel and is_sign_and_shift(kernel):
+        if kernel and not self.runner.costs.architecture.gated and is_sign_and_shift(kernel):
             return kernel_of_powers_of_two(start)
         return start
 
 
-def best_of(records: Sequence[TrialRecord]) -> TrialRecord:
+def best_of(records: Sequence[Trial]) -> Trial:
     """Return the trial with the highest score; the earlier one of equals."""
     return max(records, key=lambda record: (record.score, [-ord(c) for c in record.trial]))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.artifacts.search import Trial, uniform_name
 from pipeline.quantization.search.plan.reference_points import uniform_quantizers
 from pipeline.quantization.search.trials.network_tuner import NetworkTuner
 from pipeline.quantization.search.trials.oracles import make_list_oracle
 from pipeline.quantization.search.trials.runner import TrialRunner
-from pipeline.quantization.training.record import TrialRecord, uniform_name
 from pipeline.quantization.training.trainer import QatSettings
 
 _BITS = "bits"
@@ -35,14 +35,13 @@ class ReferenceTuner(NetworkTuner):
         """Return what a point is recorded under."""
         return uniform_name(trial.hyperparameters.values[_BITS])
 
-    def train(self, trial: Any) -> TrialRecord:
+    def train(self, trial: Any) -> Trial:
         """Train, score and record one point."""
         params, runner = self.params, self.runner
-        quantizers = uniform_quantizers(
-            params, runner.trainer.cell, trial.hyperparameters.values[_BITS]
-        )
+        architecture = runner.costs.architecture
+        quantizers = uniform_quantizers(params, architecture, trial.hyperparameters.values[_BITS])
         settings = QatSettings(
-            params.epochs, params.batch_size, params.learning_rate, params.seed, runner.costs.units
+            params.epochs, params.batch_size, params.learning_rate, params.seed, architecture.units
         )
         start = runner.float_weights if params.transfer_weights else None
         name = self.name_of(trial)

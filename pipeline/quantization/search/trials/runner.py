@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.base.architecture import INPUT, network_shapes, units_of
+from pipeline.artifacts.search import Trial
+from pipeline.base.architecture import INPUT, Shape, units_of
 from pipeline.base.arrays import F32
 from pipeline.base.errors import PipelineError
-from pipeline.base.files import read_json, write_json
+from pipeline.base.schema import read, write
 from pipeline.base.weights import load_weights, save_weights
 from pipeline.networks.fitting import rmse_mev
 from pipeline.params.network import GoalParams, SearchParams
@@ -17,7 +18,6 @@ from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
 from pipeline.quantization.search.plan.score import forgiving_delta, limit_score, quality, score
 from pipeline.quantization.training.checkpoint import load_progress, save_progress
-from pipeline.quantization.training.record import TrialRecord
 from pipeline.quantization.training.trainer import QatSettings, QatTrainer
 
 _SAME_RMSE = 1e-6  # relative; XLA may sum in another order
@@ -77,7 +77,7 @@ class TrialRunner:
 
     @property
     def _start_units(self) -> int:
-        return units_of(self.float_weights) or self.costs.units
+        return units_of(self.float_weights) or self.costs.architecture.units
 
     @property
     def input_quantizer(self) -> dict[str, Quantizer]:
@@ -92,7 +92,7 @@ class TrialRunner:
         initial: Mapping[str, F32] | None,
         label: str,
         continues: str | None = None,
-    ) -> TrialRecord:
+    ) -> Trial:
         """Train and score a network, or return what is on disk of the very same one.
 
         Parameters
@@ -106,7 +106,7 @@ class TrialRunner:
         continues
             Name of a recorded trial whose training goes on; `initial` is then not used.
         """
-        units = settings.units or self.costs.units
+        units = settings.units or self.costs.architecture.units
         texts = {tensor: quantizer.text for tensor, quantizer in quantizers.items()}
         done = self._done(name, texts, replace(settings, units=units), continues)
         if done is not None:
@@ -122,7 +122,7 @@ class TrialRunner:
         points, delta = score_of(
             self.params.goal, self.reference_mev, trial_mev, self.reference.cost, cost.cost
         )
-        record = TrialRecord(
+        record = Trial(
             trial=name,
             quantizers=texts,
             seed=settings.seed,
@@ -142,12 +142,12 @@ class TrialRunner:
         if result.progress is not None:
             save_progress(self._progress_file(name), result.progress)
         save_weights(self._weights_file(name), result.weights)
-        write_json(self._record_file(name), record.to_json())
+        write(self._record_file(name), record)
         return record
 
-    def record(self, name: str) -> TrialRecord:
+    def record(self, name: str) -> Trial:
         """Return what was recorded under a name."""
-        return TrialRecord(**read_json(self._record_file(name)))
+        return read(Trial, self._record_file(name))
 
     def weights(self, name: str) -> dict[str, F32]:
         """Return the best weights of a recorded network."""
@@ -179,7 +179,7 @@ class TrialRunner:
             save_weights(file, made)
         return made
 
-    def verify(self, record: TrialRecord) -> None:
+    def verify(self, record: Trial) -> None:
         """Score a network again from its stored weights.
 
         Raises
@@ -198,7 +198,7 @@ class TrialRunner:
 
     def _done(
         self, name: str, texts: Mapping[str, str], settings: QatSettings, continues: str | None
-    ) -> TrialRecord | None:
+    ) -> Trial | None:
         """Return a record of the same training: a kill can come between it and the oracle."""
         if not (self._record_file(name).exists() and self._weights_file(name).exists()):
             return None
@@ -211,10 +211,8 @@ class TrialRunner:
         )  # fmt: skip
         return record if known == wanted else None
 
-    def _shapes(self, units: int) -> dict[str, tuple[int, ...]]:
-        if units != self._start_units:
-            return network_shapes(self.trainer.cell, units)
-        return {name: weight.shape for name, weight in self.float_weights.items()}
+    def _shapes(self, units: int) -> dict[str, Shape]:
+        return self.costs.architecture.with_units(units).weight_shapes
 
     def _progress_file(self, name: str) -> Path:
         return self.directory / f"progress_{name}.h5"

@@ -2,7 +2,7 @@
 
 The process whose ``KERASTUNER_TUNER_ID`` contains ``chief`` answers for the
 oracle at ``KERASTUNER_ORACLE_IP``:``KERASTUNER_ORACLE_PORT``; the others train
-trials. ``search.workers`` above 1 makes the stage the chief of local processes.
+trials. ``processes.workers`` above 1 makes the stage the chief of local processes.
 Unlike in keras-tuner, no worker leaves while a trial runs, so that the trial of
 a worker that died goes to another one, and nobody waits for ever.
 """
@@ -249,8 +249,8 @@ def _look_after(service: Service, processes: dict[str, Process], timeout_s: floa
     if processes and len(gone) == len(processes) and not service.finished():
         codes = sorted({str(process.returncode) for process in processes.values()})
         raise SearchError(
-            f"search.workers: all {len(gone)} workers ended (exit code {', '.join(codes)}) before "
-            "the search did; started again, it goes on with the trials it has"
+            f"processes.workers: all {len(gone)} workers ended (exit code {', '.join(codes)}) "
+            "before the search did; started again, it goes on with the trials it has"
         )
     for tuner_id in service.silent(timeout_s):
         service.release(tuner_id)
@@ -259,7 +259,7 @@ def _look_after(service: Service, processes: dict[str, Process], timeout_s: floa
             process.kill()  # whatever it hangs in, it holds memory
     silent = time.monotonic() - service.last_call
     if silent > timeout_s and not service.oracle.ongoing_trials:
-        raise SearchError(f"search.worker_timeout_s: no worker has called for {silent:.0f} s")
+        raise SearchError(f"processes.worker_timeout_s: no worker has called for {silent:.0f} s")
 
 
 def prepare_worker(timeout_s: float) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.base.architecture import network_shapes, quantized_tensors
+from pipeline.base.architecture import quantized_tensors
 from pipeline.params import load_params
+from pipeline.params.processes import ProcessesParams
 from pipeline.quantization.energy.cost import CostModel
-from pipeline.quantization.energy.network import float_network
 from pipeline.quantization.search.plan.blocks import group_layers, plan_blocks
 from pipeline.quantization.search.plan.plan import describe, plan_search
 from pipeline.quantization.search.plan.space import (
@@ -23,7 +23,7 @@ from pipeline.quantization.search.run import planned_trials, run_search
 from pipeline.quantization.search.trials.quantizer_tuner import best_of
 from pipeline.quantization.search.trials.runner import TrialRunner, float_reference
 from tests.imports import ROOT
-from tests.quantization.search.made_up_search import search_params
+from tests.quantization.search.made_up_search import ARCHITECTURE, WEIGHTS, search_params
 from tests.quantization.search.plan.test_widths import ResizingTrainer
 
 LAYERS = network_layers("SimpleRNN")
@@ -43,12 +43,12 @@ def run(**changed):
 
 def run_whole(**changed):
     params = search_params(**changed)
-    blocks, costs = plan_search(params, ENERGY, "SimpleRNN", 8, 5)
+    blocks, costs = plan_search(params, ENERGY, ARCHITECTURE)
     trainer = ResizingTrainer()
-    weights = {n: np.zeros(s, np.float32) for n, s in network_shapes("SimpleRNN", 8).items()}
-    reference = float_reference(trainer, weights, costs)
-    runner = TrialRunner(params, trainer, costs, reference, weights, 16.0, Path("state"))
-    return run_search(runner, blocks), trainer
+    reference = float_reference(trainer, WEIGHTS, costs)
+    runner = TrialRunner(params, trainer, costs, reference, WEIGHTS, 16.0, Path("state"))
+    alone = ProcessesParams(workers=1, worker_timeout_s=60.0)
+    return run_search(runner, blocks, alone), trainer
 
 
 @pytest.fixture(autouse=True)
@@ -113,7 +113,7 @@ def test_patterns_that_do_not_divide_the_layers_are_refused(patterns, message):
     with pytest.raises(SearchSpaceError, match=message):
         group_layers(search_params(blocks=patterns), LAYERS)
     with pytest.raises(SearchSpaceError, match=message):
-        plan_search(search_params(blocks=patterns), ENERGY, "SimpleRNN", 8, 5)
+        plan_search(search_params(blocks=patterns), ENERGY, ARCHITECTURE)
 
 
 def test_a_layer_that_is_not_searched_needs_no_pattern():
@@ -168,7 +168,7 @@ def test_the_best_of_a_block_is_carried_to_the_next(mode):
     outcome = outcome_of(tuners)
     assert outcome.best in second.records()
     assert outcome.asked == len(outcome.records) == count + len(second.records())
-    on_front = {r["trial"] for r in search_result(outcome)["trials"] if r["on_front"]}
+    on_front = {row.trial for row in search_result(outcome, 58.3).front}
     assert on_front
     assert all(name.startswith("block2_") for name in on_front)
 
@@ -193,7 +193,7 @@ CONFIG = {
 
 def test_costs_by_layer_add_up():
     for goal in ("energy", "bits"):
-        costs = CostModel(float_network("SimpleRNN", 8, 5), ENERGY, goal)
+        costs = CostModel(ARCHITECTURE, ENERGY, goal)
         by_layer = costs.reference_by_layer()
         assert set(by_layer) == {"rnn", "dense"}
         whole = costs.reference()

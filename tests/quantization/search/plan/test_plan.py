@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.base.architecture import Architecture
 from pipeline.params import load_params
 from pipeline.params.network import MAX_UNITS, EnergyParams
 from pipeline.quantization.search.plan.plan import plan_search
@@ -20,7 +21,7 @@ CONFIG = search_params().quantization_config
 
 
 def plan(cell: Any = "SimpleRNN", energy: EnergyParams = PARAMS.energy, **changed: Any):
-    return plan_search(search_params(**changed), energy, cell, 8, 5)
+    return plan_search(search_params(**changed), energy, Architecture(cell, 8, 5))
 
 
 def refused(**changed: Any) -> str:
@@ -31,9 +32,9 @@ def refused(**changed: Any) -> str:
 
 @pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU"])
 def test_the_defaults_pass_in_a_moment(cell):
-    plan_search(PARAMS.search, PARAMS.energy, cell, 8, 5)
+    plan_search(PARAMS.search, PARAMS.energy, Architecture(cell, 8, 5))
     start = time.process_time()
-    blocks, _ = plan_search(PARAMS.search, PARAMS.energy, cell, 8, 5)
+    blocks, _ = plan_search(PARAMS.search, PARAMS.energy, Architecture(cell, 8, 5))
     assert time.process_time() - start < 5
     assert blocks[0].combinations >= 24
 

@@ -9,7 +9,7 @@ import keras_tuner
 import pytest
 import tensorflow as tf
 
-from pipeline.base.architecture import quantized_tensors
+from pipeline.base.architecture import Architecture, quantized_tensors
 from pipeline.params import load_params
 from pipeline.params.network import SearchParams
 from pipeline.quantization.quantizers import qkeras_compat  # noqa: F401  (before AutoQKeras is imported)
@@ -170,7 +170,7 @@ def test_a_sixth_entry_is_for_the_gates():
 def test_the_default_parameters_lead_to_firmware_for_every_cell(cell):
     params = load_params().search
     choices = build_search_space(params, network_layers(cell))
-    check_space_exportable(cell, choices, params.input_quantizer)
+    check_space_exportable(Architecture(cell, 8, 5), choices, params.input_quantizer)
     kinds = {"SimpleRNN": "quantized_relu", "LSTM": "quantized_tanh", "GRU": "quantized_tanh"}
     activation = next(c for c in choices if "rnn/activation" in c.tensors).quantizers
     assert {quantizer.name for quantizer in activation.values()} == {kinds[cell]}

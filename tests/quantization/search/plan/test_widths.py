@@ -8,10 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.base.architecture import network_shapes
 from pipeline.params import ParamsError, load_params, parse_params
 from pipeline.quantization.energy.cost import CostModel
-from pipeline.quantization.energy.network import float_network
 from pipeline.quantization.quantizers.quantizer import parse_quantizer
 from pipeline.quantization.search.plan.space import build_search_space, network_layers
 from pipeline.quantization.search.plan.widths import chosen_units, filter_names
@@ -19,7 +17,12 @@ from pipeline.quantization.search.trials.quantizer_tuner import QuantizationTune
 from pipeline.quantization.search.trials.runner import TrialRunner, float_reference
 from pipeline.quantization.training.checkpoint import Progress
 from tests.imports import ROOT
-from tests.quantization.search.made_up_search import MadeUpTrainer, search_params
+from tests.quantization.search.made_up_search import (
+    ARCHITECTURE,
+    WEIGHTS,
+    MadeUpTrainer,
+    search_params,
+)
 
 LAYERS = network_layers("SimpleRNN")
 
@@ -33,7 +36,7 @@ class ResizingTrainer(MadeUpTrainer):
 
     def fit(self, quantizers, initial_weights, settings, description, progress=None):
         result = super().fit(quantizers, initial_weights, settings, description, progress)
-        shapes = network_shapes("SimpleRNN", settings.units)
+        shapes = ARCHITECTURE.with_units(settings.units).weight_shapes
         weights = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
         weights["dense/bias"][:] = result.validation_loss
         stand = None if result.progress is None else Progress(weights, weights, weights)
@@ -41,16 +44,15 @@ class ResizingTrainer(MadeUpTrainer):
 
     def float_start(self, weights, units):
         self.widths.append(units)
-        shapes = network_shapes("SimpleRNN", units)
+        shapes = ARCHITECTURE.with_units(units).weight_shapes
         return {name: np.full(shape, units, np.float32) for name, shape in shapes.items()}
 
 
 def search(params, trainer, filters=None):
-    costs = CostModel(float_network("SimpleRNN", 8, 5), load_params_energy(), params.goal.type)
-    weights = {n: np.zeros(s, np.float32) for n, s in network_shapes("SimpleRNN", 8).items()}
-    reference = float_reference(trainer, weights, costs)
+    costs = CostModel(ARCHITECTURE, load_params_energy(), params.goal.type)
+    reference = float_reference(trainer, WEIGHTS, costs)
     tuner = QuantizationTuner(
-        TrialRunner(params, trainer, costs, reference, weights, 16.0, Path("state/search")),
+        TrialRunner(params, trainer, costs, reference, WEIGHTS, 16.0, Path("state/search")),
         build_search_space(params, LAYERS),
         filters=filter_names(params, LAYERS) if filters is None else filters,
     )
@@ -119,11 +121,10 @@ def test_without_it_every_trial_has_the_units_of_the_float_network():
 
 
 def test_a_narrower_network_is_cheaper():
-    costs = CostModel(float_network("SimpleRNN", 8, 5), load_params_energy(), "energy")
+    costs = CostModel(ARCHITECTURE, load_params_energy(), "energy")
     found = [costs.trial({}, units).energy_nj for units in (4, 6, 8, 16)]
     assert found == sorted(found)
     assert costs.trial({}, 8) == costs.trial({})
-    assert costs.units == 8
 
 
 def test_the_learning_rate_is_searched_among_five_factors():
@@ -159,7 +160,6 @@ def test_without_it_the_learning_rate_is_the_one_given():
         ({"uniform_bits": [4, 4]}, "uniform_bits"),
         ({"blocks": []}, "blocks"),
         ({"schedule_block": "energy"}, "search.schedule_block"),
-        ({"workers": 0}, "search.workers"),
         ({"block_min_trials": 0}, "search.block_min_trials"),
     ],
 )

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.quantization.energy.network import describe_model, network_energy
+from pipeline.quantization.energy.network import network_cost
 from pipeline.quantization.search.plan.score import forgiving_delta, quality, score
+from tests.quantization.energy.from_keras import describe_model
 from tests.quantization.energy.test_against_qtools import (
     SOURCE,
     functional,
@@ -46,12 +47,12 @@ def test_trials_of_a_dense_network_are_ranked_as_by_stock(delta_p, delta_n):
     theirs = stock(params, made(SOURCE))
     theirs.delta_p, theirs.delta_n = delta_p / 100, delta_n / 100
     theirs.get_reference(model)
-    reference = network_energy(describe_model(model, SOURCE), params, "reference").total
+    reference = network_cost(describe_model(model, SOURCE), params, "reference").total
     ours, stocks = [], []
     for trial in TRIALS:
         built = network(*trial)
         theirs.get_trial(built)
-        cost = network_energy(describe_model(built, SOURCE), params).total
+        cost = network_cost(describe_model(built, SOURCE), params).total
         delta = forgiving_delta(
             reference, cost, delta_p=delta_p, delta_n=delta_n, rate=2.0, stress=1.0
         )

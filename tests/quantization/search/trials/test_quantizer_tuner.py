@@ -10,19 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.artifacts.search import Trial
 from pipeline.quantization.quantizers.quantizer import parse_quantizer
 from pipeline.quantization.search.plan.pareto import nondominated_order
 from pipeline.quantization.search.plan.score import forgiving_delta
 from pipeline.quantization.search.results import (
     outcome_of,
-    pareto_table,
     search_metrics,
     search_result,
 )
 from pipeline.quantization.search.trials.network_tuner import check_complete
 from pipeline.quantization.search.trials.quantizer_tuner import best_of
 from pipeline.quantization.search.trials.runner import Reference, SearchError
-from pipeline.quantization.training.record import TrialRecord
 from pipeline.quantization.training.trainer import QatSettings, cosine_decay
 from tests.quantization.search.made_up_search import (
     DIRECTORY,
@@ -33,6 +32,7 @@ from tests.quantization.search.made_up_search import (
     search,
     search_params,
 )
+from tests.quantization.searched import trial_row
 
 MODES = ["halving", "random", "bayesian", "hyperband"]
 SMALL: dict[str, Any] = {  # 2 * 2 combinations
@@ -67,14 +67,11 @@ def test_every_trial_that_was_asked_for_completes(mode):
     metrics = search_metrics(outcome_of([tuner]))
     assert metrics["trials_asked"] == metrics["trials_completed"] == len(records)
     assert metrics["trials_failed"] == 0
-    result = search_result(outcome_of([tuner]))
-    assert result["best"] == best_of(records).trial
-    assert (
-        len(result["trials"])
-        == len(pareto_table(outcome_of([tuner]), 100.0)["score"])
-        == len(records)
-    )
-    json.dumps([result, metrics], allow_nan=False)
+    result = search_result(outcome_of([tuner]), 58.3)
+    assert result.best == best_of(records).trial
+    assert [Trial(**row.model_dump(exclude={"on_front"})) for row in result.trials] == records
+    assert result.ofmax_rmse_mev == 58.3
+    json.dumps([result.model_dump(), metrics], allow_nan=False)
     made = [(settings.first_epoch, settings.reached) for settings in trainer.settings]
     expected = {
         "hyperband": [(0, 1)] * 3 + [(1, 3)] + [(0, 3)] * 2,  # brackets of 3 + 1 trials and 2
@@ -319,15 +316,15 @@ def test_bayesian_search_chooses_for_itself_within_the_default_trials():
     assert bayesian[12:] != random[12:]
 
 
-def record(trial: str, score: float) -> TrialRecord:
-    return TrialRecord(trial, {}, 1, 1, score, 1.0, 0.0, 1.0, 1.0, 1.0, 50.0, 8, 1e-3, False)
+def record(trial: str, score: float) -> Trial:
+    return Trial(**trial_row(trial, score=score))
 
 
 def test_the_best_trial_is_the_earlier_one_of_equals():
     records = [record("00", 0.5), record("02", 0.9), record("10", 0.9), record("11", 0.1)]
     assert best_of(records).trial == "02"
     assert best_of(records[::-1]).trial == "02"
-    assert best_of([replace(records[0], score=0.91), *records]).trial == "00"
+    assert best_of([records[0].model_copy(update={"score": 0.91}), *records]).trial == "00"
 
 
 def test_verify_accepts_what_was_trained_and_detects_other_weights():
@@ -340,14 +337,15 @@ def test_verify_accepts_what_was_trained_and_detects_other_weights():
     with pytest.raises(SearchError, match=rf"trial {best.trial}: scored .* stored weights give"):
         tuner.verify(best)
     with pytest.raises(SearchError, match="stored weights give"):
-        search_result(outcome_of([tuner]))
+        search_result(outcome_of([tuner]), 58.3)
 
 
 def test_verify_detects_a_changed_record():
     tuner = search(search_params(max_trials=2))
     best = best_of(tuner.records())
+    better = best.validation_rmse_mev * 0.99
     with pytest.raises(SearchError, match="stored weights give"):
-        tuner.verify(replace(best, validation_rmse_mev=best.validation_rmse_mev * 0.99))
+        tuner.verify(best.model_copy(update={"validation_rmse_mev": better}))
 
 
 def test_settings_and_references_are_plain():

@@ -8,19 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.base.architecture import quantized_tensors
+from pipeline.base.architecture import Architecture, quantized_tensors
 from pipeline.params import load_params
 from pipeline.quantization.energy.cost import CostModel
-from pipeline.quantization.energy.network import float_network
 from pipeline.quantization.quantizers.hardware import check_exportable
 from pipeline.quantization.search.plan.pareto import on_front
 from pipeline.quantization.search.plan.reference_points import uniform_quantizers
 from pipeline.quantization.search.plan.score import limit_score
 from pipeline.quantization.search.plan.space import SearchSpaceError
 from pipeline.quantization.search.results import (
-    front_columns,
     outcome_of,
-    pareto_table,
     search_metrics,
     search_result,
 )
@@ -28,9 +25,14 @@ from pipeline.quantization.search.trials.network_tuner import check_complete
 from pipeline.quantization.search.trials.quantizer_tuner import best_of
 from pipeline.quantization.search.trials.reference_tuner import ReferenceTuner
 from pipeline.quantization.search.trials.runner import SearchError
-from pipeline.reports.search_front import front_markdown
 from tests.imports import ROOT
-from tests.quantization.search.made_up_search import WEIGHTS, MadeUpTrainer, search, search_params
+from tests.quantization.search.made_up_search import (
+    ARCHITECTURE,
+    WEIGHTS,
+    MadeUpTrainer,
+    search,
+    search_params,
+)
 
 PARAMS = ROOT / "params.yaml"
 
@@ -45,7 +47,9 @@ def test_weights_and_state_have_the_bits_and_the_rest_the_most(cell):
     config = search_params().quantization_config | {
         "recurrent_activation": {"quantized_sigmoid(6)": 6, "quantized_sigmoid(9)": 9}
     }
-    found = uniform_quantizers(search_params(quantization_config=config), cell, 6)
+    found = uniform_quantizers(
+        search_params(quantization_config=config), Architecture(cell, 8, 5), 6
+    )
     assert set(found) == set(quantized_tensors(cell))
     bits = {tensor: quantizer.bits for tensor, quantizer in found.items()}
     for tensor in ("rnn/kernel", "rnn/recurrent_kernel", "rnn/state", "dense/kernel"):
@@ -62,7 +66,9 @@ def test_an_activation_is_not_narrower_than_the_state_that_copies_it(cell, bits)
     config = search_params().quantization_config | {
         "recurrent_activation": {"quantized_sigmoid(9)": 9}
     }
-    found = uniform_quantizers(search_params(quantization_config=config), cell, 16)
+    found = uniform_quantizers(
+        search_params(quantization_config=config), Architecture(cell, 8, 5), 16
+    )
     assert found["rnn/state"].bits == 16
     assert found["rnn/activation"].bits == bits
     assert found["dense/activation"].bits == 12
@@ -70,8 +76,8 @@ def test_an_activation_is_not_narrower_than_the_state_that_copies_it(cell, bits)
 
 @pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU"])
 def test_with_the_default_lists_the_points_can_become_firmware(cell):
-    found = uniform_quantizers(load_params(PARAMS).search, cell, 8)
-    check_exportable(cell, found)
+    found = uniform_quantizers(load_params(PARAMS).search, Architecture(cell, 8, 5), 8)
+    check_exportable(Architecture(cell, 8, 5), found)
     assert found["dense/activation"].text == "quantized_relu(12,0)"
     assert found["rnn/activation"].name == (
         "quantized_relu" if cell == "SimpleRNN" else "quantized_tanh"
@@ -80,7 +86,7 @@ def test_with_the_default_lists_the_points_can_become_firmware(cell):
 
 def test_a_missing_list_is_named():
     with pytest.raises(SearchSpaceError, match=r"search\.quantization_config\.bias: .*uniform"):
-        uniform_quantizers(search_params(quantization_config={}), "SimpleRNN", 6)
+        uniform_quantizers(search_params(quantization_config={}), ARCHITECTURE, 6)
 
 
 def reference_points(tuner):
@@ -105,8 +111,8 @@ def test_they_are_trained_as_trials_are_and_only_once():
     assert trainer.started_from[-1] == WEIGHTS
     assert reference_points(tuner).records() == records
     assert len(trainer.trained) == 4
-    result = search_result(outcome_of([tuner], points))
-    assert [row["trial"] for row in result["uniform"]] == ["uniform_8", "uniform_4"]
+    result = search_result(outcome_of([tuner], points), 58.3)
+    assert result.uniform == records
 
 
 def test_a_point_that_fails_is_named_and_tried_again():
@@ -126,27 +132,20 @@ def test_the_front_is_that_of_the_trials():
     outcome = outcome_of([tuner], reference_points(tuner))
     records = outcome.records
     expected = on_front([r.energy_nj for r in records], [r.validation_rmse_mev for r in records])
-    rows = search_result(outcome)["trials"]
-    assert [row["on_front"] for row in rows] == expected.tolist()
-    assert all(row["seed"] == 42 + int(row["trial"]) for row in rows)
+    result = search_result(outcome, 58.3)
+    assert [row.on_front for row in result.trials] == expected.tolist()
+    assert all(row.seed == 42 + int(row.trial) for row in result.trials)
+    assert result.best == outcome.best.trial
+    assert result.float_rmse_mev == tuner.runner.reference_mev
+    assert result.ofmax_rmse_mev == 58.3
+    front = result.front
+    assert [row.energy_nj for row in front] == sorted(row.energy_nj for row in front)
+    assert len(front) == sum(expected)
 
-    table = pareto_table(outcome, 58.3)
-    assert table["on_front"] == [*expected.astype(int), 0]
-    assert table["uniform"] == [0] * 12 + [1]
-    assert sum(table["chosen"]) == 1
-    assert table["trial"][table["chosen"].index(1)] == outcome.best.trial
-    assert set(table["ofmax_rmse_mev"]) == {58.3}
-    assert set(table["float_rmse_mev"]) == {tuner.runner.reference_mev}
-
-    columns = front_columns(outcome)
-    assert columns["energy_pj"] == sorted(columns["energy_pj"])
-    assert columns["validation_rmse_mev"] == sorted(columns["validation_rmse_mev"], reverse=True)
-    assert {"rnn_recurrent_kernel_bits", "rnn_state_bits", "units"} <= set(columns)
-    assert front_markdown(outcome).count("\n| ") == sum(expected) + 2
     assert search_metrics(outcome)["trials_on_front"] == sum(expected)
 
     weights = outcome.weights()
-    assert set(weights) == {f"{name}/{tensor}" for name in table["trial"] for tensor in WEIGHTS}
+    assert set(weights) == {f"{name}/{tensor}" for name in result.networks for tensor in WEIGHTS}
 
 
 def test_within_the_limit_the_cheapest_wins_and_beyond_it_the_nearest():
@@ -184,7 +183,7 @@ def test_a_limit_that_no_trial_meets_warns_and_takes_the_nearest(capsys):
     outcome = outcome_of([tuner])
     assert outcome.best.validation_rmse_mev == min(r.validation_rmse_mev for r in outcome.records)
     assert outcome.limit_met is False
-    assert search_result(outcome)["limit_met"] is False
+    assert search_result(outcome, 58.3).limit_met is False
     assert search_metrics(outcome)["limit_met"] == 0
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(
@@ -201,9 +200,9 @@ def test_without_a_limit_none_is_met_or_missed():
 
 def test_uniform_points_cost_more_the_more_bits_they_have():
     params = load_params(PARAMS)
-    costs = CostModel(float_network("SimpleRNN", 8, 5), params.energy, "energy")
+    costs = CostModel(ARCHITECTURE, params.energy, "energy")
     energies = [
-        costs.trial(uniform_quantizers(params.search, "SimpleRNN", bits)).energy_nj
+        costs.trial(uniform_quantizers(params.search, ARCHITECTURE, bits)).energy_nj
         for bits in params.search.uniform_bits
     ]
     assert energies == sorted(energies)

@@ -212,7 +212,7 @@ def test_it_ends_when_all_local_workers_did(chief):
 
 def test_it_ends_when_no_worker_ever_calls(chief):
     tuner = make_tuner(search_params(max_trials=2), MadeUpTrainer())
-    with pytest.raises(SearchError, match=r"search\.worker_timeout_s: no worker has called"):
+    with pytest.raises(SearchError, match=r"processes\.worker_timeout_s: no worker has called"):
         workers.serve(tuner, {}, 0.3)
 
 
