@@ -4,7 +4,7 @@ Reads models/integer.json, models/rtl/, models/firmware/, models/firmware_oneapi
 data/prepared.h5 (test split); writes models/implementation.json and metrics/implement.json.
 `report` makes tables and figures of them. A netlist that is not the network fails the stage.
 Vendors' tools run where they are installed; their figures are printed and written to
-logs/implement.md, which is not tracked, so that the other files are the same everywhere. An LSTM
+logs/implement.txt, which is not tracked, so that the other files are the same everywhere. An LSTM
 or a GRU has no RTL: the file says so, the metrics are ``available: 0``.
 """
 
@@ -29,21 +29,15 @@ from pipeline.firmware.synthesis.implementation import (
     netlist_clocks,
     require_same_network,
 )
-from pipeline.firmware.vendors.tools import (
-    VendorProjects,
-    check_parts,
-    run_vendor_tools,
-    vendor_rows,
-)
+from pipeline.firmware.vendors.tools import VendorProjects, check_parts, run_vendor_tools
 from pipeline.integers.fixed_point import quantize
 from pipeline.integers.network import INTEGER_NETWORK, NO_RTL, IntegerNetwork
 from pipeline.params import load_params
-from pipeline.presentation.markdown import table
 from pipeline.samples.prepared import PREPARED, read_prepared
 
 RTL = Path("models/rtl")
 HLS, ONEAPI = Path("models/firmware"), Path("models/firmware_oneapi")
-METRICS, LOG = Path("metrics/implement.json"), Path("logs/implement.md")
+METRICS, LOG = Path("metrics/implement.json"), Path("logs/implement.txt")
 
 
 def main() -> None:
@@ -75,11 +69,9 @@ def main() -> None:
     families = [by_name[family] for family in params.families]
     write(IMPLEMENTATION, Implementation(design=design, families=families))
     write_json(METRICS, {one.name: family_metrics(one) for one in families})
-    head, rows = vendor_rows(runs)
-    figures = ["", *table(head, rows, "l" + "r" * (len(head) - 1))] if rows else []
-    report = "\n".join([*(f"- {run.line}" for run in runs), *figures])
-    print(report)
-    write_text(LOG, f"{report}\n")
+    report = "".join(f"{run.line}\n" for run in runs)
+    print(report, end="")
+    write_text(LOG, report)
 
 
 if __name__ == "__main__":

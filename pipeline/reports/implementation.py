@@ -58,7 +58,7 @@ def implementation_markdown(result: Implementation, finetune: FinetuneFigures) -
         *table(("design", "clock", "cells per FPGA", "latency"), _PUBLISHED, "lrrr"),
         "",
         "Vivado, Vitis HLS, Quartus and oneAPI run where they are installed; what they report is "
-        "printed by the stage implement and written to `logs/implement.md`, not here.",
+        "printed by the stage implement and written to `logs/implement.txt`, not here.",
     ]
     return "\n".join(lines) + "\n"
 

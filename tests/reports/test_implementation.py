@@ -60,7 +60,7 @@ def test_a_routed_family_has_a_clock():
 def test_tools_of_one_machine_only_are_not_in_it():
     text = report(XCUP)
     assert "on PATH" not in text
-    assert text.endswith("written to `logs/implement.md`, not here.\n")
+    assert text.endswith("written to `logs/implement.txt`, not here.\n")
 
 
 def test_without_rtl_the_report_says_why():

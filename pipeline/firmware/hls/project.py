@@ -3,11 +3,14 @@
 hls4ml's ModelGraph is built from a layer list, without Keras. The project is
 written through hls4ml's own writer, less two things: the random library stamp,
 and ``hls4ml_config.yml``, which holds an absolute path (and whose writing
-imports Keras).
+imports Keras). The tables of functions, which NumPy computes for Intel's projects, are cut
+to ten digits: their last ones depend on the processor.
 """
 
 from __future__ import annotations
 
+import math
+import re
 import shutil
 import warnings
 from collections.abc import Iterator
@@ -32,6 +35,7 @@ STAMP = "simulation"
 # A precision that no network uses: seeing it in the graph means that hls4ml did
 # not take over one of ours.
 _SENTINEL = "fixed<97,3>"
+_NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?")
 _WRITERS = {
     "Vitis": ("vitis_writer", "VitisWriter"),
     "Vivado": ("vivado_writer", "VivadoWriter"),
@@ -107,6 +111,7 @@ def write_project(
     try:
         model = _convert(graph, target, directory, save_outputs)
         _write(model)
+        _round_tables(directory)
         weights = directory / ("src" if target.backend == "oneAPI" else "") / "firmware/weights"
         check_weights(weights, graph.layers, _weight_files(model), target.intel)
         repair_templates(directory, graph.recurrent, target.backend)
@@ -193,6 +198,22 @@ def _write(model: Any) -> None:
     writer = getattr(import_module(f"hls4ml.writer.{module}"), name)()
     writer.write_yml = lambda model: None
     writer.write_hls(model)
+
+
+def _round_tables(directory: Path) -> None:
+    """Cut the numbers of hls4ml's function tables (``*.tb``) to ten significant digits.
+
+    NumPy's exp and tanh differ by a last bit between processors with AVX2 and with AVX-512;
+    a table's type has 18 bits.
+    """
+    for file in sorted(directory.rglob("*.tb")):
+        head, brace, values = file.read_text(encoding="utf-8").partition("{")
+        file.write_text(head + brace + _NUMBER.sub(_ten_digits, values), encoding="utf-8")
+
+
+def _ten_digits(match: re.Match[str]) -> str:
+    rounded = float(f"{float(match[0]):.10g}")
+    return repr(rounded) if math.isfinite(rounded) else match[0]
 
 
 def _weight_files(model: Any) -> WeightFiles:

@@ -103,33 +103,6 @@ def run_vendor_tools(projects: VendorProjects, work: Path, timeout_s: float) -> 
     ]
 
 
-_COLUMNS = {
-    "LUT": "lut",
-    "ALM": "alm",
-    "FF": "ff",
-    "DSP": "dsp",
-    "BRAM": "bram",
-    "Fmax, MHz": "fmax_mhz",
-    "restricted Fmax, MHz": "restricted_fmax_mhz",
-    "latency, cycles": "latency_cycles",
-    "interval, cycles": "initiation_interval",
-    "clock, ns": "clock_ns",
-}
-
-
-def vendor_rows(runs: Sequence[VendorRun]) -> tuple[list[str], list[list[str]]]:
-    """Return head and rows of a table of figures: one row for each tool that has any.
-
-    Vitis HLS has those of the C++ of one network, Vivado and Quartus of the streaming core.
-    """
-    rows = [
-        [run.tool, *(f"{run.figures[k]:g}" if k in run.figures else "" for k in _COLUMNS.values())]
-        for run in runs
-        if run.figures
-    ]
-    return ["tool", *_COLUMNS], rows
-
-
 def _vitis(hls: Path, work: Path, timeout_s: float) -> VendorRun:
     commands = {
         "vitis-run": ["vitis-run", "--tcl", "build_prj.tcl", "--mode", "hls"],

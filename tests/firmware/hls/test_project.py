@@ -194,3 +194,18 @@ def test_directories_are_replaced_whole(tmp_path):
         half()
     assert (target / "file").read_text() == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["firmware"]
+
+
+@pytest.mark.parametrize("backend", ["Quartus", "oneAPI"])
+def test_tables_of_functions_have_digits_that_every_processor_agrees_on(tmp_path, backend):
+    write_project(random_network(0), target(backend), tmp_path / "project")
+    tables = sorted((tmp_path / "project").rglob("*.tb"))
+    assert {"tanh_table.tb", "sigmoid_table.tb"} <= {table.name for table in tables}
+    for table in tables:
+        _, _, values = table.read_text().partition("{")
+        numbers = [text.strip() for text in values.rpartition("}")[0].split(",")]
+        assert len(numbers) == 1024
+        for text in numbers:
+            value = float(text)
+            assert np.isfinite(value)
+            assert value == float(f"{value:.10g}") or value > 1e308, (table.name, text)
