@@ -25,7 +25,6 @@ from benchmarks.networks import BATCH, UNITS, schedule
 from benchmarks.stock import materialise
 from benchmarks.training import PREPARED
 from pipeline.samples.prepared import SEQUENCES, Split, read_prepared
-from pipeline.samples.windows import split_rmse_mev
 
 STEPS = 512
 COLUMNS = (
@@ -231,7 +230,7 @@ def _validation_rmse(model: Any, validation: Split) -> float:
     """Return the RMSE over all validation windows, MeV."""
     x, _ = materialise(validation)
     scaled = model.predict(x, batch_size=16384, verbose=0)[:, 0]
-    return split_rmse_mev(scaled * validation.et_scale_gev, validation)
+    return validation.rmse_mev(scaled * validation.et_scale_gev)
 
 
 def _run_variant(number: int, options: argparse.Namespace, _repeat: int) -> Figures:

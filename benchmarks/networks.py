@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.base.architecture import Architecture, network_shapes, quantized_tensors
 from pipeline.base.arrays import F32
-from pipeline.base.weights import load_weights
+from pipeline.base.weights import FLOAT_WEIGHTS, load_weights
 from pipeline.params import load_params
 from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
 
 BATCH = 64
 LEARNING_RATE = 0.001
 UNITS = 8
-FLOAT_WEIGHTS = Path("models/float.weights.h5")
 SCHEDULES = ("constant", "plateau", "cosine")
 _WEIGHT = "quantized_bits(6,0,1,alpha='auto_po2')"
 _BY_KIND = {

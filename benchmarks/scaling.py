@@ -17,23 +17,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 from numpy.typing import NDArray
 
 from benchmarks.compare import Figures, contender, machine, report
 from benchmarks.networks import UNITS, made_up_weights, quantizers
 from pipeline.base.architecture import Architecture
+from pipeline.base.schema import read, write
 from pipeline.integers import golden
-from pipeline.integers.gated import write_network
-from pipeline.integers.network import read_integer_network
+from pipeline.integers.network import INTEGER_NETWORK, IntegerNetwork
 from pipeline.samples.predictions import write_predictions
-from pipeline.samples.prepared import Split, read_prepared
-from pipeline.samples.windows import windows
+from pipeline.samples.prepared import PREPARED, Split, read_prepared
 
 EPOCHS = 2
-PREPARED = Path("data/prepared.h5")
-INTEGERS = Path("models/integer.json")
 STEPS = {
     "simulate": "simulate",
     "prepare": "prepare",
@@ -83,18 +79,16 @@ def keras_model(kind: str, test: Split) -> Callable[[], NDArray[Any]]:
     freeze(model)
     if chosen:
         integers = to_integer_network(architecture, get_weights(model), chosen, test.et_scale_gev)
-        write_network(INTEGERS, integers)
+        write(INTEGER_NETWORK, integers)
     fitter = WindowFitter(model, tf.keras.optimizers.Adam(), strategy, forward)
     return lambda: fitter.predict(WindowData.from_split(test, strategy))
 
 
 def golden_model(test: Split) -> Callable[[], NDArray[Any]]:
     """Return what predicts with the integers of the step before, without TensorFlow."""
-    network = read_integer_network(INTEGERS)
-    scale = np.float32(network.et_scale_gev)
-    return lambda: golden.evaluate(
-        network, windows(np.asarray(test.dig_et_gev) / scale, network.window_length)
-    )
+    network = read(IntegerNetwork, INTEGER_NETWORK)
+    test = test.for_network(network)
+    return lambda: golden.evaluate(network, test.windows(test.scaled_samples()))
 
 
 def measure(n_bc: int, step: str, source: Path) -> Figures:

@@ -29,7 +29,6 @@ from pipeline.quantization.quantizers.quantizer import parse_quantizer
 from pipeline.quantization.search.plan.score import forgiving_factor
 from pipeline.samples.predictions import read_predictions
 from pipeline.samples.prepared import Split, read_prepared
-from pipeline.samples.windows import split_rmse_mev
 
 # What differs from the `search` section that is shipped, whose `max_trials` are short ones.
 _RANDOM = {"mode": "random", "max_trials": 20}
@@ -112,7 +111,7 @@ def chosen(search: Mapping[str, Any]) -> list[str]:
 def stored_rmse_mev(file: Path, split: Split) -> float:
     """RMSE of stored predictions of a split, MeV."""
     found = read_predictions(file, split.n_windows).astype(np.float64) * split.et_scale_gev
-    return split_rmse_mev(found, split)
+    return split.rmse_mev(found)
 
 
 def finetuned(work: Path) -> list[str]:

@@ -15,7 +15,6 @@ import argparse
 import time
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -41,9 +40,8 @@ from benchmarks.networks import (
 from benchmarks.stock import materialise
 from pipeline.base.architecture import Architecture
 from pipeline.base.arrays import F32
-from pipeline.samples.prepared import read_prepared
+from pipeline.samples.prepared import PREPARED, read_prepared
 
-PREPARED = Path("data/prepared.h5")
 KINDS = ("float", "quantized")
 ROWS = {
     "later_epoch_s": "seconds of an epoch",

@@ -37,21 +37,20 @@ from benchmarks.compare import (
     ratio_row,
     report,
 )
-from benchmarks.networks import BATCH, FLOAT_WEIGHTS, UNITS
+from benchmarks.networks import BATCH, UNITS
 from benchmarks.stock import materialise
 from benchmarks.trial_clock import TrialClock, extrapolated
 from pipeline.base.architecture import Architecture, network_shapes
 from pipeline.base.files import read_json
 from pipeline.base.units import PJ_PER_NJ
-from pipeline.base.weights import load_weights
+from pipeline.base.weights import FLOAT_WEIGHTS, load_weights
 from pipeline.params import load_params
 from pipeline.params.network import SearchParams
 from pipeline.quantization.energy.description import float_network
 from pipeline.quantization.energy.network import network_cost
 from pipeline.quantization.search.plan.score import forgiving_delta, score
-from pipeline.samples.prepared import read_prepared
+from pipeline.samples.prepared import PREPARED, read_prepared
 
-PREPARED = Path("data/prepared.h5")
 ROWS = {
     "epoch_s": "seconds of an epoch",
     "fixed_s": "seconds of a trial besides its epochs",

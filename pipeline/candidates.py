@@ -18,9 +18,8 @@ from pipeline.base.schema import read, write
 from pipeline.params import load_params
 from pipeline.quantization.finetuning.candidates import candidate, select
 from pipeline.quantization.finetuning.trials import trial_weights
-from pipeline.samples.prepared import read_prepared
+from pipeline.samples.prepared import PREPARED, read_prepared
 
-PREPARED = Path("data/prepared.h5")
 CANDIDATES = Path("models/candidates.json")
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.base.errors import run_stage
-from pipeline.base.files import write_json, write_text
+from pipeline.base.files import write_csv, write_json, write_text
 from pipeline.evaluation import plots, sample, tables
 from pipeline.params import load_params
 from pipeline.presentation.style import drawing, save_png
-from pipeline.samples.predictions import read_predictions
-from pipeline.samples.prepared import read_prepared
+from pipeline.samples.predictions import (
+    FIRMWARE_TEST,
+    FLOAT_TEST,
+    QUANTIZED_TEST,
+    read_predictions,
+)
+from pipeline.samples.prepared import PREPARED, read_prepared
 
-PREPARED = Path("data/prepared.h5")
 PREDICTIONS = {
-    "float": Path("data/float_test.npy"),
-    "quantized": Path("data/quantized_test.npy"),
-    "firmware": Path("data/firmware_test.npy"),
+    "float": FLOAT_TEST,
+    "quantized": QUANTIZED_TEST,
+    "firmware": FIRMWARE_TEST,
 }
 METRICS = Path("metrics/evaluate.json")
 TABLE = Path("metrics/evaluate.md")
@@ -39,9 +43,9 @@ def main() -> None:
 
     write_json(METRICS, metrics)
     write_text(TABLE, tables.markdown(test, metrics, label))
-    write_text(PLOTS / "resolution_by_class.csv", tables.by_class_csv(test, metrics))
-    write_text(PLOTS / "residuals.csv", tables.residuals_csv(test, evaluate))
-    write_text(PLOTS / "response.csv", tables.response_csv(response))
+    write_csv(PLOTS / "resolution_by_class.csv", tables.by_class_columns(test, metrics))
+    write_csv(PLOTS / "residuals.csv", tables.residuals_columns(test, evaluate))
+    write_csv(PLOTS / "response.csv", tables.response_columns(response))
 
     high = test.energy_class("high")
     start, length = evaluate.stretch_start_bc, evaluate.stretch_length_bc

@@ -17,18 +17,16 @@ from pipeline.base.architecture import Architecture
 from pipeline.base.arrays import Real
 from pipeline.base.errors import run_stage
 from pipeline.base.files import write_csv, write_json
-from pipeline.base.schema import read
-from pipeline.base.weights import load_weights, save_weights
-from pipeline.integers.accumulators import float32_exact
-from pipeline.integers.gated import write_network
-from pipeline.integers.network import IntegerNetwork
+from pipeline.base.schema import read, write
+from pipeline.base.weights import FLOAT_WEIGHTS, load_weights, save_weights
+from pipeline.integers.network import INTEGER_NETWORK
 from pipeline.params import load_params
 from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.finetuning.export import to_integer_network
 from pipeline.quantization.finetuning.trials import trial_quantizers, trial_weights
 from pipeline.quantization.quantizers.hardware import check_exportable
-from pipeline.samples.predictions import write_predictions
-from pipeline.samples.prepared import read_prepared
+from pipeline.samples.predictions import QUANTIZED_TEST, write_predictions
+from pipeline.samples.prepared import PREPARED, read_prepared
 
 
 def main() -> None:
@@ -37,7 +35,7 @@ def main() -> None:
     search = read(SearchResult, SEARCH)
     trial = search.network(params.finetune.trial, "finetune.trial")
     quantizers = trial_quantizers(trial)
-    prepared = read_prepared(Path("data/prepared.h5"))
+    prepared = read_prepared(PREPARED)
     length, scale_gev = prepared.train.window_length, prepared.train.et_scale_gev
     float_form = Architecture(params.train.cell, params.train.units, length)
     chosen_form = float_form.with_units(trial.units)
@@ -50,7 +48,7 @@ def main() -> None:
     from pipeline.quantization.finetuning.finetuning import finetune, finetune_metrics
     from pipeline.quantization.training.trainer import QatTrainer
 
-    weights = load_weights(Path("models/float.weights.h5"), float_form.weight_shapes)
+    weights = load_weights(FLOAT_WEIGHTS, float_form.weight_shapes)
     start = trial_weights(search, float_form)[trial.trial]
     strategy = make_strategy(params.train.strategy)
     splits = prepared.train, prepared.validation, prepared.test
@@ -60,7 +58,7 @@ def main() -> None:
     network = to_integer_network(chosen_form, tuned.weights, quantizers, scale_gev)
     costs = CostModel(float_form, params.energy, "energy")
     output: Real = tuned.test_output
-    if isinstance(network, IntegerNetwork) and not float32_exact(network):
+    if network.exact and not network.float32_exact:
         output = predict_double(chosen_form, quantizers, tuned.weights, test)
     metrics = finetune_metrics(tuned, quantizers, costs, scale_gev)
     metrics |= precision_metrics(tuned.test_output, output, scale_gev)
@@ -75,8 +73,8 @@ def main() -> None:
             "quantizers": trial.quantizers,
         },
     )
-    write_network(Path("models/integer.json"), network)
-    write_predictions(Path("data/quantized_test.npy"), output)
+    write(INTEGER_NETWORK, network)
+    write_predictions(QUANTIZED_TEST, output)
     write_csv(Path("metrics/plots/finetune.csv"), tuned.fit.table(scale_gev))
     write_json(Path("metrics/finetune.json"), metrics)
 

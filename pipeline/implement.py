@@ -1,10 +1,11 @@
 """Stage ``implement``: area, netlist simulation and clock of the streaming core.
 
-Reads models/integer.json, models/rtl/, models/firmware/, models/firmware_oneapi/,
-data/prepared.h5 (test split) and metrics/finetune.json; writes metrics/implement.json,
-metrics/implement.md and metrics/plots/implement/area.png. A netlist that is not the network
-fails the stage. An LSTM or a GRU has no RTL: the report says so, the metrics are
-``available: 0``.
+Reads models/integer.json, models/rtl/, models/firmware/, models/firmware_oneapi/ and
+data/prepared.h5 (test split); writes models/implementation.json and metrics/implement.json.
+`report` makes tables and figures of them. A netlist that is not the network fails the stage.
+Vendors' tools run where they are installed; their figures are printed and written to
+logs/implement.txt, which is not tracked, so that the other files are the same everywhere. An LSTM
+or a GRU has no RTL: the file says so, the metrics are ``available: 0``.
 """
 
 from __future__ import annotations
@@ -15,83 +16,62 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pipeline.artifacts.design import DESIGN, RtlDesign
+from pipeline.artifacts.implementation import IMPLEMENTATION, Implementation
 from pipeline.base.errors import run_stage
-from pipeline.base.files import read_json, replacing_directory, write_json, write_text
-from pipeline.firmware.rtl.project import read_design
+from pipeline.base.files import write_json, write_text
+from pipeline.base.schema import read, write
 from pipeline.firmware.rtl.verilator import require_verilator
 from pipeline.firmware.synthesis.implementation import (
     Core,
-    ImplementOptions,
+    family_metrics,
     implement_all,
+    netlist_clocks,
     require_same_network,
 )
-from pipeline.firmware.synthesis.nextpnr import nextpnr
-from pipeline.firmware.vendors.tools import check_parts, run_vendor_tools
+from pipeline.firmware.vendors.tools import VendorProjects, check_parts, run_vendor_tools
 from pipeline.integers.fixed_point import quantize
-from pipeline.integers.gated import NO_RTL, GatedNetwork, read_network
+from pipeline.integers.network import INTEGER_NETWORK, NO_RTL, IntegerNetwork
 from pipeline.params import load_params
-from pipeline.presentation.style import drawing, save_png
-from pipeline.reports.area_plot import area_figure
-from pipeline.reports.implementation import markdown
-from pipeline.samples.prepared import read_prepared
-from pipeline.samples.windows import scaled_samples
+from pipeline.samples.prepared import PREPARED, read_prepared
 
 RTL = Path("models/rtl")
 HLS, ONEAPI = Path("models/firmware"), Path("models/firmware_oneapi")
-METRICS, REPORT = Path("metrics/implement.json"), Path("metrics/implement.md")
-PLOTS = Path("metrics/plots/implement")
+METRICS, LOG = Path("metrics/implement.json"), Path("logs/implement.txt")
 
 
 def main() -> None:
     """Run the stage in the working directory."""
     everything = load_params()
-    params, parts = everything.implement, everything.synthesize
-    network = read_network(Path("models/integer.json"))
-    if isinstance(network, GatedNetwork):
+    params, amd_part = everything.implement, everything.synthesize.part
+    network = read(IntegerNetwork, INTEGER_NETWORK)
+    if not network.exact:
+        write(IMPLEMENTATION, Implementation(no_rtl=NO_RTL))
         write_json(METRICS, {"available": 0})
-        write_text(REPORT, f"{NO_RTL}\n")
-        with replacing_directory(PLOTS):
-            print(NO_RTL)
+        print(NO_RTL)
         return
     require_verilator()
-    check_parts(parts.part, params.intel_device)
-    design = read_design(RTL)
+    check_parts(amd_part, params.intel_device)
+    design = read(RtlDesign, RTL / DESIGN)
     require_same_network(network, design)
-    finetune = read_json(Path("metrics/finetune.json"))
-    test = read_prepared(Path("data/prepared.h5")).test
-    samples = quantize(scaled_samples(network, test), network.input)
-    options = ImplementOptions(params.netlist_windows, params.route, params.seed, params.timeout_s)
-    families = params.families
+    test = read_prepared(PREPARED).test
+    samples = quantize(test.for_network(network).scaled_samples(), network.input)
+    clocks = netlist_clocks(samples, design, params.netlist_windows, params.seed)
     by_name = {}
     with tempfile.TemporaryDirectory(prefix="implement-") as temporary:
         work = Path(temporary)
-        core = Core(network, design, RTL, samples)
-        with closing(implement_all(core, families, options, work)) as done:
-            for one in tqdm(done, total=len(families), unit="family", disable=None):
+        with closing(implement_all(Core(network, design, RTL, clocks), params, work)) as done:
+            for one in tqdm(done, total=len(params.families), unit="family", disable=None):
                 by_name[one.name] = one
-                tqdm.write(f"{one.title}: {one.metrics()}")
-        vendors = run_vendor_tools(
-            design,
-            RTL,
-            HLS,
-            ONEAPI,
-            parts.part,
-            params.intel_device,
-            work / "vendor",
-            params.timeout_s,
-        )
-    found = [by_name[family] for family in families]
-    remarks = []
-    if params.route and nextpnr() is None:
-        remarks.append("nextpnr-ecp5 is not installed: not placed and routed")
-    metrics = {one.name: one.metrics() for one in found}
-    metrics |= {run.tool.lower().replace(" ", "_"): run.figures for run in vendors if run.figures}
-    write_json(METRICS, metrics)
-    write_text(REPORT, markdown(design, found, finetune, vendors, remarks))
-    with drawing():
-        save_png(area_figure(found), PLOTS / "area.png")
-    for remark in (*(run.line for run in vendors), *remarks):
-        print(remark)
+                tqdm.write(f"{one.title}: {family_metrics(one)}")
+        projects = VendorProjects(design, RTL, HLS, ONEAPI, amd_part, params.intel_device)
+        runs = run_vendor_tools(projects, work / "vendor", params.timeout_s)
+    families = [by_name[family] for family in params.families]
+    write(IMPLEMENTATION, Implementation(design=design, families=families))
+    write_json(METRICS, {one.name: family_metrics(one) for one in families})
+    report = "".join(f"{run.line}\n" for run in runs)
+    print(report, end="")
+    write_text(LOG, report)
 
 
 if __name__ == "__main__":

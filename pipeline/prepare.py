@@ -9,10 +9,9 @@ from pipeline.base.files import write_json
 from pipeline.detector.sequences.sequence_file import open_sequences
 from pipeline.detector.sequences.summary import summarise
 from pipeline.params import load_params
-from pipeline.samples.prepared import Geometry, SplitStream, stream_prepared
+from pipeline.samples.prepared import PREPARED, Geometry, SplitStream, stream_prepared
 from pipeline.samples.windows import split_bounds
 
-PREPARED = Path("data/prepared.h5")
 METRICS = Path("metrics/data.json")
 
 

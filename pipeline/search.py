@@ -18,15 +18,11 @@ from pipeline.base.architecture import Architecture
 from pipeline.base.errors import run_stage
 from pipeline.base.files import write_json
 from pipeline.base.schema import write
-from pipeline.base.weights import load_weights, save_weights
+from pipeline.base.weights import FLOAT_WEIGHTS, load_weights, save_weights
 from pipeline.params import Params, load_params
 from pipeline.quantization.search import state as search_state
 from pipeline.quantization.search.plan.plan import describe, plan_search
-from pipeline.samples.prepared import Prepared, read_prepared
-from pipeline.samples.windows import ofmax_rmse_mev
-
-PREPARED = Path("data/prepared.h5")
-FLOAT_WEIGHTS = Path("models/float.weights.h5")
+from pipeline.samples.prepared import PREPARED, Prepared, read_prepared
 
 
 def main() -> None:
@@ -52,7 +48,7 @@ def main() -> None:
     outcome = results.outcome_of(searched.tuners, searched.points)
 
     save_weights(Path("models/search.weights.h5"), outcome.weights())
-    write(SEARCH, results.search_result(outcome, ofmax_rmse_mev(prepared.validation)))
+    write(SEARCH, results.search_result(outcome, prepared.validation.ofmax_rmse_mev()))
     write_json(Path("metrics/search.json"), results.search_metrics(outcome))
     search_state.discard(state)
 

@@ -11,71 +11,69 @@ are not exact, may differ by ``synthesize.max_gated_rms_mev``. Else nothing is w
 
 from __future__ import annotations
 
-from dataclasses import replace
+import shutil
 from functools import partial
 from pathlib import Path
 
 from pipeline.base.errors import run_stage
 from pipeline.base.files import write_json
+from pipeline.base.schema import read
 from pipeline.firmware.hls.cpp_simulation import require_compiler
 from pipeline.firmware.hls.gated_verification import GatedReference, check_gated, gated_metrics
-from pipeline.firmware.hls.project import HlsOptions
+from pipeline.firmware.hls.project import Target
 from pipeline.firmware.hls.projects import write_and_check
-from pipeline.firmware.hls.verification import (
-    check_golden,
-    check_simulation,
-    firmware_metrics,
-    vendor_tools,
-)
-from pipeline.integers.gated import GatedNetwork, read_network
-from pipeline.integers.golden import accumulators
+from pipeline.firmware.hls.verification import check_golden, check_simulation, firmware_metrics
+from pipeline.integers.network import INTEGER_NETWORK, IntegerNetwork
 from pipeline.params import load_params
-from pipeline.samples.predictions import read_predictions, write_predictions
-from pipeline.samples.prepared import read_prepared
-from pipeline.samples.windows import scaled_samples, scaled_truth
-from pipeline.samples.windows import windows as windows_of
+from pipeline.samples.predictions import (
+    FIRMWARE_TEST,
+    QUANTIZED_TEST,
+    read_predictions,
+    write_predictions,
+)
+from pipeline.samples.prepared import PREPARED, read_prepared
 
 FIRMWARE = Path("models/firmware")
 QUARTUS, ONEAPI = Path("models/firmware_quartus"), Path("models/firmware_oneapi")
+VENDOR_TOOLS = ("vitis-run", "vitis_hls", "vivado_hls", "vivado")
 
 
 def main() -> None:
     """Run the stage in the working directory."""
     params = load_params().synthesize
-    options = HlsOptions(
-        backend=params.backend,
-        part=params.part,
-        clock_period_ns=params.clock_period_ns,
-        project_name=params.project_name,
-        clock_uncertainty_percent=params.clock_uncertainty_percent,
-        gate_table_size=params.gate_table_size,
-    )
     require_compiler()
-    network = read_network(Path("models/integer.json"))
-    test = read_prepared(Path("data/prepared.h5")).test
-    quantized = read_predictions(Path("data/quantized_test.npy"), test.n_windows)
-    windows = windows_of(scaled_samples(network, test), network.window_length)
+    network = read(IntegerNetwork, INTEGER_NETWORK)
+    test = read_prepared(PREPARED).test
+    quantized = read_predictions(QUANTIZED_TEST, test.n_windows)
+    windows = test.windows(test.for_network(network).scaled_samples())
 
-    intel = replace(options, part=params.intel_part)
     targets = {
-        FIRMWARE: options,
-        QUARTUS: replace(intel, backend="Quartus"),
-        ONEAPI: replace(intel, backend="oneAPI"),
+        FIRMWARE: Target(params, params.backend),
+        QUARTUS: Target(params, "Quartus"),
+        ONEAPI: Target(params, "oneAPI"),
     }
 
-    if isinstance(network, GatedNetwork):
-        reference = GatedReference(windows, quantized, scaled_truth(test))
+    if network.exact:
+        golden, against_qkeras = check_golden(network, windows, quantized, params.max_mismatch_mev)
+        equal = partial(check_simulation, network, windows, golden)
+        outputs, simulated = write_and_check(network, targets, equal, len(windows))
+        metrics = firmware_metrics(network, [against_qkeras, *simulated])
+    else:
+        reference = GatedReference(windows, quantized, test.targets(test.scaled_truth()))
         check = partial(check_gated, network, reference, params.max_gated_rms_mev)
         outputs, gated = write_and_check(network, targets, check, len(windows))
         metrics = gated_metrics(network, reference, gated)
-    else:
-        golden, against_qkeras = check_golden(network, windows, quantized, params.max_mismatch_mev)
-        equal = partial(check_simulation, network, windows, golden)
-        outputs, found = write_and_check(network, targets, equal, len(windows))
-        metrics = firmware_metrics(accumulators(network), [against_qkeras, *found])
-    write_predictions(Path("data/firmware_test.npy"), outputs)
+    write_predictions(FIRMWARE_TEST, outputs)
     write_json(Path("metrics/firmware.json"), metrics)
     print(vendor_tools())
+
+
+def vendor_tools() -> str:
+    """Say in one line which of AMD's tools are on ``PATH``; nothing is run."""
+    present = [tool for tool in VENDOR_TOOLS if shutil.which(tool)]
+    if present:
+        return f"AMD's tools on PATH: {', '.join(present)} (not run by this stage)"
+    return f"none of AMD's tools on PATH ({', '.join(VENDOR_TOOLS)}): no synthesis report"
 
 
 if __name__ == "__main__":

@@ -11,16 +11,16 @@ from pathlib import Path
 
 from pipeline.base.errors import run_stage
 from pipeline.base.files import write_csv, write_json
-from pipeline.base.weights import save_weights
+from pipeline.base.weights import FLOAT_WEIGHTS, save_weights
 from pipeline.params import load_params
-from pipeline.samples.predictions import write_predictions
-from pipeline.samples.prepared import read_prepared
+from pipeline.samples.predictions import FLOAT_TEST, write_predictions
+from pipeline.samples.prepared import PREPARED, read_prepared
 
 
 def main() -> None:
     """Run the stage in the working directory."""
     params = load_params()
-    prepared = read_prepared(Path("data/prepared.h5"))
+    prepared = read_prepared(PREPARED)
 
     # TensorFlow only once the input is known good.
     from pipeline.networks.fitting import WindowData, rmse_mev
@@ -32,8 +32,8 @@ def main() -> None:
     data = [WindowData.from_split(split, strategy) for split in splits]
     trained = train_float(params.train, strategy, *data)
     scale_gev = prepared.train.et_scale_gev
-    save_weights(Path("models/float.weights.h5"), trained.weights)
-    write_predictions(Path("data/float_test.npy"), trained.test_output)
+    save_weights(FLOAT_WEIGHTS, trained.weights)
+    write_predictions(FLOAT_TEST, trained.test_output)
     write_csv(Path("metrics/plots/train.csv"), trained.fit.table(scale_gev))
     write_json(
         Path("metrics/train.json"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-LONGEST = ["test_end_to_end", "test_search_processes", "test_cpp_trace"]  # minutes each
+LONGEST = ["test_end_to_end", "test_search_processes", "test_layer_outputs"]  # minutes each
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
 
+@cache
 def local_imports(module: Path) -> set[Path]:
     """Return all files of this project that a file needs, itself included."""
     found: set[Path] = set()
@@ -21,6 +23,7 @@ def local_imports(module: Path) -> set[Path]:
     return found
 
 
+@cache
 def direct_imports(file: Path) -> set[Path]:
     """Return the files that a module imports itself, and the packages that it lies in."""
     found = set()
@@ -36,6 +39,7 @@ def direct_imports(file: Path) -> set[Path]:
     return found | _packages_of(file)
 
 
+@cache
 def _files_of(name: str) -> set[Path]:
     path = Path(*name.split("."))
     candidates = {path.with_suffix(".py"), path / "__init__.py"}

@@ -13,10 +13,8 @@ from tests.imports import ROOT
 HEAVY = ["tensorflow", "pandas", "uproot", "qkeras", "keras_tuner", "hls4ml", "grpc"]
 STAGES = [
     "simulate", "prepare", "train", "baseline", "search", "finetune", "candidates", "synthesize",
-    "rtl", "implement", "evaluate",
+    "rtl", "implement", "survey", "evaluate", "report",
 ]  # fmt: skip
-
-
 # What a stage does before it trains anything: prices, and the plan of a search.
 WITHOUT_TENSORFLOW = {
     "baseline": "pipeline.baseline.baseline_metrics(params)",

@@ -1,6 +1,6 @@
-"""How artifacts look on disk: JSON, weights and prepared sequences.
+"""How artifacts look on disk: text, JSON and tables.
 
-Nothing else in the project opens these files. Every write goes to a temporary
+Every write goes to a temporary
 file beside the target, is flushed to disk and renamed, so a killed stage leaves
 either the old file or the new one. No file carries a time, a host name or an
 absolute path: the same content gives the same bytes.
@@ -8,8 +8,10 @@ absolute path: the same content gives the same bytes.
 
 from __future__ import annotations
 
-import glob
+import csv
+import io
 import json
+import math
 import os
 import platform
 import shutil
@@ -20,6 +22,9 @@ from typing import Any
 
 from pipeline.base.errors import PipelineError
 
+Cell = float | int | str
+Columns = Mapping[str, Sequence[Cell]]
+
 
 class ArtifactError(PipelineError):
     """An artifact is missing, broken or not what was expected."""
@@ -29,13 +34,11 @@ class ArtifactError(PipelineError):
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path; rename it onto `path` when the block succeeds.
 
-    The temporary name is this process' own: where two workers of a search write one file,
-    on one machine or two, each replaces it with a whole one.
+    The temporary name holds machine and process: where two workers of a search write one
+    file, on one machine or two, each replaces it with a whole one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    own = f"{path.name}.{platform.node()}"
-    _sweep(path.parent, own)
-    temporary = path.with_name(f"{own}.{os.getpid()}.tmp")
+    temporary = path.with_name(f"{path.name}.{platform.node()}.{os.getpid()}.tmp")
     try:
         yield temporary
         with temporary.open("rb") as handle:
@@ -43,24 +46,6 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _sweep(folder: Path, own: str) -> None:
-    """Delete what killed processes of this machine left half-written."""
-    for file in folder.glob(f"{glob.escape(own)}.*.tmp"):
-        number = file.name.removeprefix(f"{own}.").removesuffix(".tmp")
-        if number.isdecimal() and not _alive(int(number)):
-            file.unlink(missing_ok=True)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's
-        return True
-    return True
 
 
 def write_text(path: Path, text: str) -> None:
@@ -78,12 +63,23 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_text(path, text + "\n")
 
 
-def write_csv(path: Path, columns: Mapping[str, Sequence[float | int | str]]) -> None:
-    """Write named columns of equal length as CSV."""
-    import pandas as pd  # takes a second to load, and most stages write no table
+def write_csv(path: Path, columns: Columns) -> None:
+    """Write named columns of equal length as CSV, with every digit of a float.
 
-    text = pd.DataFrame(dict(columns)).to_csv(index=False, lineterminator="\n")
-    write_text(path, text)
+    A NaN is an empty cell. Where a column of numbers holds a float, all are written as floats.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*map(_cells, columns.values()), strict=True))
+    write_text(path, text.getvalue())
+
+
+def _cells(column: Sequence[Cell]) -> Sequence[Cell]:
+    numbers = [value for value in column if not isinstance(value, str)]
+    if len(numbers) < len(column) or not any(isinstance(value, float) for value in numbers):
+        return column
+    return ["" if math.isnan(value) else float(value) for value in numbers]
 
 
 def read_json(path: Path) -> dict[str, Any]:

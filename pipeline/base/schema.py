@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -12,9 +12,25 @@ from pipeline.base.files import ArtifactError, read_json, write_json
 
 
 class Frozen(BaseModel):
-    """Part of an artifact: strict types, unchangeable, no surplus key, finite numbers."""
+    """Part of an artifact: strict types, unchangeable, no surplus key, finite numbers.
+
+    What a model caches (`functools.cached_property`) is neither compared nor copied.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    def __eq__(self, other: object) -> bool:
+        # Pydantic compares everything that is stored first, and arrays have no truth value.
+        return type(self) is type(other) and all(
+            getattr(self, name) == getattr(other, name) for name in type(self).model_fields
+        )
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy the fields; pydantic would copy cached values too, which `update` may outdate."""
+        copy = super().model_copy(update=update, deep=deep)
+        for name in copy.__dict__.keys() - type(self).model_fields.keys():
+            del copy.__dict__[name]
+        return copy
 
 
 Model = TypeVar("Model", bound=Frozen)

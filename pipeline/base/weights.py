@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from pipeline.base.arrays import F32
 from pipeline.base.files import ArtifactError, replacing
 
+FLOAT_WEIGHTS = Path("models/float.weights.h5")
+
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[h5py.File]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.base.arrays import F64, I64
+from pipeline.base.units import GEV_PER_MEV
 from pipeline.params.detector import BunchTrainParams, PileupParams, SignalParams
 
 GAPS_DRAWN_AT_ONCE = 4096
@@ -46,7 +47,7 @@ def mean_square_hits_gev2(params: PileupParams) -> float:
 
 def _log_mean_gev(params: PileupParams) -> float:
     """Parameter ``m`` of the log-normal energy, from its mean ``exp(m + sigma^2 / 2)``."""
-    mean_hit_gev = 1e-3 * params.mean_et_mev / hits_per_bc(params)
+    mean_hit_gev = GEV_PER_MEV * params.mean_et_mev / hits_per_bc(params)
     return math.log(mean_hit_gev) - 0.5 * params.tail_shape**2
 
 

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.linalg import cholesky, toeplitz
 
 from pipeline.base.arrays import F32, F64
+from pipeline.base.units import GEV_PER_MEV
 from pipeline.detector.pulse import Shaper
 from pipeline.params.detector import AdcParams
 
@@ -94,7 +95,7 @@ def digitise(samples_gev: F64, adc: AdcParams) -> F32:
         Multiples of the step between ``-pedestal`` and ``2^bits - 1 - pedestal``
         counts, GeV. Halves go to the even count.
     """
-    lsb_gev = 1e-3 * adc.lsb_mev
+    lsb_gev = GEV_PER_MEV * adc.lsb_mev
     counts = np.rint(samples_gev / lsb_gev) + adc.pedestal_counts
     clipped = np.clip(counts, 0, 2**adc.bits - 1) - adc.pedestal_counts
     return np.asarray(clipped * lsb_gev, dtype=np.float32)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pipeline.base.arrays import F32
+from pipeline.base.units import GEV_PER_MEV
 from pipeline.detector.deposits import PileupStream, SignalStream, mean_square_hits_gev2
 from pipeline.detector.digitisation import NOISE_TAPS, CausalFilter, NoiseStream, digitise
 from pipeline.detector.optimal_filter import (
@@ -27,7 +28,7 @@ def optimal_filter(params: SimulateParams) -> Coefficients:
     """
     pulse = Pulse(params.pulse)
     n_samples = params.optimal_filter.n_samples
-    noise_gev2 = (1e-3 * params.noise.rms_mev) ** 2
+    noise_gev2 = (GEV_PER_MEV * params.noise.rms_mev) ** 2
     return coefficients(
         pulse.samples(n_samples),
         pulse.derivative_samples(n_samples),
@@ -80,7 +81,7 @@ class _Cell:
         self._signal = SignalStream(
             params.signal, params.bunch_train, seeds[2], seeds[3], self.first_bc
         )
-        self._noise = NoiseStream(1e-3 * params.noise.rms_mev, pulse.shaper, seeds[4])
+        self._noise = NoiseStream(GEV_PER_MEV * params.noise.rms_mev, pulse.shaper, seeds[4])
         self._waiting = np.zeros((3, self.delay_bc), dtype=np.float32)
 
     def advance(self, start_bc: int, stop_bc: int) -> Sequences:

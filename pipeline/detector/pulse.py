@@ -28,10 +28,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import hyp1f1
 
 from pipeline.base.arrays import F64
+from pipeline.base.units import BC_NS
 from pipeline.params.detector import PulseParams
-
-BC_SPACING_NS = 25.0
-"""Time between two bunch crossings, and between two samples."""
 
 TAIL_FRACTION = 1e-3
 """A pulse ends where it stays below this fraction of its peak."""
@@ -106,7 +104,7 @@ class Shaper:
             stationary covariance of the states: ``A P + P A' + b b' = 0``.
         """
         covariance = solve_continuous_lyapunov(self._a, -np.outer(self._b, self._b))
-        one_bc = expm(self._a * BC_SPACING_NS)
+        one_bc = expm(self._a * BC_NS)
         lagged = covariance @ self._c
         values = np.empty(n_lags)
         for lag in range(n_lags):
@@ -178,7 +176,7 @@ class Pulse:
         longest_ns = self._drift_time_ns + 20 * (
             self.shaper.preamp_time_ns + self.shaper.shaper_time_ns
         )
-        samples = np.abs(self.shape(np.arange(0.0, longest_ns, BC_SPACING_NS)))
+        samples = np.abs(self.shape(np.arange(0.0, longest_ns, BC_NS)))
         return int(np.flatnonzero(samples > TAIL_FRACTION)[-1]) + 1
 
     def samples(self, n_samples: int | None = None) -> F64:
@@ -188,8 +186,8 @@ class Pulse:
         still 0, and the peak (49.5 ns for the default cell) in sample 2.
         """
         count = self.n_samples() if n_samples is None else n_samples
-        return self.shape(BC_SPACING_NS * np.arange(count))
+        return self.shape(BC_NS * np.arange(count))
 
     def derivative_samples(self, n_samples: int) -> F64:
         """Take the derivative at 0, 25, 50 ... ns, ``(n_samples,)``, 1/ns."""
-        return self.derivative(BC_SPACING_NS * np.arange(n_samples))
+        return self.derivative(BC_NS * np.arange(n_samples))

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.base.arrays import F32, F64, I64
+from pipeline.base.arrays import F32, F64, I64, root_mean_square
 from pipeline.base.units import MEV_PER_GEV
 
 Mask = NDArray[np.bool_]
@@ -103,7 +103,7 @@ def figures(true_mev: F64, reco_mev: F64, mask: Mask) -> Figures:
     q01, q16, median, q84, q99 = np.quantile(residual, QUANTILES)
     return {
         "count": int(residual.size),
-        "rmse_mev": float(np.sqrt(np.mean(residual**2))),
+        "rmse_mev": root_mean_square(residual),
         "bias_mev": float(np.mean(residual)),
         "median_mev": float(median),
         "width68_mev": float(q84 - q16) / 2,
@@ -205,7 +205,7 @@ def profile(at: NDArray[Any], residual_mev: F64, edges: F64, min_count: int = 20
     kept = np.flatnonzero(counts >= max(min_count, 1))
     parts = [residual_mev[order[cuts[k] : cuts[k + 1]]] for k in kept]
     quantiles = np.array([np.quantile(part, QUANTILES) for part in parts]).reshape(-1, 5)
-    rmse = np.array([np.sqrt(np.mean(part**2)) for part in parts], np.float64)
+    rmse = np.array([root_mean_square(part) for part in parts], np.float64)
     return Profile(edges[kept], edges[kept + 1], counts[kept], rmse, *quantiles.T)
 
 

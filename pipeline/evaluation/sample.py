@@ -21,7 +21,6 @@ from pipeline.evaluation.residuals import (
 )
 from pipeline.params.evaluation import EvaluateParams
 from pipeline.samples.prepared import Split
-from pipeline.samples.windows import targets
 
 OFMAX = "ofmax"
 
@@ -91,7 +90,7 @@ def assemble(split: Split, predictions: Mapping[str, F32], params: EvaluateParam
     if split.n_windows < 1:
         raise ArtifactError(f"split {split.name}: expected at least 1 window, found none")
     at = {
-        name: targets(_finite(split, name), split.window_length, split.target_lag)
+        name: split.targets(_finite(split, name))
         for name in ("hit_et_gev", "ofmax_et_gev", "dig_et_gev")
     }
     true_gev = at["hit_et_gev"]
@@ -101,8 +100,7 @@ def assemble(split: Split, predictions: Mapping[str, F32], params: EvaluateParam
     # is not a power of two.
     reco |= {name: mev(value) * split.et_scale_gev for name, value in predictions.items()}
     # The gap looks back over the whole sequence, including BCs before the first target.
-    whole = gap_bc(split.hit_et_gev, params.low_et_mev)
-    gap = targets(whole, split.window_length, split.target_lag)
+    gap = split.targets(gap_bc(split.hit_et_gev, params.low_et_mev))
     by_energy = energy_classes(true_gev, params.low_et_mev, params.high_et_mev)
     high = next(group.mask for group in by_energy if group.name == "high")
     return Sample(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from pipeline.base.files import Cell, Columns
 from pipeline.evaluation.residuals import EventClass, Figures, Profile, figures, histogram
 from pipeline.evaluation.sample import Sample
 from pipeline.params.evaluation import EvaluateParams
+from pipeline.presentation.markdown import table
 
 Metrics = dict[str, dict[str, Figures]]
 
@@ -68,19 +68,22 @@ def markdown(sample: Sample, content: Metrics, label: str) -> str:
     )
 
 
-def by_class_csv(sample: Sample, content: Metrics) -> str:
+def by_class_columns(sample: Sample, content: Metrics) -> Columns:
     """All figures in long form: one row per class and reconstruction."""
-    keys = [key for key, _ in COLUMNS]
     rows = [
-        [group.name, name, by_class[group.name]["count"]]
-        + [by_class[group.name].get(key, "") for key in keys]
+        (group.name, name, by_class[group.name])
         for group in [*sample.by_energy, *sample.by_gap]
         for name, by_class in content.items()
     ]
-    return _csv(["class", "reconstruction", "count", *keys], rows)
+    return {
+        "class": [group for group, _, _ in rows],
+        "reconstruction": [name for _, name, _ in rows],
+        "count": [found["count"] for _, _, found in rows],
+        **{key: [found.get(key, "") for _, _, found in rows] for key, _ in COLUMNS},
+    }
 
 
-def residuals_csv(sample: Sample, params: EvaluateParams) -> str:
+def residuals_columns(sample: Sample, params: EvaluateParams) -> Columns:
     """Residual distributions of the classes `all` and `high`, one row per bin.
 
     One column per class and reconstruction, e.g. ``high_float``: DVC draws a
@@ -95,41 +98,40 @@ def residuals_csv(sample: Sample, params: EvaluateParams) -> str:
             centres = (edges[:-1] + edges[1:]) / 2
             columns["residual_mev"] = [f"{x:z.6g}" for x in centres]
             columns[f"{group.name}_{name}"] = [f"{y:.6g}" for y in fraction]
-    return _csv(list(columns), [list(row) for row in zip(*columns.values(), strict=True)])
+    return columns
 
 
-def response_csv(response: Mapping[str, Profile]) -> str:
+def response_columns(response: Mapping[str, Profile]) -> Columns:
     """Quantiles of the residual in bins of true E_T, one row per bin."""
-    rows = []
-    for name, bins in response.items():
-        columns = (bins.centre, bins.q01, bins.q16, bins.median, bins.q84, bins.q99, bins.rmse)
-        rows += [
-            [name, int(count), *(f"{value:z.6g}" for value in values)]
-            for count, *values in zip(bins.count, *columns, strict=True)
-        ]
-    header = ["true_et_mev", "q01_mev", "q16_mev", "median_mev", "q84_mev", "q99_mev", "rmse_mev"]
-    return _csv(["reconstruction", "count", *header], rows)
+    columns: dict[str, list[Cell]] = {
+        "reconstruction": [name for name, bins in response.items() for _ in bins.count],
+        "count": [int(count) for bins in response.values() for count in bins.count],
+    }
+    for title, quantity in (
+        ("true_et_mev", "centre"),
+        ("q01_mev", "q01"),
+        ("q16_mev", "q16"),
+        ("median_mev", "median"),
+        ("q84_mev", "q84"),
+        ("q99_mev", "q99"),
+        ("rmse_mev", "rmse"),
+    ):
+        values = [value for bins in response.values() for value in getattr(bins, quantity)]
+        columns[title] = [f"{value:z.6g}" for value in values]
+    return columns
 
 
 def _rows(groups: Sequence[EventClass], content: Metrics) -> list[str]:
-    titles = ["class", "reconstruction", "BCs", *(title for _, title in COLUMNS)]
-    lines = ["| " + " | ".join(titles) + " |", "| --- | --- |" + " ---: |" * (len(titles) - 2)]
+    head = ["class", "reconstruction", "BCs", *(title for _, title in COLUMNS)]
+    rows: list[list[object]] = []
     for group in groups:
         for name, by_class in content.items():
-            found = by_class[group.name]
-            cells = [f"{found[key]:z.1f}" if key in found else "-" for key, _ in COLUMNS]
-            lines.append(f"| {group.title} | {name} | {found['count']} | {' | '.join(cells)} |")
-    return lines
+            merits = by_class[group.name]
+            cells = [f"{merits[key]:z.1f}" if key in merits else "-" for key, _ in COLUMNS]
+            rows.append([group.title, name, merits["count"], *cells])
+    return table(head, rows, "ll" + "r" * (len(head) - 2))
 
 
 def _rounded(value: float) -> float:
     # Adding 0 turns -0.0 into 0.0.
     return round(value, 4) + 0.0
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()

@@ -19,8 +19,13 @@ from numpy.typing import NDArray
 from pipeline.base.errors import PipelineError
 from pipeline.base.fixed_point_type import FixedPointType
 from pipeline.integers.fixed_point import bits_for
-from pipeline.integers.gated import GatedNetwork
-from pipeline.integers.network import DenseLayer, IntegerNetwork, IntegerTensor
+from pipeline.integers.layers import (
+    DenseLayer,
+    GatedLayer,
+    IntegerTensor,
+    RecurrentLayer,
+    SimpleRnnLayer,
+)
 
 Objects = NDArray[Any]
 
@@ -87,73 +92,89 @@ class _Terms:
         return _Terms(self.low * scale, self.high * scale, self.factor * scale, fraction_bits)
 
 
-def float32_exact(network: IntegerNetwork) -> bool:
-    """Whether float32, in which QKeras computes, represents every partial sum of a network."""
-    return all(accumulator.float32_exact for accumulator in accumulators(network))
+def prove_sums(
+    sample: FixedPointType,
+    window_length: int,
+    recurrent: RecurrentLayer,
+    dense: Sequence[DenseLayer],
+) -> tuple[Accumulator, ...]:
+    """Prove the width of every sum of a network, in the order of evaluation.
 
+    A network computes this once: `pipeline.integers.network.IntegerNetwork.accumulators`.
 
-def accumulators(network: IntegerNetwork) -> list[Accumulator]:
-    """Prove the width of every sum, in the order of evaluation.
+    Parameters
+    ----------
+    sample
+        Type of the samples.
+    window_length
+        Steps of the recurrent layer.
+    recurrent
+        A SimpleRNN has one accumulator a step. An LSTM or a GRU has one in all, which holds
+        the kernel's sum of any gate, the recurrent one, and both together; its state may
+        span its type.
+    dense
+        The layers after it.
 
     Raises
     ------
     AccumulatorError
         If a sum, aligned to its finest term, may leave int64.
     """
-    window = _full_range(network.input, 1)
-    rnn = network.rnn
-    found: list[Accumulator] = []
+    window = _full_range(sample, 1)
+    if isinstance(recurrent, GatedLayer):
+        steps, hidden = _gated_sums(window, recurrent)
+    else:
+        steps, hidden = _rnn_sums(window, window_length, recurrent)
+    return (*steps, *_dense_sums(hidden, dense))
+
+
+def _rnn_sums(
+    window: Interval, window_length: int, rnn: SimpleRnnLayer
+) -> tuple[list[Accumulator], Interval]:
+    """Accumulators of the steps, and the interval of the last step's hidden values."""
+    steps: list[Accumulator] = []
     state: Interval | None = None
     hidden = window
-    for step in range(network.window_length):
+    for step in range(window_length):
         terms = [_products(window, rnn.kernel), _constant(rnn.bias)]
         if state is not None:
             terms.append(_products(state, rnn.recurrent_kernel))
         accumulator, total = _sum(f"{rnn.name}.step{step}", terms)
-        found.append(accumulator)
+        steps.append(accumulator)
         hidden = _requantized(total, rnn.activation)
         following = _requantized(hidden, rnn.state)
         if state is not None and following.same_as(state):
-            found += _repeated(accumulator, rnn.name, range(step + 1, network.window_length))
+            steps += _repeated(accumulator, rnn.name, range(step + 1, window_length))
             break
         state = following
-    return found + _dense_accumulators(hidden, network.dense)
+    return steps, hidden
 
 
-def gated_accumulators(network: GatedNetwork) -> list[Accumulator]:
-    """Prove the width of the sums of a gated network; its state may span its type.
-
-    The first one holds the kernel's sum of any gate, the recurrent one, and both together.
-
-    Raises
-    ------
-    AccumulatorError
-        As `accumulators`.
-    """
-    rnn = network.rnn
+def _gated_sums(window: Interval, rnn: GatedLayer) -> tuple[list[Accumulator], Interval]:
+    """As `_rnn_sums`, of an LSTM or a GRU."""
     state = _full_range(rnn.state, rnn.units)
     terms = [
-        _products(_full_range(network.input, 1), rnn.kernel),
+        _products(window, rnn.kernel),
         _products(state, rnn.recurrent_kernel),
         _constant(rnn.bias),
     ]
-    return [_sum(rnn.name, terms)[0], *_dense_accumulators(state, network.dense)]
+    return [_sum(rnn.name, terms)[0]], state
 
 
-def _dense_accumulators(hidden: Interval, layers: Sequence[DenseLayer]) -> list[Accumulator]:
-    found = []
+def _dense_sums(hidden: Interval, layers: Sequence[DenseLayer]) -> list[Accumulator]:
+    sums = []
     for layer in layers:
         terms = [_products(hidden, layer.kernel), _constant(layer.bias)]
         accumulator, total = _sum(layer.name, terms)
-        found.append(accumulator)
+        sums.append(accumulator)
         hidden = _requantized(total, layer.activation)
-    return found
+    return sums
 
 
-def widest_by_layer(found: Sequence[Accumulator]) -> dict[str, int]:
+def widest_by_layer(accumulators: Sequence[Accumulator]) -> dict[str, int]:
     """Bits of the widest accumulator of each layer, by layer name."""
     widths: dict[str, int] = {}
-    for accumulator in found:
+    for accumulator in accumulators:
         layer = accumulator.name.rsplit(".step", 1)[0]
         widths[layer] = max(widths.get(layer, 0), accumulator.bits)
     return widths

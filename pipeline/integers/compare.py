@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pipeline.base.arrays import F64
 from pipeline.base.errors import PipelineError
 from pipeline.base.units import MEV_PER_GEV
-from pipeline.integers.gated import HardwareNetwork, output_type
-from pipeline.integers.golden import Traced
+from pipeline.integers.golden import EvaluatedTensor
+from pipeline.integers.network import IntegerNetwork
 
 Outputs = NDArray[np.float32] | NDArray[np.float64]
 
@@ -62,7 +62,7 @@ class Comparison:
 
 
 def compare(
-    network: HardwareNetwork,
+    network: IntegerNetwork,
     reference: tuple[str, Outputs],
     found: tuple[str, Outputs],
 ) -> Comparison:
@@ -88,7 +88,7 @@ def compare(
         reference=reference[0],
         windows=len(expected),
         mismatches=len(differing),
-        max_difference_lsb=largest / output_type(network).step,
+        max_difference_lsb=largest / network.output.step,
         max_difference_mev=largest * network.et_scale_gev * MEV_PER_GEV,
         first_window=first,
         values=None if first is None else (float(expected[first]), float(actual[first])),
@@ -123,13 +123,13 @@ def require_agreement(comparison: Comparison, allowed_mev: float, where: str) ->
     )
 
 
-def name_tensor(golden: Mapping[str, Traced], name: str, other: Mapping[str, F64]) -> str:
+def name_tensor(golden: Mapping[str, EvaluatedTensor], name: str, other: Mapping[str, F64]) -> str:
     """Name the first tensor in which an evaluator leaves the golden model.
 
     Parameters
     ----------
     golden
-        `pipeline.integers.golden.trace` of one window.
+        `pipeline.integers.golden.evaluate_tensors` of one window.
     name
         The other evaluator.
     other

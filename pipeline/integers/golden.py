@@ -2,7 +2,7 @@
 
 numpy int64 only. Each layer forms its sum exactly, at the binary point of its
 finest term, and rounds once into its activation's type (see
-`pipeline.integers.network`). Evaluation proves first that no sum can leave int64.
+`pipeline.integers.layers`). Evaluation proves first that no sum can leave int64.
 """
 
 from __future__ import annotations
@@ -14,21 +14,9 @@ import numpy as np
 
 from pipeline.base.arrays import F32, F64, I64, Real
 from pipeline.base.errors import PipelineError
-from pipeline.base.fixed_point_type import FixedPointType
-from pipeline.integers.accumulators import Accumulator, accumulators, widest_by_layer
 from pipeline.integers.fixed_point import dequantize, quantize, requantize
-from pipeline.integers.network import IntegerNetwork, IntegerTensor
-
-__all__ = [
-    "Accumulator",
-    "GoldenError",
-    "Traced",
-    "accumulators",
-    "evaluate",
-    "evaluate_integers",
-    "trace",
-    "widest_by_layer",
-]
+from pipeline.integers.layers import IntegerTensor
+from pipeline.integers.network import IntegerNetwork
 
 CHUNK_WINDOWS = 8192
 
@@ -38,7 +26,7 @@ class GoldenError(PipelineError):
 
 
 @dataclass(frozen=True)
-class Traced:
+class EvaluatedTensor:
     """One tensor of an evaluation: int64 (windows, units) and its binary point."""
 
     integers: I64
@@ -78,13 +66,12 @@ def evaluate(
         For windows of another length, samples that are not finite, and a
         network whose sums may overflow.
     """
-    _check_shape(network, windows_et_scaled.shape)
-    accumulators(network)
+    _check(network, windows_et_scaled.shape)
     result = np.empty(len(windows_et_scaled), dtype=np.float64)
     for start in range(0, len(result), chunk_windows):
         part = slice(start, start + chunk_windows)
         output = _forward(network, quantize(windows_et_scaled[part], network.input))
-        result[part] = dequantize(output, output_type(network))
+        result[part] = dequantize(output, network.output)
     return result
 
 
@@ -99,14 +86,13 @@ def evaluate_integers(
         For windows of another length or outside the input type, and a network
         whose sums may overflow.
     """
-    _check_shape(network, integers.shape)
+    _check(network, integers.shape)
     limits = network.input.minimum, network.input.maximum
     if integers.size and (integers.min() < limits[0] or integers.max() > limits[1]):
         raise GoldenError(
             f"input integers in {integers.min()}..{integers.max()} leave the input type "
             f"({limits[0]}..{limits[1]})"
         )
-    accumulators(network)
     result = np.empty(len(integers), dtype=np.int64)
     for start in range(0, len(result), chunk_windows):
         part = slice(start, start + chunk_windows)
@@ -114,28 +100,22 @@ def evaluate_integers(
     return result
 
 
-def trace(network: IntegerNetwork, windows_et_scaled: F32) -> dict[str, Traced]:
-    """Every tensor of an evaluation of a few windows, in the order of evaluation.
+def evaluate_tensors(network: IntegerNetwork, windows_et_scaled: F32) -> dict[str, EvaluatedTensor]:
+    """Evaluate a few windows; return every tensor, in the order of evaluation.
 
     Names: ``input``; ``<rnn>.step<t>.sum``, ``.activation`` and ``.state`` (the
     state that step t + 1 reads); ``<dense>.sum`` and ``.activation``.
     """
-    _check_shape(network, windows_et_scaled.shape)
-    accumulators(network)
-    tensors: dict[str, Traced] = {}
+    _check(network, windows_et_scaled.shape)
+    tensors: dict[str, EvaluatedTensor] = {}
 
     def record(name: str, integers: I64, fraction_bits: int) -> None:
-        tensors[name] = Traced(integers, fraction_bits)
+        tensors[name] = EvaluatedTensor(integers, fraction_bits)
 
     integers = quantize(windows_et_scaled, network.input)
     record("input", integers, network.input.fraction_bits)
     _forward(network, integers, record)
     return tensors
-
-
-def output_type(network: IntegerNetwork) -> FixedPointType:
-    """Type of the network's output."""
-    return network.layers[-1].activation
 
 
 def _forward(network: IntegerNetwork, windows: I64, record: Record | None = None) -> I64:
@@ -184,6 +164,8 @@ def _exact_sum(terms: list[tuple[I64, IntegerTensor, int]], bias: IntegerTensor)
     return total, finest
 
 
-def _check_shape(network: IntegerNetwork, shape: tuple[int, ...]) -> None:
+def _check(network: IntegerNetwork, shape: tuple[int, ...]) -> None:
+    """Raise an error if the network is not exact, its sums may overflow, or windows do not fit."""
+    _ = network.rnn, network.accumulators
     if len(shape) != 2 or shape[1] != network.window_length:
         raise GoldenError(f"expected windows of shape (n, {network.window_length}), found {shape}")

@@ -24,6 +24,7 @@ from tqdm import tqdm
 from pipeline.base.arrays import F32
 from pipeline.base.units import MEV_PER_GEV
 from pipeline.samples.prepared import Split
+from pipeline.samples.windows import count_windows
 
 STEPS_PER_CALL = 512
 EVALUATION_BATCH = 16384
@@ -53,11 +54,10 @@ class WindowData:
         The strategy comes first: making one decides which devices there are, and once a
         tensor lies anywhere TensorFlow does not let that be changed.
         """
-        scale = np.float32(split.et_scale_gev)
         with strategy.scope():
             return cls(
-                samples=tf.constant(split.dig_et_gev / scale),
-                truth=tf.constant(split.hit_et_gev / scale),
+                samples=tf.constant(split.scaled_samples()),
+                truth=tf.constant(split.scaled_truth()),
                 window_length=split.window_length,
                 target_lag=split.target_lag,
             )
@@ -65,7 +65,7 @@ class WindowData:
     @property
     def n_windows(self) -> int:
         """Number of windows in the sequence."""
-        return int(self.samples.shape[0]) - self.window_length
+        return count_windows(int(self.samples.shape[0]), self.window_length)
 
     def gather(self, first: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Cut windows: int32 (batch,) -> float32 (batch, L, 1) and (batch, 1)."""

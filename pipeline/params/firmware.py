@@ -6,10 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from pipeline.params.identifiers import check_cpp_name, check_rtl_name
+from pipeline.base.identifiers import check_cpp_name, check_rtl_name
+from pipeline.base.units import BC_NS, MAX_CELLS
 from pipeline.params.section import Section
-
-BC_NS = 25.0
 
 
 # Pydantic reports a value that fits no branch of a union once for each branch.
@@ -93,7 +92,7 @@ class RtlParams(Section):
     )
     cells: int = Field(
         ge=1,
-        le=1024,
+        le=MAX_CELLS,
         description="Cells that share one streaming core, which takes one sample a clock. "
         "`cells` x `clock_period_ns` may not exceed 25 ns.",
     )

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+
+_RULES = {"l": "---", "r": "---:"}
 
 
-def front_table(rows: Sequence[Mapping[str, str | float]]) -> str:
-    """Return rows as a Markdown table, columns in the order of the first row."""
-    if not rows:
-        return ""
-    names = list(rows[0])
-    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
-    for row in rows:
-        cells = [_cell(row[name]) for name in names]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+def table(head: Sequence[object], rows: Sequence[Sequence[object]], align: str) -> list[str]:
+    """Return the lines of a Markdown table.
+
+    Parameters
+    ----------
+    head, rows
+        Cells, shown as `str` does.
+    align
+        For each column ``l``, to the left, or ``r``, to the right.
+
+    Raises
+    ------
+    ValueError
+        If `align` has not one letter for each column of the head.
+    """
+    ruler = [_RULES[side] for _, side in zip(head, align, strict=True)]
+    return [_line(cells) for cells in (head, ruler, *rows)]
 
 
-def _cell(value: str | float) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+def _line(cells: Sequence[object]) -> str:
+    line = "| " + " | ".join(map(str, cells)) + " |"
+    return line.replace("|  |", "| |")  # a cell without text is one space wide

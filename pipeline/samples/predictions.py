@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 from pipeline.base.arrays import F32
 from pipeline.base.files import ArtifactError, replacing
 
+FLOAT_TEST = Path("data/float_test.npy")
+QUANTIZED_TEST = Path("data/quantized_test.npy")
+FIRMWARE_TEST = Path("data/firmware_test.npy")
+
 
 def write_predictions(path: Path, outputs: NDArray[Any]) -> None:
     """Write float (n_windows,) outputs as a float32 NPY file, never pickled."""

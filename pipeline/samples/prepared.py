@@ -5,16 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol, Self
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
-from pipeline.base.arrays import F32
+from pipeline.base.arrays import F32, Real, root_mean_square
+from pipeline.base.errors import PipelineError
 from pipeline.base.files import ArtifactError, replacing
+from pipeline.base.units import MEV_PER_GEV
 from pipeline.base.weights import open_hdf5
+from pipeline.samples.windows import Number, count_windows, targets, windows
 
+PREPARED = Path("data/prepared.h5")
 SPLITS = ("train", "validation", "test")
 SEQUENCES = ("dig_et_gev", "hit_et_gev", "ofmax_et_gev", "sig_et_gev")
+
+
+class GeometryError(PipelineError):
+    """A network of another window length or scale than the data."""
+
+
+class WindowedNetwork(Protocol):
+    """A network, as far as windows are concerned."""
+
+    @property
+    def window_length(self) -> int:
+        """Samples in one window."""
+
+    @property
+    def et_scale_gev(self) -> float:
+        """What E_T was divided by."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +44,8 @@ class Split:
     """One of train, validation and test: sequences of one value per BC, float32, GeV.
 
     Window ``i`` holds samples ``i .. i + window_length - 1``; its target is
-    ``hit_et_gev[i + window_length - target_lag]``.
+    ``hit_et_gev[i + window_length - target_lag]``. Scaled means E_T / ``et_scale_gev``,
+    divided in float32.
     """
 
     name: str
@@ -42,7 +65,69 @@ class Split:
     @property
     def n_windows(self) -> int:
         """Windows in this split."""
-        return self.n_bc - self.window_length
+        return count_windows(self.n_bc, self.window_length)
+
+    def windows(self, samples: NDArray[Number]) -> NDArray[Number]:
+        """View a sequence of this split, (n_bc,), as windows, (n_windows, window_length)."""
+        return windows(samples, self.window_length)
+
+    def targets(self, sequence: NDArray[Number]) -> NDArray[Number]:
+        """View a sequence of this split, (n_bc,), at the BC of each target, (n_windows,)."""
+        return targets(sequence, self.window_length, self.target_lag)
+
+    def scaled_samples(self) -> F32:
+        """Scale the samples: float32 (n_bc,)."""
+        return self._scaled(self.dig_et_gev)
+
+    def scaled_truth(self) -> F32:
+        """Scale the true E_T: float32 (n_bc,)."""
+        return self._scaled(self.hit_et_gev)
+
+    def _scaled(self, sequence_gev: F32) -> F32:
+        scaled: F32 = (sequence_gev / np.float32(self.et_scale_gev)).astype(np.float32)
+        return scaled
+
+    def rmse_mev(self, reconstructed_gev: Real) -> float:
+        """RMSE of reconstructed E_T against the targets, MeV.
+
+        Parameters
+        ----------
+        reconstructed_gev
+            ``(n_windows,)``, float32 or float64; differences are taken in float64.
+
+        Raises
+        ------
+        PipelineError
+            If there is not one value for each window.
+        """
+        truth_gev = self.targets(self.hit_et_gev)
+        if reconstructed_gev.shape != truth_gev.shape:
+            raise PipelineError(
+                f"{self.name} split: expected {len(truth_gev)} reconstructed E_T, "
+                f"found shape {reconstructed_gev.shape}"
+            )
+        errors = np.asarray(reconstructed_gev, np.float64) - truth_gev
+        return root_mean_square(errors) * MEV_PER_GEV
+
+    def ofmax_rmse_mev(self) -> float:
+        """RMSE of optimal filter and maximum finder, MeV."""
+        return self.rmse_mev(self.targets(self.ofmax_et_gev))
+
+    def for_network(self, network: WindowedNetwork) -> Self:
+        """Return this split for a network that takes its windows.
+
+        Raises
+        ------
+        GeometryError
+            If the network has another window length or scale.
+        """
+        for name in ("window_length", "et_scale_gev"):
+            expected, found = getattr(network, name), getattr(self, name)
+            if expected != found:
+                raise GeometryError(
+                    f"{name}: the network has {expected}, the prepared data {found}"
+                )
+        return self
 
 
 @dataclass(frozen=True)
@@ -72,21 +157,6 @@ class SplitStream:
 
     n_bc: int
     pieces: Iterable[Sequence[F32]]
-
-
-def write_prepared(path: Path, prepared: Prepared) -> None:
-    """Write ``data/prepared.h5`` from sequences in memory; see `stream_prepared`."""
-    first = prepared.train
-    geometry = Geometry(first.window_length, first.target_lag, first.et_scale_gev)
-    splits = {name: getattr(prepared, name) for name in SPLITS}
-    stream_prepared(
-        path,
-        geometry,
-        {
-            name: SplitStream(split.n_bc, [[getattr(split, field) for field in SEQUENCES]])
-            for name, split in splits.items()
-        },
-    )
 
 
 def stream_prepared(path: Path, geometry: Geometry, splits: Mapping[str, SplitStream]) -> None:

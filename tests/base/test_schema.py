@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
 
+import numpy as np
 import pytest
 from pydantic import Field
 
-from pipeline.base.files import ArtifactError
+from pipeline.base.files import ArtifactError, read_json
 from pipeline.base.schema import Frozen, parse, read, write
 
 
@@ -28,6 +30,26 @@ def test_what_is_written_is_read_again(tmp_path):
     whole = Whole(rmse_mev=49.5, parts=[Part(bits=3)])
     write(tmp_path / "whole.json", whole)
     assert read(Whole, tmp_path / "whole.json") == whole
+
+
+class Doubled(Part):
+    @cached_property
+    def twice(self) -> np.ndarray:
+        return np.array([2 * self.bits, 0])
+
+
+def test_cached_values_are_neither_compared_nor_copied_nor_written(tmp_path):
+    one, other = Doubled(bits=3), Doubled(bits=3)
+    assert one.twice is one.twice
+    assert other.twice[0] == 6
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one != Doubled(bits=4)
+    assert one != Part(bits=3)
+    assert one.model_copy(update={"bits": 5}).twice[0] == 10
+    assert one.model_copy(deep=True) == one
+    write(tmp_path / "part.json", one)
+    assert read_json(tmp_path / "part.json") == {"bits": 3}
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,18 @@
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import json
 
 import numpy as np
 import pytest
 
+from pipeline.base.files import Cell, Columns
 from pipeline.evaluation import tables
 from pipeline.evaluation.sample import response_profiles
 
 
-def rows_of(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text)))
+def rows_of(columns: Columns) -> list[dict[str, Cell]]:
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 @pytest.fixture
@@ -51,7 +50,7 @@ def test_an_empty_class_is_valid_json_and_a_dash_in_the_table(no_deposit):
     json.dumps(content, allow_nan=False)
     table = tables.markdown(no_deposit, content, "Label")
     assert "| ≥ 1 GeV | ofmax | 0 | - | - | - | - | - | - |" in table
-    empty = [r for r in rows_of(tables.by_class_csv(no_deposit, content)) if r["count"] == "0"]
+    empty = [r for r in rows_of(tables.by_class_columns(no_deposit, content)) if r["count"] == 0]
     assert {row["class"] for row in empty} >= {"above_1gev"}
     assert all(row["rmse_mev"] == "" for row in empty)
 
@@ -67,15 +66,15 @@ def test_the_table_has_one_row_per_class_and_reconstruction(sample):
     )
 
 
-def test_residual_csv_has_the_shares_of_two_classes(sample, params):
-    rows = rows_of(tables.residuals_csv(sample, params))
+def test_the_residual_columns_have_the_shares_of_two_classes(sample, params):
+    rows = rows_of(tables.residuals_columns(sample, params))
     columns = {f"{group}_{name}" for group in ("all", "high") for name in sample.reco_mev}
     assert set(rows[0]) == {"residual_mev", *columns}
     assert len(rows) == 101
     assert sum(float(row["all_float"]) for row in rows) == pytest.approx(1, abs=1e-3)
 
 
-def test_response_csv_has_finite_rows(sample, params):
-    rows = rows_of(tables.response_csv(response_profiles(sample, params.response_bin_mev)))
+def test_the_response_has_finite_rows(sample, params):
+    rows = rows_of(tables.response_columns(response_profiles(sample, params.response_bin_mev)))
     assert {row["reconstruction"] for row in rows} == set(sample.reco_mev)
     assert all(np.isfinite(float(row["median_mev"])) for row in rows)

@@ -5,9 +5,10 @@ from threading import Event
 
 import pytest
 
+from pipeline.artifacts.implementation import Routed
 from pipeline.firmware import processes as tools
 from pipeline.firmware.synthesis import implementation
-from pipeline.firmware.synthesis.nextpnr import PlaceAndRouteError, Routed
+from pipeline.firmware.synthesis.nextpnr import PlaceAndRouteError
 from pipeline.firmware.synthesis.yosys import Synthesis
 from pipeline.integers.compare import Comparison
 
@@ -41,7 +42,6 @@ class FakeTools:
         monkeypatch.setattr(implementation, "synthesize", self._synthesize)
         monkeypatch.setattr(implementation, "check_stream", self._check)
         monkeypatch.setattr(implementation, "place_and_route", self._route)
-        monkeypatch.setattr(implementation, "nextpnr", lambda: (["nextpnr"], "nextpnr 1"))
 
     def _ask(self, step: str) -> None:
         self.asked.append(step)
@@ -64,7 +64,7 @@ class FakeTools:
         self._ask("route ecp5")
         if self.route_lasts_until is not None:
             self._wait()
-        return Routed("nextpnr 1", 99.0, {})
+        return Routed(device="ECP5", version="nextpnr 1", fmax_mhz=99.0, used={})
 
     def _wait(self) -> None:
         for _ in range(int(PATIENCE_S / 0.01)):

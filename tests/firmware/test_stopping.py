@@ -24,7 +24,7 @@ from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from pipeline.base.errors import PipelineError, run_stage
-from pipeline.firmware import survey as module
+from pipeline.firmware.survey import survey as module
 from pipeline.firmware.processes import run_tool
 
 TOOL = (
@@ -35,7 +35,7 @@ TOOL = (
     "child.wait()"
 )
 
-def survey(subject, split, options):
+def survey(subject, *how):
     if subject.name == "fails":
         while not list(Path().glob("pids_*")):
             time.sleep(0.01)
@@ -45,7 +45,7 @@ def survey(subject, split, options):
 
 def main():
     subjects = [SimpleNamespace(name=name, weight_bits=1) for name in sys.argv[1:]]
-    with closing(module.survey_all(subjects, None, None)) as found:
+    with closing(module.survey_all(subjects, None, None, None, None)) as found:
         list(found)
 
 # Ignored by what a shell starts in the background, and so by the tests and by this.

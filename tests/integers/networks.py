@@ -6,8 +6,8 @@ import numpy as np
 
 from pipeline.base.fixed_point_type import FixedPointType
 from pipeline.integers.fixed_point import dequantize, quantize
-from pipeline.integers.gated import GATES, GatedNetwork
-from pipeline.integers.network import IntegerNetwork, IntegerTensor
+from pipeline.integers.layers import GATES, IntegerTensor
+from pipeline.integers.network import IntegerNetwork
 
 
 def fixed(bits: int, integer_bits: int, signed: bool = True, **modes: Any) -> dict[str, Any]:
@@ -98,13 +98,13 @@ def random_windows(network: IntegerNetwork, n: int, seed: int = 1) -> np.ndarray
 
 def random_gated_network(
     kind: str, seed: int = 0, units: int = 3, length: int = 4, state_bits: int = 14
-) -> GatedNetwork:
+) -> IntegerNetwork:
     """An LSTM or GRU whose outputs are mostly neither 0 nor saturated."""
     rng = np.random.default_rng(seed)
     weight = fixed(8, 1)
     width = GATES[kind] * units
     dense = random_tensor(rng, (units, 1), weight, 0.5)
-    return GatedNetwork.model_validate(
+    return IntegerNetwork.model_validate(
         {
             "window_length": length,
             "et_scale_gev": 16.0,
@@ -143,13 +143,13 @@ def rounded(values: np.ndarray, of: FixedPointType) -> np.ndarray:
 
 
 def gated_reference(
-    network: GatedNetwork, windows: np.ndarray, round_memory_first: bool = True
+    network: IntegerNetwork, windows: np.ndarray, round_memory_first: bool = True
 ) -> np.ndarray:
     """What the templates would give with tables of infinitely many entries, float64 (n,).
 
     `round_memory_first`: as AMD's LSTM, tanh of the rounded c; else as QKeras and Intel's.
     """
-    rnn, samples = network.rnn, rounded(windows, network.input)
+    rnn, samples = network.gated, rounded(windows, network.input)
     kernel, recurrent, bias = (real(t) for t in (rnn.kernel, rnn.recurrent_kernel, rnn.bias))
     h = c = np.zeros((len(windows), rnn.units))
 

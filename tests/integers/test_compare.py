@@ -55,14 +55,14 @@ def test_shapes_must_agree():
 
 def test_the_first_differing_tensor_is_named():
     window = random_windows(NETWORK, 5)[4:5]
-    traced = golden.trace(NETWORK, window)
-    other = {name: tensor.real.copy() for name, tensor in traced.items() if "sum" not in name}
-    assert name_tensor(traced, "vitis", other).startswith("no difference")
+    tensors = golden.evaluate_tensors(NETWORK, window)
+    other = {name: tensor.real.copy() for name, tensor in tensors.items() if "sum" not in name}
+    assert name_tensor(tensors, "vitis", other).startswith("no difference")
     other["rnn.step3.activation"][0, 2] += LSB
     other["dense0.activation"][0, 0] += LSB
     assert "differs: rnn.step3.activation, unit 2: golden has" in name_tensor(
-        traced, "vitis", other
+        tensors, "vitis", other
     )
     only = {"dense0.activation": other["dense0.activation"]}
-    assert "the only one at hand: dense0.activation" in name_tensor(traced, "vitis", only)
-    assert name_tensor(traced, "vitis", {}) == "no difference in the tensors at hand (none)"
+    assert "the only one at hand: dense0.activation" in name_tensor(tensors, "vitis", only)
+    assert name_tensor(tensors, "vitis", {}) == "no difference in the tensors at hand (none)"

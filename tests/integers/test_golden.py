@@ -8,15 +8,9 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
-from pipeline.integers.accumulators import AccumulatorError
-from pipeline.integers.golden import (
-    GoldenError,
-    accumulators,
-    evaluate,
-    evaluate_integers,
-    trace,
-    widest_by_layer,
-)
+from pipeline.integers import network as integer_network
+from pipeline.integers.accumulators import AccumulatorError, widest_by_layer
+from pipeline.integers.golden import GoldenError, evaluate, evaluate_integers, evaluate_tensors
 from pipeline.integers.network import IntegerNetwork
 from tests.integers.networks import fixed, random_network, random_windows
 from tests.integers.test_fixed_point import reference
@@ -75,8 +69,8 @@ def test_equals_the_slow_evaluator(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_sum_stays_inside_its_accumulator(name):
     network = NETWORKS[name]
-    tensors = trace(network, random_windows(network, 500))
-    for accumulator in accumulators(network):
+    tensors = evaluate_tensors(network, random_windows(network, 500))
+    for accumulator in network.accumulators:
         values = tensors[f"{accumulator.name}.sum"].real
         step = 2.0**-accumulator.fraction_bits
         assert values.min() >= accumulator.minimum * step
@@ -117,7 +111,7 @@ def test_accumulator_of_a_hand_computed_layer():
             ],
         }
     )
-    rnn, out = accumulators(network)
+    rnn, out = network.accumulators
     # Unit 0: -24..21 and 4; unit 1: -28..32; together -28..32 in eighths.
     assert (rnn.minimum, rnn.maximum, rnn.bits, rnn.fraction_bits) == (-28, 32, 7, 3)
     # Activations reach 15/4 (of 25/8 = 12.5/4 -> 12) and 15/4: 2 * (12 + 15) quarters, all even.
@@ -128,12 +122,12 @@ def test_accumulator_of_a_hand_computed_layer():
 
 
 def test_float32_exactness_is_decided_by_the_width():
-    assert all(a.float32_exact for a in accumulators(NETWORKS["8 bits"]))
-    assert not all(a.float32_exact for a in accumulators(NETWORKS["large fraction"]))
+    assert NETWORKS["8 bits"].float32_exact
+    assert not NETWORKS["large fraction"].float32_exact
 
 
 def test_settled_intervals_are_repeated_for_long_windows():
-    found = accumulators(random_network(length=40))
+    found = random_network(length=40).accumulators
     assert [a.name for a in found][-2:] == ["rnn.step39", "dense0"]
     assert len(found) == 41
 
@@ -142,6 +136,33 @@ def test_a_sum_that_may_leave_int64_is_refused():
     network = random_network(weight=fixed(40, 1), activation=fixed(40, 2, signed=False))
     with pytest.raises(AccumulatorError, match=r"rnn\.step1.*bits"):
         evaluate(network, random_windows(network, 2))
+
+
+def test_sums_are_proved_once_for_each_network(monkeypatch):
+    prove_sums, proofs = integer_network.prove_sums, []
+    monkeypatch.setattr(
+        integer_network, "prove_sums", lambda *parts: proofs.append(parts) or prove_sums(*parts)
+    )
+    network = random_network()
+    for _ in range(3):
+        evaluate(network, random_windows(network, 2))
+        evaluate_tensors(network, random_windows(network, 1))
+    assert len(proofs) == 1
+
+
+def test_a_changed_copy_is_proved_anew():
+    network = random_network()
+    before = network.accumulators
+    kernel = network.rnn.kernel
+    assert kernel.array is kernel.array
+    with pytest.raises(ValueError, match="read-only"):
+        kernel.array[0, 0] = 0
+    twice = kernel.model_copy(update={"integers": (2 * kernel.array).tolist()})
+    assert np.array_equal(twice.array, 2 * kernel.array)
+    wider = network.input.model_copy(update={"bits": network.input.bits + 3})
+    copy = network.model_copy(update={"input": wider})
+    assert copy.accumulators != before
+    assert network.model_copy().accumulators == before
 
 
 def test_integer_and_real_inputs_agree_and_chunks_do_not_matter():
@@ -174,9 +195,9 @@ def test_a_million_windows_take_seconds():
     assert found.shape == (200_000,)
 
 
-def test_trace_names_every_tensor_in_order():
+def test_every_tensor_is_named_in_order():
     network = NETWORKS["own state"]
-    tensors = trace(network, random_windows(network, 3))
+    tensors = evaluate_tensors(network, random_windows(network, 3))
     assert list(tensors)[:4] == [
         "input",
         "rnn.step0.sum",

@@ -1,25 +1,42 @@
-"""The hand-over file: what is inconsistent is refused, with its key."""
+"""The hand-over file of any cell: round trip, and what is inconsistent is refused, with its key."""
 
 import copy
+import json
 
+import numpy as np
 import pytest
 
+from pipeline.base.errors import PipelineError
 from pipeline.base.files import ArtifactError, write_json
 from pipeline.base.fixed_point_type import FixedPointType
-from pipeline.integers.gated import write_network
-from pipeline.integers.network import read_integer_network
-from tests.integers.networks import fixed, random_network
+from pipeline.base.schema import read, write
+from pipeline.integers import golden
+from pipeline.integers.layers import GATES
+from pipeline.integers.network import IntegerNetwork
+from tests.integers.networks import fixed, random_gated_network, random_network
 
 NETWORK = random_network(units=2, length=3)
 
 
-def test_round_trip_and_repeatable_bytes(tmp_path):
+@pytest.mark.parametrize("network", [NETWORK, *map(random_gated_network, GATES)])
+def test_round_trip_and_repeatable_bytes(tmp_path, network):
     path = tmp_path / "integer.json"
-    write_network(path, NETWORK)
+    write(path, network)
     first = path.read_bytes()
-    assert read_integer_network(path) == NETWORK
-    write_network(path, read_integer_network(path))
+    assert read(IntegerNetwork, path) == network
+    write(path, read(IntegerNetwork, path))
     assert path.read_bytes() == first
+
+
+def test_the_bytes_are_those_of_the_content(tmp_path):
+    """Sorted keys; cached properties are no content."""
+    path = tmp_path / "integer.json"
+    write(path, NETWORK)
+    text = json.dumps(json.loads(path.read_text()), sort_keys=True, indent=2) + "\n"
+    assert path.read_text() == text
+    assert set(json.loads(text)) == {
+        "schema_version", "window_length", "et_scale_gev", "input", "layers",
+    }  # fmt: skip
 
 
 def at(tree, keys, value):
@@ -60,7 +77,7 @@ def test_inconsistent_files_are_refused(tmp_path, keys, value, message):
     path = tmp_path / "integer.json"
     write_json(path, tree)
     with pytest.raises(ArtifactError, match=message) as caught:
-        read_integer_network(path)
+        read(IntegerNetwork, path)
     assert str(path) in str(caught.value)
 
 
@@ -68,11 +85,11 @@ def test_layers_must_be_a_recurrent_one_then_dense_ones(tmp_path):
     tree = NETWORK.model_dump()
     path = tmp_path / "integer.json"
     write_json(path, {**tree, "layers": tree["layers"][::-1]})
-    with pytest.raises(ArtifactError, match="one simple_rnn followed by dense"):
-        read_integer_network(path)
+    with pytest.raises(ArtifactError, match="one simple_rnn, lstm or gru followed by dense"):
+        read(IntegerNetwork, path)
     write_json(path, {**tree, "layers": tree["layers"][:1]})
     with pytest.raises(ArtifactError, match="one output, found 2"):
-        read_integer_network(path)
+        read(IntegerNetwork, path)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +103,69 @@ def test_limits_of_a_type(signed, bits, limits):
 
 
 def test_accessors():
-    assert NETWORK.rnn.name == "rnn"
+    assert NETWORK.exact
+    assert NETWORK.rnn is NETWORK.recurrent
+    assert (NETWORK.rnn.name, NETWORK.rnn.units) == ("rnn", 2)
     assert [layer.name for layer in NETWORK.dense] == ["dense0"]
+    assert NETWORK.output == NETWORK.dense[-1].activation
     assert fixed(8, 2)["fraction_bits"] == 6
+    with pytest.raises(PipelineError, match="expected lstm or gru, found simple_rnn"):
+        _ = NETWORK.gated
+
+
+@pytest.mark.parametrize("kind", GATES)
+def test_where_only_integers_will_do_a_gated_network_is_refused(kind):
+    network = random_gated_network(kind)
+    assert not network.exact
+    assert network.gated is network.recurrent
+    assert (network.gated.kind, network.gated.units) == (kind, 3)
+    assert network.output == network.dense[-1].activation
+    refusal = rf"layers\.0\.kind: expected simple_rnn, found {kind}: .*no exact integer model"
+    windows = np.zeros((0, network.window_length), np.float32)
+    for evaluate in (golden.evaluate, golden.evaluate_tensors):
+        with pytest.raises(PipelineError, match=refusal):
+            evaluate(network, windows)
+    with pytest.raises(PipelineError, match=refusal):
+        golden.evaluate_integers(network, windows.astype(np.int64))
+
+
+@pytest.mark.parametrize("kind", GATES)
+@pytest.mark.parametrize(
+    ("tensor", "integers", "message"),
+    [
+        ("kernel", [[1, 2]], r"kernel must have shape \(1, \d+\), found \(1, 2\)"),
+        ("kernel", [1, 2], "must have two axes"),
+        ("recurrent_kernel", [[1, 2, 3]], "must have shape"),
+        ("bias", [[1, 2]], r"bias must have shape .*, found \(1, 2\)"),
+    ],
+)
+def test_shapes_of_a_gated_layer_are_checked(tmp_path, kind, tensor, integers, message):
+    tree = random_gated_network(kind).model_dump()
+    tree["layers"][0][tensor]["integers"] = integers
+    path = tmp_path / "integer.json"
+    write_json(path, tree)
+    with pytest.raises(ArtifactError, match=message) as caught:
+        read(IntegerNetwork, path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("layers", [[0], [1, 0], [0, 0, 1], []])
+def test_layers_must_be_a_gated_one_then_dense_ones(tmp_path, layers):
+    tree = random_gated_network("gru").model_dump()
+    tree["layers"] = [tree["layers"][index] for index in layers]
+    path = tmp_path / "integer.json"
+    write_json(path, tree)
+    with pytest.raises(ArtifactError, match="layers"):
+        read(IntegerNetwork, path)
+
+
+def test_surplus_keys_and_unknown_kinds_are_refused(tmp_path):
+    path = tmp_path / "integer.json"
+    tree = random_gated_network("gru").model_dump()
+    write_json(path, {**tree, "surplus": 1})
+    with pytest.raises(ArtifactError, match="surplus"):
+        read(IntegerNetwork, path)
+    tree["layers"][0]["kind"] = "bidirectional"
+    write_json(path, tree)
+    with pytest.raises(ArtifactError, match=r"layers\.0"):
+        read(IntegerNetwork, path)

@@ -144,7 +144,19 @@ def test_an_integer_is_a_float():
         ("prepare.window_length", 0, "greater than or equal to 1"),
         ("energy.min_sram_size_bits", [0], "at least 2 items"),
         ("energy.rd_wr_on_io", [True] * 3, "at most 2 items"),
+        ("synthesize.backend", "Catapult", "'Vitis' or 'Vivado', found 'Catapult'"),
+        *(
+            (f"synthesize.{key}", part, f"found {part!r}")
+            for key in ("part", "intel_part")
+            for part in ("xcvu9p; exec rm", "", "xcvu9p\n", "-quit")
+        ),
+        ("synthesize.clock_period_ns", 0.0, "greater than 0, found 0.0"),
+        ("synthesize.clock_period_ns", float("nan"), "finite number, found nan"),
         ("synthesize.clock_uncertainty_percent", 100.0, "less than 100"),
+        *(("synthesize.gate_table_size", size, f"found {size}") for size in (0, 8, 1000, 65536)),
+        ("synthesize.project_name", "a b", "found 'a b'"),
+        ("synthesize.project_name", "../x", "found '../x'"),
+        ("synthesize.project_name", "template", "reserved in C++, found 'template'"),
         ("synthesize.project_name", "1st", "found '1st'"),
         ("synthesize.project_name", "a\n", r"found 'a\n'"),
         ("synthesize.project_name", "namespace", "reserved in C++, found 'namespace'"),

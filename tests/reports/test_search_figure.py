@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
-
 from pipeline.presentation.style import drawing, save_png
 from pipeline.reports.search_figure import trade_off
-from pipeline.samples.prepared import Split
-from pipeline.samples.windows import ofmax_rmse_mev
 
 TABLE = {
     "energy_nj": [0.03, 0.04, 0.05, 0.045, 0.09],
@@ -52,11 +47,3 @@ def test_the_same_table_gives_the_same_bytes(tmp_path):
         for name in ("a.png", "b.png"):
             save_png(trade_off(TABLE), tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-
-
-def test_the_level_of_ofmax():
-    truth = np.float32([0, 0, 1, 0, 0, 2, 0])
-    ofmax = truth + np.float32([9, 9, 0, 0.3, 0, -0.4, 0])
-    split = Split("validation", truth, truth, ofmax, truth, 3, 1, 16.0)
-    # windows of 3 BCs, targets at BC 2 to 5: differences 0, 0.3, 0, -0.4 GeV
-    assert ofmax_rmse_mev(split) == pytest.approx(250.0, rel=1e-5)

@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.base.errors import PipelineError
-from pipeline.samples.prepared import Split
-from pipeline.samples.windows import split_bounds, split_rmse_mev, targets, windows
+from pipeline.samples.windows import split_bounds, targets, windows
 
 
 @given(data=st.data(), length=st.integers(1, 12))
@@ -68,16 +67,3 @@ def test_a_sequence_without_window_is_an_error(shape):
 def test_a_lag_outside_the_window_is_an_error(lag):
     with pytest.raises(PipelineError, match=f"expected 0 to 5, found {lag}"):
         targets(np.zeros(10), 5, lag)
-
-
-@pytest.mark.parametrize("lag", [0, 2])
-def test_the_rmse_of_a_split_is_that_of_its_targets(lag):
-    truth = np.arange(6, dtype=np.float32)
-    nothing = np.zeros(6, np.float32)
-    split = Split("test", nothing, truth, nothing, nothing, 2, lag, 16.0)
-    wanted = targets(truth, 2, lag)
-    assert split_rmse_mev(wanted, split) == 0
-    errors = np.array([0.003, -0.004, 0, 0])
-    assert split_rmse_mev(wanted + errors, split) == pytest.approx(2.5)
-    with pytest.raises(PipelineError, match=r"test split: expected 4 .* found shape \(4, 1\)"):
-        split_rmse_mev(wanted[:, np.newaxis], split)

@@ -11,8 +11,9 @@ import yaml
 from pipeline import evaluate
 from pipeline.base.files import ArtifactError
 from pipeline.params import ParamsError, load_params, parse_params
-from pipeline.samples.prepared import Prepared, Split, write_prepared
+from pipeline.samples.prepared import Prepared, Split
 from tests.imports import ROOT
+from tests.samples.files import write_prepared
 
 PARAMS = ROOT / "params.yaml"
 FILES = [

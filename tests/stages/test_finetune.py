@@ -17,7 +17,7 @@ from pipeline.base.files import read_json, write_json
 from pipeline.base.schema import read
 from pipeline.base.weights import load_weights, save_weights
 from pipeline.integers.golden import evaluate
-from pipeline.integers.network import read_integer_network
+from pipeline.integers.network import IntegerNetwork
 from pipeline.quantization.finetuning.finetuning import FinetuneError
 from pipeline.quantization.finetuning.trials import SEARCH_WEIGHTS, trial_weights
 from pipeline.quantization.training.network import frozen_weights
@@ -84,7 +84,7 @@ def test_writes_an_integer_network_that_is_the_quantized_one_the_same_twice(work
         "units": 2,
         "quantizers": texts,
     }
-    network = read_integer_network(Path("models/integer.json"))
+    network = read(IntegerNetwork, Path("models/integer.json"))
     assert (network.window_length, network.et_scale_gev) == (3, 16.0)
     weights = load_weights(Path("models/quantized.weights.h5"), ARCHITECTURE.weight_shapes)
     for name in ("kernel", "recurrent_kernel", "bias"):
@@ -204,7 +204,7 @@ def test_a_network_of_another_width_is_fine_tuned_from_its_own_weights(workplace
     write_choice(units=3)
     finetune.main()
     assert read_json(Path("models/quantized.json"))["units"] == 3
-    assert len(read_integer_network(Path("models/integer.json")).rnn.bias.array) == 3
+    assert len(read(IntegerNetwork, Path("models/integer.json")).rnn.bias.array) == 3
     assert read_json(Path("metrics/finetune.json"))["units"] == 3
 
 
@@ -223,7 +223,7 @@ def test_where_float32_is_too_narrow_the_output_is_qkeras_in_float64(workplace, 
     found = read_json(Path("metrics/finetune.json"))
     assert found["qkeras_float_bits"] == float_bits
     assert np.isfinite(found["float32_max_difference_mev"])
-    network = read_integer_network(Path("models/integer.json"))
+    network = read(IntegerNetwork, Path("models/integer.json"))
     test = read_prepared(Path("data/prepared.h5")).test
     scaled = test.dig_et_gev / np.float32(test.et_scale_gev)
     expected = evaluate(network, windows(scaled, network.window_length))

@@ -9,15 +9,20 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline import finetune, implement, rtl, search, survey, synthesize
+from pipeline import finetune, implement, report, rtl, search, survey, synthesize
+from pipeline.artifacts.finetune import FINETUNE, FinetuneFigures
+from pipeline.artifacts.implementation import IMPLEMENTATION, Implementation
+from pipeline.artifacts.survey import SURVEY, Survey
 from pipeline.base.architecture import Architecture
 from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json
+from pipeline.base.schema import read
 from pipeline.base.weights import load_weights
-from pipeline.firmware.hls.project import HlsOptions, write_project
-from pipeline.integers.gated import GatedNetwork, read_network
+from pipeline.firmware.hls.project import write_project
+from pipeline.integers.network import IntegerNetwork
 from pipeline.samples.predictions import read_predictions
 from pipeline.samples.prepared import read_prepared
+from tests.firmware.hls.targets import target
 from tests.integers.networks import random_gated_network
 from tests.stages.test_finetune import write_choice
 from tests.stages.test_search import contents, make_workplace
@@ -41,14 +46,14 @@ def workplace(tmp_path, monkeypatch, request):
 def test_a_gated_cell_becomes_firmware_whose_differences_are_measured(workplace, tmp_path, capsys):
     cell = workplace
     finetune.main()
-    network = read_network(Path("models/integer.json"))
-    assert isinstance(network, GatedNetwork)
-    assert network.rnn.kind == cell.lower()
+    network = read(IntegerNetwork, Path("models/integer.json"))
+    assert not network.exact
+    assert network.gated.kind == cell.lower()
     weights = load_weights(
         Path("models/quantized.weights.h5"), Architecture(cell, 3, 3).weight_shapes
     )
     for name in ("kernel", "recurrent_kernel", "bias"):
-        tensor = getattr(network.rnn, name)
+        tensor = getattr(network.gated, name)
         np.testing.assert_array_equal(tensor.array * tensor.type.step, weights[f"rnn/{name}"])
 
     synthesize.main()
@@ -72,6 +77,9 @@ def test_a_gated_cell_becomes_firmware_whose_differences_are_measured(workplace,
     implement.main()
     survey.main()
     assert capsys.readouterr().out.count("no RTL of an LSTM or a GRU") == 3
+    finetuned = read(FinetuneFigures, FINETUNE)
+    report.write_implementation(read(Implementation, IMPLEMENTATION), finetuned)
+    report.write_survey(read(Survey, SURVEY))
     assert [path.name for path in Path("models/rtl").iterdir()] == ["not_available.txt"]
     assert json.loads(Path("metrics/rtl.json").read_text()) == {"available": 0}
     assert json.loads(Path("metrics/implement.json").read_text()) == {"available": 0}
@@ -85,9 +93,8 @@ def test_a_gated_cell_becomes_firmware_whose_differences_are_measured(workplace,
 
 def test_the_same_network_gives_the_same_project(tmp_path):
     network = random_gated_network("lstm")
-    options = HlsOptions("Vitis", "xcvu9p", 3.125, "cell")
     for name in ("first", "second"):
-        write_project(network, options, tmp_path / name)
+        write_project(network, target("Vitis"), tmp_path / name)
     first, second = (contents(tmp_path / name, skip=()) for name in ("first", "second"))
     assert first == second
 

@@ -8,20 +8,25 @@ import pytest
 import yaml
 
 from pipeline import implement
+from pipeline.artifacts.design import DESIGN, RtlDesign
+from pipeline.artifacts.implementation import IMPLEMENTATION, Implementation
 from pipeline.base.errors import PipelineError
-from pipeline.base.files import write_json
-from pipeline.firmware.rtl.project import RtlOptions, write_rtl
+from pipeline.base.schema import read, write
+from pipeline.firmware.rtl.project import write_rtl
 from pipeline.firmware.synthesis import implementation
+from pipeline.firmware.synthesis.implementation import family_metrics
+from pipeline.firmware.vendors.tools import VendorRun
 from pipeline.integers.compare import MismatchError
-from pipeline.integers.gated import write_network
-from pipeline.samples.prepared import Prepared, Split, write_prepared
+from pipeline.samples.prepared import Prepared, Split
 from tests.firmware.fake_tools import FakeTools
+from tests.firmware.sections import rtl_params
 from tests.imports import ROOT
 from tests.integers.networks import fixed, random_network
+from tests.samples.files import write_prepared
 
 NETWORK = random_network(5, 2, 2, weight=fixed(4, 1), sample=fixed(6, 3))
 PARAMS = ROOT / "params.yaml"
-OUTPUTS = ("metrics/implement.json", "metrics/implement.md", "metrics/plots/implement/area.png")
+OUTPUTS = ("metrics/implement.json", "models/implementation.json", "logs/implement.txt")
 
 
 def make_split(name: str, n_bc: int) -> Split:
@@ -36,9 +41,8 @@ def workplace(tmp_path, monkeypatch):
     params = yaml.safe_load(PARAMS.read_text())
     params["implement"].update({"families": ["xcup"], "route": False, "netlist_windows": 200})
     Path("params.yaml").write_text(yaml.safe_dump(params))
-    write_network(Path("models/integer.json"), NETWORK)
-    write_rtl(NETWORK, RtlOptions("cell_rnn", 2, 2.0, 3), Path("models/rtl"))
-    write_json(Path("metrics/finetune.json"), {"energy_nj": 0.1, "validation_rmse_mev": 50.0})
+    write(Path("models/integer.json"), NETWORK)
+    write_rtl(NETWORK, rtl_params(), Path("models/rtl"))
     splits = [make_split("train", 50), make_split("validation", 51), make_split("test", 300)]
     write_prepared(Path("data/prepared.h5"), Prepared(*splits))
 
@@ -47,18 +51,36 @@ def nothing_written() -> bool:
     return not any(Path(path).exists() for path in OUTPUTS)
 
 
-def test_figures_report_and_picture_are_written(workplace, capsys):
+def test_figures_are_written(workplace, capsys):
     implement.main()
     metrics = json.loads(Path("metrics/implement.json").read_text())
     assert metrics["xcup"]["mismatches"] == 0
     assert metrics["xcup"]["lut"] > 0
-    assert "not on PATH" in Path("metrics/implement.md").read_text()
-    assert Path("metrics/plots/implement/area.png").stat().st_size > 1000
+    result = read(Implementation, IMPLEMENTATION)
+    (xcup,) = result.families
+    assert family_metrics(xcup) == metrics["xcup"]
+    assert xcup.n_windows == 200
+    assert result.design == read(RtlDesign, implement.RTL / DESIGN)
+    assert "Vivado: not on PATH" in Path("logs/implement.txt").read_text()
     assert "Vivado: not on PATH" in capsys.readouterr().out
 
 
+def test_what_a_vendors_tool_reports_changes_no_tracked_file(workplace, monkeypatch, capsys):
+    written = []
+    vivado = VendorRun("Vivado", {"lut": 4565.0, "fmax_mhz": 500.0}, "Vivado: lut 4565")
+    for runs in ([], [vivado]):
+        FakeTools(monkeypatch)
+        monkeypatch.setattr(implement, "run_vendor_tools", lambda *_, runs=runs: runs)
+        implement.main()
+        written.append([Path(path).read_bytes() for path in OUTPUTS[:2]])
+    assert written[0] == written[1]
+    text = Path("logs/implement.txt").read_text()
+    assert text == "Vivado: lut 4565\n"
+    assert text in capsys.readouterr().out
+
+
 def test_a_netlist_that_differs_writes_nothing(workplace, monkeypatch):
-    def differs(*args):
+    def differs(*_, **__):
         raise MismatchError("netlist_xcup differs; first in window 3")
 
     FakeTools(monkeypatch)
@@ -68,27 +90,21 @@ def test_a_netlist_that_differs_writes_nothing(workplace, monkeypatch):
     assert nothing_written()
 
 
-def test_the_report_keeps_the_order_of_the_parameters(workplace, monkeypatch):
+def test_families_keep_the_order_of_the_parameters(workplace, monkeypatch):
     families = ["ecp5", "xcup"]
     FakeTools(monkeypatch)
     params = yaml.safe_load(Path("params.yaml").read_text())
     params["implement"] |= {"families": families, "route": True}
     Path("params.yaml").write_text(yaml.safe_dump(params))
     implement.main()
-    report = Path("metrics/implement.md").read_text()
-    assert report.index("| Lattice ECP5 |") < report.index("| AMD UltraScale+ |")
+    result = read(Implementation, IMPLEMENTATION)
+    assert [one.name for one in result.families] == families
     metrics = json.loads(Path("metrics/implement.json").read_text())
     assert ["fmax_mhz" in metrics[family] for family in families] == [True, False]
 
 
 def test_rtl_of_another_network_is_refused(workplace):
-    write_network(Path("models/integer.json"), random_network(5, 2, 3))
+    write(Path("models/integer.json"), random_network(5, 2, 3))
     with pytest.raises(PipelineError, match="the RTL has window_length 2, the network 3"):
         implement.main()
     assert nothing_written()
-
-
-def test_missing_metrics_are_named(workplace):
-    design = implement.read_design(implement.RTL)
-    with pytest.raises(PipelineError, match="no number validation_rmse_mev"):
-        implement.markdown(design, [], {"energy_nj": 0.1}, [], [])

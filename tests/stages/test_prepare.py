@@ -18,9 +18,9 @@ from pipeline.samples.prepared import (
     SplitStream,
     read_prepared,
     stream_prepared,
-    write_prepared,
 )
 from tests.detector.cell import PARAMS_FILE, made_up, sequence, simulate_params
+from tests.samples.files import write_prepared
 
 SOURCE = Path("source.h5")
 

@@ -10,10 +10,12 @@ import yaml
 
 from pipeline import rtl
 from pipeline.base.errors import PipelineError
-from pipeline.integers.gated import write_network
-from pipeline.samples.prepared import Prepared, Split, write_prepared
+from pipeline.base.schema import write
+from pipeline.integers.compare import MismatchError
+from pipeline.samples.prepared import Prepared, Split
 from tests.imports import ROOT
 from tests.integers.networks import random_network
+from tests.samples.files import write_prepared
 
 NETWORK = random_network(0, 2, 3)
 PARAMS = ROOT / "params.yaml"
@@ -35,7 +37,7 @@ def set_params(**changes) -> None:
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     set_params()
-    write_network(Path("models/integer.json"), NETWORK)
+    write(Path("models/integer.json"), NETWORK)
     splits = [make_split("train", 50), make_split("validation", 51), make_split("test", 1003)]
     write_prepared(Path("data/prepared.h5"), Prepared(*splits))
 
@@ -52,13 +54,31 @@ def test_agreement_writes_rtl_and_metrics(workplace, capsys):
     assert metrics["stream"] == {"windows": 2000, "mismatches": 0, "max_difference_mev": 0.0}
     assert metrics["latency_cycles"] == metrics["stages"] + 1
     assert metrics["initiation_interval"] == 1
-    few = yaml.safe_load(Path("params.yaml").read_text())["rtl"]["event_windows"]
-    for name, tool in (("icarus", "iverilog"), ("ghdl", "ghdl"), ("ghdl_stream", "ghdl")):
-        windows = few if shutil.which(tool) else 0
-        assert metrics[name] == {"windows": windows, "mismatches": 0}, name
+    assert set(metrics) == {
+        "rtl", "stream", "adder_operations", "initiation_interval", "latency_cycles", "latency_ns",
+        "stages",
+    }  # fmt: skip
+    lines = Path("logs/rtl.txt").read_text().splitlines()
+    for line, tool in zip(lines, ("iverilog", "ghdl", "ghdl"), strict=True):
+        installed = shutil.which(tool) is not None
+        assert ("20 windows, 0 mismatches" if installed else f"{tool} not on PATH") in line
+    assert json.loads(Path("models/rtl/design.json").read_text())["schema_version"] == 1
     assert Path("models/rtl/verilog/calorimeter_rnn_stream.v").is_file()
     assert Path("models/rtl/vhdl/calorimeter_rnn.vhd").is_file()
-    assert "Verilator" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "Verilator" in out
+    assert all(line in out for line in lines)
+
+
+def test_a_simulator_that_only_some_machines_have_can_fail_the_stage(workplace, monkeypatch):
+    def differs(*_):
+        raise MismatchError("icarus differs from golden in 1 of 20 windows; first in window 3")
+
+    monkeypatch.setattr(rtl, "check_event_simulators", differs)
+    with pytest.raises(PipelineError, match=r"icarus differs .* first in window 3"):
+        rtl.main()
+    assert nothing_written()
+    assert not Path("logs").exists()
 
 
 def test_a_fault_in_the_rtl_fails_and_writes_nothing(workplace, monkeypatch):

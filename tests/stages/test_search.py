@@ -16,9 +16,10 @@ from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json
 from pipeline.base.weights import save_weights
 from pipeline.quantization.search.trials.runner import SearchError
-from pipeline.samples.prepared import Prepared, Split, write_prepared
+from pipeline.samples.prepared import Prepared, Split
 from tests.imports import ROOT
 from tests.quantization.quantizer_sets import random_weights
+from tests.samples.files import write_prepared
 
 PARAMS = ROOT / "params.yaml"
 WRITTEN = [

@@ -10,14 +10,15 @@ import yaml
 from pipeline import synthesize
 from pipeline.base.errors import PipelineError
 from pipeline.base.files import ArtifactError
+from pipeline.base.schema import write
 from pipeline.firmware.hls import projects
-from pipeline.integers.gated import write_network
 from pipeline.integers.golden import evaluate
 from pipeline.samples.predictions import write_predictions
-from pipeline.samples.prepared import Prepared, Split, write_prepared
+from pipeline.samples.prepared import Prepared, Split
 from pipeline.samples.windows import windows
 from tests.imports import ROOT
 from tests.integers.networks import random_network
+from tests.samples.files import write_prepared
 
 NETWORK = random_network(0, 3, 3)
 PARAMS = ROOT / "params.yaml"
@@ -42,7 +43,7 @@ def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     params = yaml.safe_load(PARAMS.read_text())
     Path("params.yaml").write_text(yaml.safe_dump(params))
-    write_network(Path("models/integer.json"), NETWORK)
+    write(Path("models/integer.json"), NETWORK)
     prepared = Prepared(
         make_split("train", 50), make_split("validation", 51), make_split("test", 603)
     )
@@ -88,8 +89,8 @@ def test_a_fault_in_the_cpp_fails_and_writes_nothing(workplace, monkeypatch):
     faulty["layers"][0]["kernel"]["integers"][0][1] ^= 1
     original = projects.write_project
 
-    def write_faulty(network, options, directory):
-        original(type(network).model_validate(faulty), options, directory)
+    def write_faulty(network, target, directory):
+        original(type(network).model_validate(faulty), target, directory)
 
     monkeypatch.setattr(projects, "write_project", write_faulty)
     with pytest.raises(PipelineError, match=r"vitis differs from golden in .* first in window"):
@@ -141,3 +142,12 @@ def test_an_inconsistent_network_is_refused(workplace):
     Path("models/integer.json").write_text("{}")
     with pytest.raises(ArtifactError, match=r"models/integer\.json"):
         synthesize.main()
+
+
+def test_vendor_tools_are_reported_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "none of AMD's tools on PATH" in synthesize.vendor_tools()
+    tool = tmp_path / "vitis-run"
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    assert synthesize.vendor_tools() == "AMD's tools on PATH: vitis-run (not run by this stage)"

@@ -15,8 +15,9 @@ from pipeline.base.files import read_json, write_text
 from pipeline.base.weights import load_weights
 from pipeline.params import load_params
 from pipeline.samples.predictions import read_predictions
-from pipeline.samples.prepared import Prepared, Split, write_prepared
+from pipeline.samples.prepared import Prepared, Split
 from tests.imports import ROOT
+from tests.samples.files import write_prepared
 from tests.stages.strategy_order import assert_strategy_first
 
 SHIPPED = load_params(ROOT / "params.yaml").model_dump()

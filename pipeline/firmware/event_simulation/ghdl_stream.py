@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.firmware.event_simulation.icarus_ghdl import EventRun
+from pipeline.artifacts.design import RtlDesign
+from pipeline.firmware.event_simulation.icarus_ghdl import WrittenNetwork
 from pipeline.firmware.processes import run_tool
-from pipeline.firmware.rtl.project import RtlDesign
 from pipeline.firmware.rtl.simulation import compare_stream
 from pipeline.firmware.rtl.stream_clocks import StreamClocks
 from pipeline.firmware.rtl.verilator import U32, SimulationError
-from pipeline.integers.network import IntegerNetwork
 
 _TIMEOUT_S = 600.0
 _NAME = "ghdl_stream"
@@ -68,21 +67,19 @@ end architecture;
 """
 
 
-def check_ghdl_stream(
-    network: IntegerNetwork, design: RtlDesign, directory: Path, clocks: StreamClocks | None
-) -> EventRun:
+def check_ghdl_stream(written: WrittenNetwork, clocks: StreamClocks | None) -> str:
     """Simulate the streaming core's VHDL if GHDL is on ``PATH``.
 
     Parameters
     ----------
-    network, design, directory
-        As for `pipeline.firmware.event_simulation.icarus_ghdl.check_event_simulators`.
+    written
+        What is simulated.
     clocks
         What enters; None simulates nothing.
 
     Returns
     -------
-    What was found, or why nothing was simulated.
+    A line: how many windows agree, or why nothing was simulated.
 
     Raises
     ------
@@ -91,14 +88,14 @@ def check_ghdl_stream(
     """
     title = "ghdl, streaming core"
     if shutil.which("ghdl") is None:
-        return EventRun(_NAME, None, f"{title}: ghdl not on PATH, not simulated")
+        return f"{title}: ghdl not on PATH, not simulated"
     if clocks is None:
-        return EventRun(_NAME, None, f"{title}: no windows asked for, not simulated")
-    found = compare_stream(
-        network, design, clocks, lambda rows: _simulate(design, directory, rows), _NAME
+        return f"{title}: no windows asked for, not simulated"
+    design, directory = written.design, written.directory
+    comparison = compare_stream(
+        written.network, design, clocks, lambda rows: _simulate(design, directory, rows), _NAME
     )
-    line = f"{title}: {found.windows} windows, {found.mismatches} mismatches"
-    return EventRun(_NAME, found, line)
+    return f"{title}: {comparison.windows} windows, {comparison.mismatches} mismatches"
 
 
 def _simulate(design: RtlDesign, directory: Path, rows: U32) -> U32:
@@ -126,8 +123,8 @@ def _simulate(design: RtlDesign, directory: Path, rows: U32) -> U32:
             ["-r", "--std=08", "stream_bench", "--ieee-asserts=disable"],
         ):
             output = run_tool("ghdl", ["ghdl", *arguments], work, _TIMEOUT_S, SimulationError)
-    found = [_clock(line[1:]) for line in output.splitlines() if line.startswith("E")]
-    return np.array(found, dtype=np.uint32).reshape(-1, 3)
+    rows_out = [_clock(line[1:]) for line in output.splitlines() if line.startswith("E")]
+    return np.array(rows_out, dtype=np.uint32).reshape(-1, 3)
 
 
 def _clock(line: str) -> tuple[int, int, int]:

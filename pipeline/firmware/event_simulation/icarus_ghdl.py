@@ -10,16 +10,17 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from pipeline.artifacts.design import RtlDesign
 from pipeline.base.arrays import I64
 from pipeline.firmware.processes import run_tool
-from pipeline.firmware.rtl.project import RtlDesign, verilog_files
+from pipeline.firmware.rtl.project import verilog_files
+from pipeline.firmware.rtl.simulation import GOLDEN
 from pipeline.firmware.rtl.verilator import SimulationError
 from pipeline.integers import golden
-from pipeline.integers.compare import Comparison, compare, require_agreement
+from pipeline.integers.compare import compare, require_agreement
 from pipeline.integers.fixed_point import dequantize
 from pipeline.integers.network import IntegerNetwork
 
@@ -84,115 +85,108 @@ end architecture;
 
 
 @dataclass(frozen=True)
-class EventRun:
-    """What an optional simulator found.
+class WrittenNetwork:
+    """A network and the RTL that was written of it.
 
     Attributes
     ----------
-    name
-        Of the evaluator, in metrics and messages.
-    comparison
-        With the golden model; None if nothing was simulated.
-    line
-        One line that says what was found, or why nothing was simulated.
+    network, design
+        The network, and what the RTL is.
+    directory
+        Where `pipeline.firmware.rtl.project.write_rtl` wrote.
+    """
+
+    network: IntegerNetwork
+    design: RtlDesign
+    directory: Path
+
+
+@dataclass(frozen=True)
+class _Simulator:
+    """A simulator of windows.
+
+    Attributes
+    ----------
+    name, program
+        In messages; on ``PATH``.
+    simulate
+        Takes design, directory of the RTL, directory to work in and the number of windows;
+        returns lines with energies.
     """
 
     name: str
-    comparison: Comparison | None
-    line: str
-
-    def metrics(self) -> dict[str, Any]:
-        """Return windows and mismatches for ``metrics/rtl.json``: 0 windows did not run."""
-        if self.comparison is None:
-            return {"windows": 0, "mismatches": 0}
-        return {
-            "windows": self.comparison.windows,
-            "mismatches": self.comparison.mismatches,
-        }
+    program: str
+    simulate: Callable[[RtlDesign, Path, Path, int], str]
 
 
-def check_event_simulators(
-    network: IntegerNetwork, design: RtlDesign, directory: Path, integers: I64
-) -> list[EventRun]:
+def check_event_simulators(written: WrittenNetwork, integers: I64) -> list[str]:
     """Simulate windows with each simulator that is on ``PATH``.
 
     Parameters
     ----------
-    network, design
-        The network, and what was written of it.
-    directory
-        Where `pipeline.firmware.rtl.project.write_rtl` wrote.
+    written
+        What is simulated.
     integers
         int64 (n, window_length) of the input type; none simulates nothing.
 
     Returns
     -------
-    What each simulator found, or that it is not there.
+    For each simulator a line: how many windows agree, or why nothing was simulated.
 
     Raises
     ------
     MismatchError, SimulationError
         If an energy differs, or a simulator refuses the text.
     """
-    return [
-        _check("icarus", "iverilog", _icarus, network, design, directory, integers),
-        _check("ghdl", "ghdl", _ghdl, network, design, directory, integers),
-    ]
+    simulators = _Simulator("icarus", "iverilog", _icarus), _Simulator("ghdl", "ghdl", _ghdl)
+    return [_check(simulator, written, integers) for simulator in simulators]
 
 
-def _check(
-    name: str,
-    tool: str,
-    simulate: Callable[[RtlDesign, Path, Path, int], str],
-    network: IntegerNetwork,
-    design: RtlDesign,
-    directory: Path,
-    integers: I64,
-) -> EventRun:
-    if shutil.which(tool) is None:
-        return EventRun(name, None, f"{name}: {tool} not on PATH, not simulated")
+def _check(simulator: _Simulator, written: WrittenNetwork, integers: I64) -> str:
+    name, network, design = simulator.name, written.network, written.design
+    if shutil.which(simulator.program) is None:
+        return f"{name}: {simulator.program} not on PATH, not simulated"
     if len(integers) == 0:
-        return EventRun(name, None, f"{name}: no windows asked for, not simulated")
-    of = golden.output_type(network)
+        return f"{name}: no windows asked for, not simulated"
+    of = network.output
     expected = golden.evaluate_integers(network, integers)
     with tempfile.TemporaryDirectory(prefix="rtl-events-") as temporary:
         work = Path(temporary)
         rows = "".join(_row(window, design.sample_bits) + "\n" for window in integers)
         (work / "windows.txt").write_text(rows)
-        output = simulate(design, directory, work, len(integers))
+        output = simulator.simulate(design, written.directory, work, len(integers))
     late = [line[1:] for line in output.splitlines() if line.startswith("E")]
     late = late[design.latency_cycles - 1 :][: len(integers)]
-    found = np.array([_integer(bits, of.signed) for bits in late], dtype=np.int64)
+    energies = np.array([_integer(bits, of.signed) for bits in late], dtype=np.int64)
     comparison = compare(
-        network, ("golden", dequantize(expected, of)), (name, dequantize(found, of))
+        network, (GOLDEN, dequantize(expected, of)), (name, dequantize(energies, of))
     )
     require_agreement(comparison, 0.0, "the RTL does not name its inner tensors")
-    line = f"{name}: {comparison.windows} windows, {comparison.mismatches} mismatches"
-    return EventRun(name, comparison, line)
+    return f"{name}: {comparison.windows} windows, {comparison.mismatches} mismatches"
 
 
-def _icarus(design: RtlDesign, directory: Path, work: Path, windows: int) -> str:
-    (work / "bench.v").write_text(_bench(_VERILOG_BENCH, design, windows))
+def _icarus(design: RtlDesign, directory: Path, work: Path, n_windows: int) -> str:
+    (work / "bench.v").write_text(_bench(_VERILOG_BENCH, design, n_windows))
     files = [str(path.resolve()) for path in verilog_files(directory, stream=False)]
     _run(["iverilog", "-g2012", "-o", "bench.vvp", "-s", "bench", "bench.v", *files], work)
     return _run(["vvp", "-n", "bench.vvp"], work)
 
 
-def _ghdl(design: RtlDesign, directory: Path, work: Path, windows: int) -> str:
-    (work / "bench.vhd").write_text(_bench(_VHDL_BENCH, design, windows))
+def _ghdl(design: RtlDesign, directory: Path, work: Path, n_windows: int) -> str:
+    (work / "bench.vhd").write_text(_bench(_VHDL_BENCH, design, n_windows))
     files = [str(path.resolve()) for path in sorted((directory / "vhdl").glob("*.vhd"))]
     _run(["ghdl", "-i", "--std=08", *files, "bench.vhd"], work)
     _run(["ghdl", "-m", "--std=08", "bench"], work)
     return _run(["ghdl", "-r", "--std=08", "bench", "--ieee-asserts=disable"], work)
 
 
-def _bench(text: str, design: RtlDesign, windows: int) -> str:
+def _bench(text: str, design: RtlDesign, n_windows: int) -> str:
     return text.format(
         top=design.top,
         window_high=design.window_length * design.sample_bits - 1,
         energy_high=design.energy_bits - 1,
-        last=windows - 1,
-        clocks=windows + design.latency_cycles,
+        last=n_windows - 1,
+        clocks=n_windows + design.latency_cycles,
     )
 
 

@@ -1,9 +1,9 @@
 """C++ simulation of an HLS project: hls4ml's generated code compiled with g++.
 
 The arithmetic is that of ap_fixed (AMD) or ac_fixed (Intel), from the open-source headers in
-the project, driven
-by a loop in C++: one call evaluates a whole block of windows. Everything is
-compiled in a temporary copy, the project itself stays as it is.
+the project,
+driven by a loop in C++: one call evaluates a whole block of windows. Everything is compiled
+in a temporary copy, the project itself stays as it is.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ import numpy as np
 from pipeline.base.arrays import F64, Real
 from pipeline.base.errors import PipelineError
 from pipeline.firmware.hls.graph import INPUT
-from pipeline.firmware.hls.project import INTEL, HlsOptions
+from pipeline.firmware.hls.project import Target
 from pipeline.firmware.processes import run_tool
-from pipeline.integers.gated import HardwareNetwork
+from pipeline.integers.network import IntegerNetwork
 
 COMPILER = "g++"
 FLAGS = ("-std=c++14", "-O1", "-fPIC", "-shared", "-fno-gnu-unique")
 _HEADERS = ("-Ifirmware/ap_types", "-Ifirmware/ac_types")
 CHUNK_WINDOWS = 20_000
 
-Progress = Callable[[int], object]
+# Called with the number of windows done since the last call.
+WindowsDone = Callable[[int], object]
 
 # AMD's top function takes two arrays. Intel's takes and returns a structure that holds
 # nothing but the array.
@@ -56,7 +57,7 @@ std::map<std::string, void *> *trace_outputs = new std::map<std::string, void *>
 size_t trace_type_size = sizeof(double);
 }}
 
-extern "C" void trace_layer(const char *name, double *values) {{
+extern "C" void save_layer(const char *name, double *values) {{
     nnet::trace_enabled = true;
     (*nnet::trace_outputs)[name] = values;
 }}
@@ -97,15 +98,15 @@ class CppSimulation:
         self._evaluate = loaded.evaluate_windows
         self._evaluate.argtypes = [array, array, ctypes.c_long]
         self._evaluate.restype = None
-        self._trace_layer = loaded.trace_layer
-        self._trace_layer.argtypes = [ctypes.c_char_p, array]
-        self._trace_layer.restype = None
+        self._save_layer = loaded.save_layer
+        self._save_layer.argtypes = [ctypes.c_char_p, array]
+        self._save_layer.restype = None
 
-    def evaluate(self, windows_et_scaled: Real, progress: Progress | None = None) -> F64:
+    def evaluate(self, windows_et_scaled: Real, windows_done: WindowsDone | None = None) -> F64:
         """Evaluate float windows (n, length) to float64 (n,), both E_T / ``et_scale_gev``.
 
         The samples enter as they are: the simulated firmware rounds them into
-        its input type. `progress` is called with the number of windows done
+        its input type. `windows_done` is called with the number of windows done
         since its last call.
 
         Raises
@@ -127,19 +128,19 @@ class CppSimulation:
             if not np.isfinite(block).all():
                 raise CppSimulationError("cannot simulate samples that are not finite")
             self._evaluate(block, part, len(part))
-            if progress is not None:
-                progress(len(part))
+            if windows_done is not None:
+                windows_done(len(part))
         return result
 
-    def trace(self, window: Real, sizes: Mapping[str, int]) -> dict[str, F64]:
+    def layer_outputs(self, window: Real, sizes: Mapping[str, int]) -> dict[str, F64]:
         """Evaluate one window (1, length); return the layers' outputs, float64 (1, size).
 
         `sizes` gives the number of outputs of each layer that the project saves, and of
-        the input, which always is; see `pipeline.firmware.hls.cpp_trace`.
+        the input, which always is; see `pipeline.firmware.hls.layer_outputs`.
         """
         buffers = {name: np.empty(size) for name, size in sizes.items()}
         for name, values in buffers.items():
-            self._trace_layer(name.encode(), values)
+            self._save_layer(name.encode(), values)
         self.evaluate(window)
         return {name: values.copy()[None, :] for name, values in buffers.items()}
 
@@ -161,9 +162,7 @@ def require_compiler() -> str:
 
 
 @contextmanager
-def simulation(
-    project: Path, network: HardwareNetwork, options: HlsOptions
-) -> Iterator[CppSimulation]:
+def simulation(project: Path, network: IntegerNetwork, target: Target) -> Iterator[CppSimulation]:
     """Compile a project written by `write_project` in a temporary copy of it.
 
     Raises
@@ -175,25 +174,24 @@ def simulation(
     with tempfile.TemporaryDirectory(prefix="cpp-simulation-") as temporary:
         copy = Path(temporary) / "project"
         shutil.copytree(project, copy)
-        library = compile_project(copy, network.window_length, options)
+        library = compile_project(copy, network.window_length, target)
         yield CppSimulation(library, network.window_length)
 
 
-def compile_project(directory: Path, length: int, options: HlsOptions) -> Path:
+def compile_project(directory: Path, length: int, target: Target) -> Path:
     """Compile the project in `directory` (which gets more files); return the library."""
     loop = directory / "loop.cpp"
-    project_name = options.project_name
-    if options.backend == "oneAPI":
+    project_name = target.params.project_name
+    if target.backend == "oneAPI":
         raise CppSimulationError("a oneAPI project needs icpx: it is written, not simulated")
-    call = _CALLS["intel" if options.backend in INTEL else "amd"]
+    call = _CALLS["intel" if target.intel else "amd"]
     names = {"project": project_name, "length": length, "window": INPUT}
     loop.write_text(_LOOP.format(call=call.format(**names), **names))
     library = directory / f"{project_name}.so"
     weights = f'-DWEIGHTS_DIR="{directory}/firmware/weights"'
-    options_of_compiler = [*FLAGS, *_HEADERS, weights]
     run_tool(
         f"{COMPILER} on the project",
-        [require_compiler(), *options_of_compiler, loop.name, "-o", library.name],
+        [require_compiler(), *FLAGS, *_HEADERS, weights, loop.name, "-o", library.name],
         directory,
         None,
         CppSimulationError,

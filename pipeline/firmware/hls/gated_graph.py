@@ -23,7 +23,6 @@ from pipeline.base.fixed_point_type import FixedPointType
 from pipeline.firmware.hls.graph import (
     INPUT,
     HlsGraph,
-    HlsGraphError,
     add_dense_layers,
     check_ends,
     common_type,
@@ -31,37 +30,33 @@ from pipeline.firmware.hls.graph import (
     lossless_type,
     real_weights,
 )
-from pipeline.integers.accumulators import Accumulator, gated_accumulators
-from pipeline.integers.gated import GatedLayer, GatedNetwork
+from pipeline.integers.accumulators import Accumulator
+from pipeline.integers.layers import GatedLayer
+from pipeline.integers.network import IntegerNetwork
 
-_MAX_TABLE = 1 << 15  # Intel's template counts entries in 16 bits with a sign
 _LSTM_PARTS = "ifco"
 
 
-def build_gated_graph(network: GatedNetwork, table_size: int, backend: str) -> HlsGraph:
+def build_gated_graph(network: IntegerNetwork, table_size: int, intel: bool) -> HlsGraph:
     """Describe a gated network for hls4ml.
 
     Parameters
     ----------
     network
-        The network as integers.
+        One with an LSTM or a GRU.
     table_size
-        Entries of the tables of sigmoid and tanh, a power of two.
-    backend
-        As in `pipeline.firmware.hls.project.HlsOptions`.
+        Entries of the tables of sigmoid and tanh: a power of two up to 32768, because Intel's
+        template counts entries in 16 bits with a sign.
+    intel
+        Whether it is for one of Intel's compilers.
 
     Raises
     ------
     HlsGraphError, AccumulatorError
-        If a type or the tables get too large.
+        If a type gets too large.
     """
-    if not 16 <= table_size <= _MAX_TABLE or table_size & (table_size - 1):
-        raise HlsGraphError(
-            f"synthesize.gate_table_size: expected a power of two in 16..{_MAX_TABLE}, "
-            f"found {table_size}"
-        )
-    rnn = network.rnn
-    widths = {accumulator.name: accumulator for accumulator in gated_accumulators(network)}
+    rnn = network.gated
+    widths = {accumulator.name: accumulator for accumulator in network.accumulators}
     graph = HlsGraph([], {}, {}, {}, recurrent=rnn.kind.upper())
     graph.layers.append(
         {"class_name": "InputLayer", "name": INPUT, "input_shape": [network.window_length, 1]}
@@ -70,9 +65,9 @@ def build_gated_graph(network: GatedNetwork, table_size: int, backend: str) -> H
     weights = _weights(rnn)
     graph.layers.append(_recurrent_layer(rnn, network.window_length, weights, table_size))
     graph.sizes[rnn.name] = rnn.units
-    graph.precisions[rnn.name] = _types(rnn, weights, widths[rnn.name], backend)
+    graph.precisions[rnn.name] = _types(rnn, weights, widths[rnn.name], intel)
     add_dense_layers(graph, rnn.name, network.dense, widths)
-    check_ends(network.input, network.dense[-1].activation)
+    check_ends(network)
     return graph
 
 
@@ -109,7 +104,7 @@ def _weights(rnn: GatedLayer) -> dict[str, F64]:
 
 
 def _types(
-    rnn: GatedLayer, weights: dict[str, F64], total: Accumulator, backend: str
+    rnn: GatedLayer, weights: dict[str, F64], total: Accumulator, intel: bool
 ) -> dict[str, FixedPointType]:
     """Return hls4ml's precisions of the recurrent layer."""
     table = common_type(rnn.sigmoid, rnn.tanh).model_copy(
@@ -117,7 +112,7 @@ def _types(
     )
     types = {name: exact_type(values) for name, values in weights.items()}
     types.setdefault("recurrent_bias", exact_type(np.zeros(1)))
-    if backend in ("Quartus", "oneAPI"):
+    if intel:
         kernel = common_type(types["weight"], types["recurrent_weight"])
         bias = common_type(types["bias"], types["recurrent_bias"])
         types = {"weight": kernel, "recurrent_weight": kernel, "bias": bias, "recurrent_bias": bias}

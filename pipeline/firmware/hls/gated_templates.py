@@ -83,7 +83,7 @@ def repair_templates(project: Path, recurrent: str | None, backend: str) -> None
     recurrent
         Class of the recurrent layer, None without one; only an LSTM's and a GRU's are touched.
     backend
-        As in `pipeline.firmware.hls.project.HlsOptions`.
+        As in `pipeline.firmware.hls.project.Target`.
 
     Raises
     ------

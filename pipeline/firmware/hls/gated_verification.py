@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.base.arrays import F32, F64, Real
+from pipeline.base.arrays import F32, F64, Real, root_mean_square
 from pipeline.base.units import MEV_PER_GEV
 from pipeline.firmware.hls import cpp_simulation
-from pipeline.firmware.hls.cpp_simulation import Progress
-from pipeline.firmware.hls.project import HlsOptions
+from pipeline.firmware.hls.cpp_simulation import WindowsDone
+from pipeline.firmware.hls.project import Target
 from pipeline.firmware.hls.verification import QKERAS
-from pipeline.integers.accumulators import gated_accumulators, widest_by_layer
+from pipeline.integers.accumulators import widest_by_layer
 from pipeline.integers.compare import Comparison, MismatchError, compare
-from pipeline.integers.gated import GatedNetwork
+from pipeline.integers.network import IntegerNetwork
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,12 @@ class GatedReference:
 
 
 def check_gated(
-    network: GatedNetwork,
+    network: IntegerNetwork,
     reference: GatedReference,
     allowed_rms_mev: float,
     project: Path,
-    options: HlsOptions,
-    progress: Progress | None = None,
+    target: Target,
+    windows_done: WindowsDone | None = None,
 ) -> tuple[F64, GatedComparison]:
     """Compare the C++ simulation of a project with QKeras.
 
@@ -89,7 +89,7 @@ def check_gated(
         What was asked for.
     allowed_rms_mev
         ``synthesize.max_gated_rms_mev``: a larger RMS difference is garbage.
-    project, options, progress
+    project, target, windows_done
         As `pipeline.firmware.hls.verification.check_simulation`.
 
     Returns
@@ -103,9 +103,9 @@ def check_gated(
     CppSimulationError
         If g++ is missing or refuses the project.
     """
-    with cpp_simulation.simulation(project, network, options) as simulated:
-        outputs = simulated.evaluate(reference.windows, progress)
-    found = measure(network, reference, options.backend.lower(), outputs)
+    with cpp_simulation.simulation(project, network, target) as simulated:
+        outputs = simulated.evaluate(reference.windows, windows_done)
+    found = measure(network, reference, target.backend.lower(), outputs)
     if not found.rms_mev <= allowed_rms_mev:
         worst = int(np.argmax(np.abs(outputs - reference.quantized)))
         raise MismatchError(
@@ -118,7 +118,7 @@ def check_gated(
 
 
 def measure(
-    network: GatedNetwork, reference: GatedReference, name: str, outputs: Real
+    network: IntegerNetwork, reference: GatedReference, name: str, outputs: Real
 ) -> GatedComparison:
     """Compare an evaluator's outputs, (n,), scaled, with QKeras and the truth."""
     scale_mev = network.et_scale_gev * MEV_PER_GEV
@@ -128,23 +128,19 @@ def measure(
         comparison=compare(network, (QKERAS, reference.quantized), (name, outputs)),
         mean_mev=float(differences.mean()),
         mean_absolute_mev=float(np.abs(differences).mean()),
-        rms_mev=_root_mean_square(differences),
-        rmse_mev=_root_mean_square(errors),
+        rms_mev=root_mean_square(differences),
+        rmse_mev=root_mean_square(errors),
     )
 
 
 def gated_metrics(
-    network: GatedNetwork, reference: GatedReference, comparisons: Sequence[GatedComparison]
+    network: IntegerNetwork, reference: GatedReference, comparisons: Sequence[GatedComparison]
 ) -> dict[str, Any]:
     """Return the content of ``metrics/firmware.json``; ``exact`` is 0, for no golden model."""
     itself = measure(network, reference, QKERAS, reference.quantized)
     return {
         **{found.comparison.found: found.metrics() for found in comparisons},
         QKERAS: {"rmse_mev": itself.rmse_mev},
-        "accumulator_bits": widest_by_layer(gated_accumulators(network)),
+        "accumulator_bits": widest_by_layer(network.accumulators),
         "exact": 0,
     }
-
-
-def _root_mean_square(values: F64) -> float:
-    return float(np.sqrt(np.mean(np.square(values))))

@@ -22,9 +22,10 @@ import numpy as np
 from pipeline.base.arrays import F64
 from pipeline.base.errors import PipelineError
 from pipeline.base.fixed_point_type import MAX_BITS, FixedPointType
-from pipeline.integers.accumulators import Accumulator, accumulators
+from pipeline.integers.accumulators import Accumulator
 from pipeline.integers.fixed_point import MANTISSA_BITS, bits_for
-from pipeline.integers.network import DenseLayer, IntegerNetwork, IntegerTensor, SimpleRnnLayer
+from pipeline.integers.layers import DenseLayer, IntegerTensor, SimpleRnnLayer
+from pipeline.integers.network import IntegerNetwork
 
 INPUT = "window"
 
@@ -48,7 +49,7 @@ class HlsGraph:
     sizes
         Per layer but the input: number of outputs.
     golden_names
-        Per layer with an own tensor: the name in `pipeline.integers.golden.trace`.
+        Per layer with an own tensor: the name in `pipeline.integers.golden.evaluate_tensors`.
     recurrent
         Class of the one recurrent layer that hls4ml's own template is to evaluate, if any;
         see `pipeline.firmware.hls.gated_graph`.
@@ -70,14 +71,14 @@ def build_graph(network: IntegerNetwork) -> HlsGraph:
         If a type exceeds the 53 bits that pass through the C++ simulation's
         doubles, or a sum may overflow int64.
     """
-    widths = {accumulator.name: accumulator for accumulator in accumulators(network)}
+    widths = {accumulator.name: accumulator for accumulator in network.accumulators}
     graph = HlsGraph([], {}, {}, {INPUT: "input"})
     graph.layers.append(
         {"class_name": "InputLayer", "name": INPUT, "input_shape": [network.window_length]}
     )
     graph.precisions[INPUT] = {"result": network.input}
     add_dense_layers(graph, _add_steps(graph, network, widths), network.dense, widths)
-    check_ends(network.input, network.layers[-1].activation)
+    check_ends(network)
     refuse_recurrent(graph.layers)
     return graph
 
@@ -93,9 +94,9 @@ def add_dense_layers(
         source = name
 
 
-def check_ends(*ends: FixedPointType) -> None:
-    """Raise an `HlsGraphError` if an input or output does not pass through doubles."""
-    for end in ends:
+def check_ends(network: IntegerNetwork) -> None:
+    """Raise an `HlsGraphError` if input or output do not pass through doubles."""
+    for end in (network.input, network.output):
         if end.bits > MANTISSA_BITS:
             raise HlsGraphError(
                 f"input and output types are limited to {MANTISSA_BITS} bits, found {end.bits}"
@@ -163,11 +164,11 @@ def _add_state(graph: HlsGraph, network: IntegerNetwork, step: int, hidden: str)
                 "name": state,
                 "activation": "linear",
                 "inputs": [hidden],
-                "n_in": rnn.bias.array.size,
+                "n_in": rnn.units,
             }
         )
         graph.precisions[state] = {"result": rnn.state}
-        graph.sizes[state] = rnn.bias.array.size
+        graph.sizes[state] = rnn.units
         graph.golden_names[state] = f"{rnn.name}.step{step}.state"
     joined = f"join{step + 1}"
     graph.layers.append(
@@ -179,7 +180,7 @@ def _add_state(graph: HlsGraph, network: IntegerNetwork, step: int, hidden: str)
             "op": "concatenate1d",
         }
     )
-    graph.sizes[joined] = network.window_length + rnn.bias.array.size
+    graph.sizes[joined] = network.window_length + rnn.units
     graph.precisions[joined] = {"result": common_type(network.input, rnn.state)}
     return joined
 

@@ -3,11 +3,13 @@
 hls4ml's ModelGraph is built from a layer list, without Keras. The project is
 written through hls4ml's own writer, less two things: the random library stamp,
 and ``hls4ml_config.yml``, which holds an absolute path (and whose writing
-imports Keras).
+imports Keras). The tables of functions, which NumPy computes for Intel's projects, are cut
+to ten digits: their last ones depend on the processor.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 import warnings
@@ -23,18 +25,17 @@ from pipeline.firmware.hls.gated_graph import build_gated_graph
 from pipeline.firmware.hls.gated_templates import repair_templates
 from pipeline.firmware.hls.graph import HlsGraph, build_graph, precision_string, refuse_recurrent
 from pipeline.firmware.hls.weights import WeightFiles, check_weights
-from pipeline.integers.gated import GatedNetwork, HardwareNetwork
-from pipeline.params.identifiers import check_cpp_name
+from pipeline.integers.network import IntegerNetwork
+from pipeline.params.firmware import SynthesizeParams
 
 Backend = Literal["Vitis", "Vivado", "Quartus", "oneAPI"]
-INTEL = ("Quartus", "oneAPI")
 
 STAMP = "simulation"
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 # A precision that no network uses: seeing it in the graph means that hls4ml did
 # not take over one of ours.
 _SENTINEL = "fixed<97,3>"
+_NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?")
 _WRITERS = {
     "Vitis": ("vitis_writer", "VitisWriter"),
     "Vivado": ("vivado_writer", "VivadoWriter"),
@@ -48,55 +49,33 @@ class HlsProjectError(PipelineError):
 
 
 @dataclass(frozen=True)
-class HlsOptions:
-    """What the project is for.
+class Target:
+    """Whose compiler a project is for.
 
     Attributes
     ----------
+    params
+        The ``synthesize`` section: devices, clock, names.
     backend
-        Whose compiler the project is for: ``Vitis``, ``Vivado`` (AMD), ``Quartus``
-        (Intel HLS) or ``oneAPI``.
-    part
-        Device; goes into Tcl, hence ``[A-Za-z0-9][A-Za-z0-9_.-]*`` only.
-    clock_period_ns
-        Target clock period, above 0.
-    project_name
-        Top function and file names: a C++ identifier, no reserved word.
-    clock_uncertainty_percent
-        Share of the period that HLS keeps in reserve for routing.
-    gate_table_size
-        Entries of the tables of sigmoid and tanh: a power of two. Only an LSTM or a GRU has them.
+        ``Vitis``, ``Vivado`` (AMD), ``Quartus`` (Intel HLS) or ``oneAPI`` (Intel).
     """
 
+    params: SynthesizeParams
     backend: Backend
-    part: str
-    clock_period_ns: float
-    project_name: str
-    clock_uncertainty_percent: float = 27.0
-    gate_table_size: int = 32768
 
-    def __post_init__(self) -> None:
-        if self.backend not in _WRITERS:
-            raise HlsProjectError(
-                f"backend: expected {' or '.join(_WRITERS)}, found {self.backend!r}"
-            )
-        if not _NAME.fullmatch(self.part):
-            raise HlsProjectError(f"part: expected {_NAME.pattern}, found {self.part!r}")
-        try:
-            check_cpp_name(self.project_name)
-        except ValueError as error:
-            raise HlsProjectError(f"project_name: {error}, found {self.project_name!r}") from None
-        if not 0 < self.clock_period_ns < float("inf"):
-            raise HlsProjectError(f"clock_period_ns: expected > 0, found {self.clock_period_ns}")
-        if not 0 <= self.clock_uncertainty_percent < 100:
-            raise HlsProjectError(
-                "clock_uncertainty_percent: expected 0 <= x < 100, "
-                f"found {self.clock_uncertainty_percent}"
-            )
+    @property
+    def intel(self) -> bool:
+        """Whether it is one of Intel's."""
+        return self.backend in ("Quartus", "oneAPI")
+
+    @property
+    def part(self) -> str:
+        """The device."""
+        return self.params.intel_part if self.intel else self.params.part
 
 
 def write_project(
-    network: HardwareNetwork, options: HlsOptions, directory: Path, trace: bool = False
+    network: IntegerNetwork, target: Target, directory: Path, save_outputs: bool = False
 ) -> HlsGraph:
     """Write the project into a new or empty directory.
 
@@ -104,12 +83,12 @@ def write_project(
     ----------
     network
         The network as integers.
-    options
-        Device, clock, names.
+    target
+        Compiler, device, clock, names.
     directory
         Where to; must not hold files. Half a project is removed on failure.
-    trace
-        Also write calls that save every layer's output; `pipeline.firmware.hls.cpp_trace`
+    save_outputs
+        Also write calls that save every layer's output; `pipeline.firmware.hls.layer_outputs`
         reads there which array belongs to which layer.
 
     Returns
@@ -123,54 +102,55 @@ def write_project(
     HlsWeightsError
         If a weight that hls4ml wrote is not the network's.
     """
-    if isinstance(network, GatedNetwork):
-        graph = build_gated_graph(network, options.gate_table_size, options.backend)
-    else:
+    if network.exact:
         graph = build_graph(network)
+    else:
+        graph = build_gated_graph(network, target.params.gate_table_size, target.intel)
     if directory.exists() and any(directory.iterdir()):
         raise HlsProjectError(f"{directory}: not empty")
     try:
-        model = _convert(graph, options, directory, trace)
+        model = _convert(graph, target, directory, save_outputs)
         _write(model)
-        weights = directory / ("src" if options.backend == "oneAPI" else "") / "firmware/weights"
-        check_weights(weights, graph.layers, _weight_files(model), options.backend in INTEL)
-        repair_templates(directory, graph.recurrent, options.backend)
+        _round_tables(directory)
+        weights = directory / ("src" if target.backend == "oneAPI" else "") / "firmware/weights"
+        check_weights(weights, graph.layers, _weight_files(model), target.intel)
+        repair_templates(directory, graph.recurrent, target.backend)
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
         raise
     return graph
 
 
-def _convert(graph: HlsGraph, options: HlsOptions, directory: Path, trace: bool) -> Any:
+def _convert(graph: HlsGraph, target: Target, directory: Path, save_outputs: bool) -> Any:
     """hls4ml's ModelGraph with every precision set, and checked, explicitly."""
     refuse_recurrent(graph.layers, graph.recurrent)
     with _quiet_import():
         from hls4ml.model import ModelGraph
         from hls4ml.utils.config import create_config
     amd = {
-        "clock_uncertainty": f"{options.clock_uncertainty_percent:g}%",
+        "clock_uncertainty": f"{target.params.clock_uncertainty_percent:g}%",
         "write_weights_txt": True,  # read by C++ simulation: compiles much faster than headers
     }
     config = create_config(
         output_dir=str(directory),
-        project_name=options.project_name,
-        backend=options.backend,
-        part=options.part,
-        clock_period=options.clock_period_ns,
+        project_name=target.params.project_name,
+        backend=target.backend,
+        part=target.part,
+        clock_period=target.params.clock_period_ns,
         io_type="io_parallel",
         write_tar=False,
-        **({} if options.backend in INTEL else amd),
+        **({} if target.intel else amd),
     )
     config["HLSConfig"] = {
         "Model": {
             "Precision": {"default": _SENTINEL},
             "ReuseFactor": 1,
-            "Strategy": "Resource" if options.backend in INTEL else "Latency",
+            "Strategy": "Resource" if target.intel else "Latency",
         },
         "LayerName": {
             name: {
                 "Precision": {key: precision_string(of) for key, of in types.items()},
-                "Trace": trace,
+                "Trace": save_outputs,
                 # hls4ml looks for the type of a table here, not under Precision.
                 **({"TableT": precision_string(types["table"])} if "table" in types else {}),
             }
@@ -178,7 +158,7 @@ def _convert(graph: HlsGraph, options: HlsOptions, directory: Path, trace: bool)
         },
     }
     config["Stamp"] = STAMP
-    config["TraceOutput"] = trace
+    config["TraceOutput"] = save_outputs
     model = ModelGraph.from_layer_list(config, [dict(layer) for layer in graph.layers])
     model.apply_flow(model.config.backend.get_default_flow())
     _check(model, graph)
@@ -218,6 +198,22 @@ def _write(model: Any) -> None:
     writer = getattr(import_module(f"hls4ml.writer.{module}"), name)()
     writer.write_yml = lambda model: None
     writer.write_hls(model)
+
+
+def _round_tables(directory: Path) -> None:
+    """Cut the numbers of hls4ml's function tables (``*.tb``) to ten significant digits.
+
+    NumPy's exp and tanh differ by a last bit between processors with AVX2 and with AVX-512;
+    a table's type has 18 bits.
+    """
+    for file in sorted(directory.rglob("*.tb")):
+        head, brace, values = file.read_text(encoding="utf-8").partition("{")
+        file.write_text(head + brace + _NUMBER.sub(_ten_digits, values), encoding="utf-8")
+
+
+def _ten_digits(match: re.Match[str]) -> str:
+    rounded = float(f"{float(match[0]):.10g}")
+    return repr(rounded) if math.isfinite(rounded) else match[0]
 
 
 def _weight_files(model: Any) -> WeightFiles:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,11 +9,11 @@ import numpy as np
 
 from pipeline.base.arrays import F32, F64
 from pipeline.firmware.hls import cpp_simulation
-from pipeline.firmware.hls.cpp_simulation import CppSimulationError, Progress
-from pipeline.firmware.hls.cpp_trace import trace
-from pipeline.firmware.hls.project import HlsOptions
+from pipeline.firmware.hls.cpp_simulation import CppSimulationError, WindowsDone
+from pipeline.firmware.hls.layer_outputs import layer_outputs
+from pipeline.firmware.hls.project import Target
 from pipeline.integers import golden
-from pipeline.integers.accumulators import Accumulator
+from pipeline.integers.accumulators import widest_by_layer
 from pipeline.integers.compare import Comparison, compare, name_tensor, require_agreement
 from pipeline.integers.network import IntegerNetwork
 
@@ -22,8 +21,6 @@ QKERAS = "qkeras"
 GOLDEN = "golden"
 
 _FLOAT64_BITS = 54  # mantissa and sign
-
-VENDOR_TOOLS = ("vitis-run", "vitis_hls", "vivado_hls", "vivado")
 
 
 def check_golden(
@@ -58,10 +55,10 @@ def check_golden(
     where = ""
     if comparison.first_window is not None:
         first = slice(comparison.first_window, comparison.first_window + 1)
-        traced = golden.trace(network, windows[first])
-        output = next(reversed(traced))
+        tensors = golden.evaluate_tensors(network, windows[first])
+        output = next(reversed(tensors))
         at_hand = {output: quantized[first, None].astype(np.float64)}
-        where = f"{name_tensor(traced, QKERAS, at_hand)}; {_float32_hint(network)}"
+        where = f"{name_tensor(tensors, QKERAS, at_hand)}; {_float32_hint(network)}"
     require_agreement(comparison, allowed_mev, where)
     return outputs, comparison
 
@@ -71,8 +68,8 @@ def check_simulation(
     windows: F32,
     golden_outputs: F64,
     project: Path,
-    options: HlsOptions,
-    progress: Progress | None = None,
+    target: Target,
+    windows_done: WindowsDone | None = None,
 ) -> tuple[F64, Comparison]:
     """Compare the C++ simulation of a project with the golden model; they must be equal.
 
@@ -82,9 +79,9 @@ def check_simulation(
         As for `check_golden`.
     golden_outputs
         float64 (n,), scaled.
-    project, options
+    project, target
         What `pipeline.firmware.hls.project.write_project` wrote, and for what.
-    progress
+    windows_done
         Called with the number of further windows done.
 
     Returns
@@ -99,55 +96,47 @@ def check_simulation(
     CppSimulationError
         If g++ is missing or refuses the project.
     """
-    with cpp_simulation.simulation(project, network, options) as simulated:
-        outputs = simulated.evaluate(windows, progress)
-    comparison = compare(network, (GOLDEN, golden_outputs), (options.backend.lower(), outputs))
+    with cpp_simulation.simulation(project, network, target) as simulated:
+        outputs = simulated.evaluate(windows, windows_done)
+    comparison = compare(network, (GOLDEN, golden_outputs), (target.backend.lower(), outputs))
     where = ""
     if comparison.first_window is not None:
         first = windows[comparison.first_window : comparison.first_window + 1]
-        where = _first_tensor(project, network, options, first)
+        where = _first_tensor(project, network, target, first)
     require_agreement(comparison, 0.0, where)
     return outputs, comparison
 
 
 def firmware_metrics(
-    found: Sequence[Accumulator], comparisons: Sequence[Comparison]
+    network: IntegerNetwork, comparisons: Sequence[Comparison]
 ) -> dict[str, object]:
     """Content of ``metrics/firmware.json``.
 
     ``float32_exact`` is 1 or 0; ``qkeras_float_bits`` says in what QKeras was evaluated: the
     stage ``finetune`` decides by the same sums.
     """
-    exact = all(accumulator.float32_exact for accumulator in found)
+    exact = network.float32_exact
     return {
         **{comparison.found: comparison.metrics() for comparison in comparisons},
-        "accumulator_bits": golden.widest_by_layer(found),
+        "accumulator_bits": widest_by_layer(network.accumulators),
         "float32_exact": int(exact),
         "qkeras_float_bits": 32 if exact else 64,
     }
 
 
-def vendor_tools() -> str:
-    """Say in one line which of AMD's tools are on ``PATH``; nothing is run."""
-    found = [tool for tool in VENDOR_TOOLS if shutil.which(tool)]
-    if found:
-        return f"AMD's tools on PATH: {', '.join(found)} (not run by this stage)"
-    return f"none of AMD's tools on PATH ({', '.join(VENDOR_TOOLS)}): no synthesis report"
-
-
-def _first_tensor(project: Path, network: IntegerNetwork, options: HlsOptions, window: F32) -> str:
+def _first_tensor(project: Path, network: IntegerNetwork, target: Target, window: F32) -> str:
     """Say where a project leaves the golden model; that it cannot be said hides no mismatch."""
     try:
-        found = trace(project, network, options, window)
+        outputs = layer_outputs(project, network, target, window)
     except CppSimulationError as error:
         return f"its tensors cannot be saved: {error}"
-    return name_tensor(golden.trace(network, window), options.backend.lower(), found)
+    return name_tensor(golden.evaluate_tensors(network, window), target.backend.lower(), outputs)
 
 
 def _float32_hint(network: IntegerNetwork) -> str:
-    wide = [a for a in golden.accumulators(network) if not a.float32_exact]
+    wide = [a for a in network.accumulators if not a.float32_exact]
     if not wide:
-        return "float32 holds every sum of this network, so QKeras' rounding is no excuse"
+        return "float32 holds every sum, so the difference is not caused by float32 rounding"
     widest = max(wide, key=lambda accumulator: accumulator.bits)
     if widest.bits > _FLOAT64_BITS:
         return (

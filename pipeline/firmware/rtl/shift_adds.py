@@ -1,6 +1,6 @@
-"""The network as a pipeline of shifts and adds, traced with da4ml.
+"""The network as a pipeline of shifts and adds, built with da4ml.
 
-Everything is traced in integers: a sum is formed at the binary point of its finest
+Everything is built from integers: a sum is formed at the binary point of its finest
 term, as in the golden model, and rounding divides by a power of two. da4ml finds the
 adders that the columns of a kernel share (distributed arithmetic: no multiplier).
 
@@ -20,9 +20,9 @@ import numpy as np
 
 from pipeline.base.errors import PipelineError
 from pipeline.base.fixed_point_type import FixedPointType
-from pipeline.integers.accumulators import accumulators
 from pipeline.integers.fixed_point import MANTISSA_BITS, requantize
-from pipeline.integers.network import DenseLayer, IntegerNetwork, IntegerTensor
+from pipeline.integers.layers import IntegerTensor
+from pipeline.integers.network import IntegerNetwork
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # numba's, about the caching of code that it compiles
@@ -35,11 +35,11 @@ _HARDWARE = HWConfig(1, -1, -1)
 
 
 class RtlError(PipelineError):
-    """A network that cannot become RTL, or options that cannot be used."""
+    """A network that cannot become RTL, or files that cannot be used."""
 
 
 @dataclass(frozen=True)
-class TracedNetwork:
+class AdderGraph:
     """A pipeline, before it is written in a language.
 
     Attributes
@@ -73,8 +73,8 @@ class TracedNetwork:
         return self.stages + 1
 
 
-def trace_network(network: IntegerNetwork, adders_per_stage: int) -> TracedNetwork:
-    """Trace a network and cut it into stages.
+def adder_graph(network: IntegerNetwork, adders_per_stage: int) -> AdderGraph:
+    """Build the graph of a network and cut it into stages.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def trace_network(network: IntegerNetwork, adders_per_stage: int) -> TracedNetwo
     """
     if adders_per_stage < 1:
         raise RtlError(f"adders_per_stage: expected at least 1, found {adders_per_stage}")
-    for accumulator in accumulators(network):
+    for accumulator in network.accumulators:
         if accumulator.bits + 1 >= MANTISSA_BITS:
             raise RtlError(
                 f"{accumulator.name} needs {accumulator.bits} bits: RTL is limited to "
@@ -104,7 +104,7 @@ def trace_network(network: IntegerNetwork, adders_per_stage: int) -> TracedNetwo
     comb = comb_trace(window, _array([energy], window))
     pipeline = to_pipeline(comb, adders_per_stage, verbose=False)
     qint = comb.out_qint[0]
-    return TracedNetwork(
+    return AdderGraph(
         logic=comb,
         pipeline=pipeline,
         stages=len(pipeline.solutions),
@@ -135,14 +135,12 @@ def _unrolled(network: IntegerNetwork) -> tuple[Any, Any]:
             point = rnn.activation.fraction_bits
             rounded = [_rounded_into(v, 0, point, rnn.state) for v in hidden._vars]
             state = _array(rounded, window)
+    before = rnn.activation
     for layer in network.dense:
-        hidden = _dense(layer, hidden, network)
+        terms = [(hidden, layer.kernel, before.fraction_bits)]
+        hidden = _layer(terms, layer.bias, layer.activation)
+        before = layer.activation
     return window, hidden._vars[0]
-
-
-def _dense(layer: DenseLayer, hidden: Any, network: IntegerNetwork) -> Any:
-    before = network.layers[network.layers.index(layer) - 1].activation
-    return _layer([(hidden, layer.kernel, before.fraction_bits)], layer.bias, layer.activation)
 
 
 def _layer(

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.artifacts.design import RtlDesign
 from pipeline.base.arrays import I64
 from pipeline.base.errors import PipelineError
 from pipeline.base.fixed_point_type import FixedPointType
-from pipeline.firmware.rtl.project import RtlDesign
 from pipeline.firmware.rtl.stream_clocks import StreamClocks, expected_stream
 from pipeline.firmware.rtl.verilator import U32, Harness, compiled
 from pipeline.integers import golden
@@ -94,7 +94,7 @@ def check_network(
     flush = np.full(hold, len(integers) - 1)
     words = _packed(integers, network.input)[np.concatenate([order, flush])]
     with compiled(files, _network_harness(design)) as simulation:
-        found = _signed(simulation.run(words)[:, 0], golden.output_type(network))
+        found = _signed(simulation.run(words)[:, 0], network.output)
     latency = _edges_until_change(found[: 2 * hold], hold, name)
     if latency != design.latency_cycles:
         raise RtlMismatchError(
@@ -160,12 +160,32 @@ def compare_stream(
     late = found[latency : latency + n]
     _same(late[complete, 1], clocks.cell[complete], np.flatnonzero(complete), "cell_out", name)
     expected = golden.evaluate_integers(network, windows)
-    energies = _signed(late[complete, 2], golden.output_type(network))
+    energies = _signed(late[complete, 2], network.output)
     return _compared(network, expected, energies, name)
 
 
+def rtl_metrics(
+    design: RtlDesign, simulated: SimulatedNetwork, streamed: Comparison
+) -> dict[str, object]:
+    """Return the content of ``metrics/rtl.json``.
+
+    Latency and initiation interval are the simulated ones. Simulators that only some
+    machines have are not in it: the file is the same on all of them.
+    """
+    latency = simulated.latency_cycles
+    return {
+        simulated.comparison.found: simulated.comparison.metrics(),
+        streamed.found: streamed.metrics(),
+        "adder_operations": design.adder_operations,
+        "initiation_interval": simulated.initiation_interval,
+        "latency_cycles": latency,
+        "latency_ns": latency * design.clock_period_ns,
+        "stages": design.stages,
+    }
+
+
 def _compared(network: IntegerNetwork, expected: I64, found: I64, name: str) -> Comparison:
-    of = golden.output_type(network)
+    of = network.output
     comparison = compare(network, (GOLDEN, dequantize(expected, of)), (name, dequantize(found, of)))
     require_agreement(comparison, 0.0, "the RTL does not name its inner tensors")
     return comparison

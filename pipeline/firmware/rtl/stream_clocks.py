@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.artifacts.design import RtlDesign
 from pipeline.base.arrays import I64
-from pipeline.firmware.rtl.verilog_stream import StreamDesign
 
 _WINDOWS_PER_DISTURBANCE = 1000
 _FEWEST_DISTURBANCES = 6  # two of each kind: resets come in two forms
@@ -46,7 +46,7 @@ class StreamClocks:
 
 def random_stream(
     samples: I64,
-    design: StreamDesign,
+    design: RtlDesign,
     n_windows: int,
     gap_probability: float,
     seed: int,
@@ -90,7 +90,7 @@ def random_stream(
 
 
 def expected_stream(
-    clocks: StreamClocks, design: StreamDesign
+    clocks: StreamClocks, design: RtlDesign
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], I64]:
     """Say what the streaming core has to say, from its definition and not from its registers.
 
@@ -133,7 +133,7 @@ def expected_stream(
 class _Stream:
     """Samples and resets one after the other, still without gaps."""
 
-    def __init__(self, samples: I64, design: StreamDesign, rng: np.random.Generator) -> None:
+    def __init__(self, samples: I64, design: RtlDesign, rng: np.random.Generator) -> None:
         self._samples, self._design, self._rng = samples, design, rng
         self._parts: list[StreamClocks] = []
         self._next = 0  # whose turn it is

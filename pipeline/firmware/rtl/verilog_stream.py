@@ -10,27 +10,7 @@ again for its cell.
 
 from __future__ import annotations
 
-from typing import Protocol
-
-
-class StreamDesign(Protocol):
-    """What the text depends on; see `pipeline.firmware.rtl.project.RtlDesign`."""
-
-    @property
-    def top(self) -> str: ...  # noqa: D102
-    @property
-    def cells(self) -> int: ...  # noqa: D102
-    @property
-    def cell_bits(self) -> int: ...  # noqa: D102
-    @property
-    def window_length(self) -> int: ...  # noqa: D102
-    @property
-    def sample_bits(self) -> int: ...  # noqa: D102
-    @property
-    def energy_bits(self) -> int: ...  # noqa: D102
-    @property
-    def latency_cycles(self) -> int: ...  # noqa: D102
-
+from pipeline.artifacts.design import RtlDesign
 
 _HEAD = """`timescale 1 ns / 1 ps
 
@@ -128,7 +108,7 @@ endmodule
 """
 
 
-def stream_verilog(design: StreamDesign) -> str:
+def stream_verilog(design: RtlDesign) -> str:
     """Verilog of the streaming core."""
     history = _HISTORY if design.window_length > 1 else _NO_HISTORY
     head = _HEAD.format(

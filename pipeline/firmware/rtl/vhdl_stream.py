@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.firmware.rtl.verilog_stream import StreamDesign
+from pipeline.artifacts.design import RtlDesign
 
 _HEAD = """library ieee;
 use ieee.std_logic_1164.all;
@@ -126,7 +126,7 @@ end architecture;
 """
 
 
-def stream_vhdl(design: StreamDesign) -> str:
+def stream_vhdl(design: RtlDesign) -> str:
     """VHDL of the streaming core."""
     several = design.window_length > 1
     head = _HEAD.format(

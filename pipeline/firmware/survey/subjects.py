@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from pipeline.artifacts.candidates import Candidate
+from pipeline.artifacts.finetune import FinetuneFigures
+from pipeline.artifacts.survey import Kind
 from pipeline.base.errors import PipelineError
 from pipeline.base.units import PJ_PER_NJ
 from pipeline.integers.network import IntegerNetwork
@@ -30,11 +32,11 @@ class Subject:
     energy_pj, weight_bits
         Energy of one inference, QTools' model; bits of all weights.
     bits
-        Of the quantisers of ``rnn_kernel``, ``rnn_recurrent_kernel`` and ``rnn_state``.
+        Of every quantizer, by name.
     """
 
     name: str
-    kind: str
+    kind: Kind
     network: IntegerNetwork
     energy_pj: float
     weight_bits: int
@@ -43,20 +45,22 @@ class Subject:
     @property
     def units(self) -> int:
         """Units of the recurrent layer."""
-        return len(self.network.rnn.bias.integers)
+        return self.network.rnn.units
 
 
-def finetuned(network: IntegerNetwork, metrics: Mapping[str, Any]) -> Subject:
-    """Return the fine-tuned network with the figures of ``metrics/finetune.json``.
+def finetuned(network: IntegerNetwork, figures: FinetuneFigures) -> Subject:
+    """Return the fine-tuned network with the figures of its stage."""
+    energy_pj, weight_bits = PJ_PER_NJ * figures.energy_nj, int(figures.weight_bits)
+    return Subject("finetuned", "finetuned", network, energy_pj, weight_bits, figures.bits)
 
-    Raises
-    ------
-    SurveyError
-        If a figure is missing.
-    """
-    try:
-        energy_pj = PJ_PER_NJ * float(metrics["energy_nj"])
-        weight_bits, bits = int(metrics["weight_bits"]), dict(metrics["bits"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise SurveyError(f"metrics of finetune: no such figure: {error!r}") from None
-    return Subject("finetuned", "finetuned", network, energy_pj, weight_bits, bits)
+
+def searched(candidate: Candidate) -> Subject:
+    """Return a network of the search."""
+    return Subject(
+        candidate.name,
+        candidate.kind,
+        candidate.network,
+        candidate.energy_pj,
+        candidate.weight_bits,
+        candidate.bits,
+    )

@@ -7,92 +7,25 @@ and the netlist must equal the golden model.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
 
+from pipeline.artifacts.survey import StreamCheck, SurveyedNetwork
 from pipeline.base.errors import PipelineError
 from pipeline.firmware.processes import side_by_side
-from pipeline.firmware.rtl.project import RtlDesign, RtlOptions, verilog_files, write_rtl
+from pipeline.firmware.rtl.project import verilog_files, write_rtl
 from pipeline.firmware.rtl.simulation import check_stream
 from pipeline.firmware.rtl.stream_clocks import random_stream
 from pipeline.firmware.survey.subjects import Subject, SurveyError
-from pipeline.firmware.synthesis.implementation import (
-    Core,
-    Implemented,
-    ImplementOptions,
-    implement,
-)
+from pipeline.firmware.synthesis.implementation import Core, implement, netlist_clocks
 from pipeline.integers import golden
-from pipeline.integers.compare import Comparison
 from pipeline.integers.fixed_point import quantize
 from pipeline.integers.network import IntegerNetwork
+from pipeline.params.firmware import RtlParams, SurveyParams
 from pipeline.samples.prepared import Split
-from pipeline.samples.windows import scaled_samples, split_rmse_mev
-from pipeline.samples.windows import windows as windows_of
 
-_TRACING = Lock()  # da4ml traces in Python: at the same time it would be no faster
-
-
-@dataclass(frozen=True)
-class SurveyOptions:
-    """How every network is built and checked.
-
-    Attributes
-    ----------
-    rtl
-        Clock, cells and depth of the RTL.
-    family
-        A name in `pipeline.firmware.synthesis.yosys.FAMILIES`.
-    windows, netlist_windows
-        Windows through the simulated core, and through its netlist.
-    gap_probability, seed
-        Of the random streams.
-    timeout_s
-        Seconds for Yosys.
-    """
-
-    rtl: RtlOptions
-    family: str
-    windows: int
-    netlist_windows: int
-    gap_probability: float
-    seed: int
-    timeout_s: float
-
-
-@dataclass(frozen=True)
-class Surveyed:
-    """What was found of one network.
-
-    Attributes
-    ----------
-    subject
-        The network.
-    rmse_mev
-        Of the golden model, over all windows of the split.
-    float32_exact
-        Whether float32, in which QKeras computes, holds every sum of it.
-    design
-        Its RTL.
-    streamed
-        The simulated streaming core against the golden model.
-    core
-        The streaming core after synthesis.
-    """
-
-    subject: Subject
-    rmse_mev: float
-    float32_exact: bool
-    design: RtlDesign
-    streamed: Comparison
-    core: Implemented
-
-    @property
-    def latency_ns(self) -> float:
-        """From the last sample of a window to its energy, at the stated clock."""
-        return self.design.latency_cycles * self.design.clock_period_ns
+_BUILDING = Lock()  # da4ml builds graphs in Python: at the same time it would be no faster
 
 
 def golden_rmse_mev(network: IntegerNetwork, split: Split) -> float:
@@ -103,17 +36,21 @@ def golden_rmse_mev(network: IntegerNetwork, split: Split) -> float:
     GeometryError
         If the network was made for other windows.
     """
-    windows = windows_of(scaled_samples(network, split), split.window_length)
-    return split_rmse_mev(golden.evaluate(network, windows) * split.et_scale_gev, split)
+    windows = split.windows(split.for_network(network).scaled_samples())
+    return split.rmse_mev(golden.evaluate(network, windows) * split.et_scale_gev)
 
 
 def survey_all(
-    subjects: Sequence[Subject], split: Split, options: SurveyOptions
-) -> Generator[Surveyed, None, None]:
+    subjects: Sequence[Subject],
+    split: Split,
+    rtl: RtlParams,
+    params: SurveyParams,
+    timeout_s: float,
+) -> Generator[SurveyedNetwork, None, None]:
     """Survey networks, as many at once as there are processors.
 
     Yields them as they end. The one with most bits of weights starts first: it takes longest,
-    and at the end would leave the other processors idle.
+    and at the end would leave the other processors idle. See `survey` for parameters.
 
     Raises
     ------
@@ -121,42 +58,74 @@ def survey_all(
         For the first network that fails; see `pipeline.firmware.processes.side_by_side`.
     """
     return side_by_side(
-        lambda subject: survey(subject, split, options),
+        lambda subject: survey(subject, split, rtl, params, timeout_s),
         sorted(subjects, key=lambda subject: -subject.weight_bits),
     )
 
 
-def survey(subject: Subject, split: Split, options: SurveyOptions) -> Surveyed:
+def survey(
+    subject: Subject, split: Split, rtl: RtlParams, params: SurveyParams, timeout_s: float
+) -> SurveyedNetwork:
     """Evaluate a network on a split, write its RTL, simulate and synthesise it.
+
+    Parameters
+    ----------
+    subject, split
+        The network, and the data for its RMSE and the streams.
+    rtl
+        Clock, cells and depth of the RTL; gaps and seed of the random streams.
+    params
+        Family, and how many windows are simulated.
+    timeout_s
+        Seconds for Yosys.
 
     Raises
     ------
     SurveyError
         Naming the network: if it cannot be built, a tool fails, or the RTL or the
-        netlist differs from the golden model.
+        netlist differs from the integer model.
     """
     try:
         with TemporaryDirectory(prefix="survey-") as temporary:
-            return _survey(subject, split, options, Path(temporary))
+            return _survey(subject, split, rtl, params, timeout_s, Path(temporary))
     except PipelineError as error:
         raise SurveyError(f"{subject.name}: {error}") from error
 
 
-def _survey(subject: Subject, split: Split, options: SurveyOptions, work: Path) -> Surveyed:
-    network, rtl = subject.network, work / "rtl"
+def _survey(
+    subject: Subject,
+    split: Split,
+    rtl: RtlParams,
+    params: SurveyParams,
+    timeout_s: float,
+    work: Path,
+) -> SurveyedNetwork:
+    network, directory = subject.network, work / "rtl"
     rmse_mev = golden_rmse_mev(network, split)
-    samples = quantize(scaled_samples(network, split), network.input)
-    with _TRACING:
-        design = write_rtl(network, options.rtl, rtl)
-    clocks = random_stream(samples, design, options.windows, options.gap_probability, options.seed)
+    samples = quantize(split.for_network(network).scaled_samples(), network.input)
+    with _BUILDING:
+        design = write_rtl(network, rtl, directory)
+    gaps, seed = rtl.stream_gap_probability, rtl.stream_seed
+    clocks = random_stream(samples, design, params.windows, gaps, seed)
     # So few windows run sooner than an optimised program compiles.
-    files = verilog_files(rtl, stream=True)
+    files = verilog_files(directory, stream=True)
     streamed = check_stream(network, design, files, clocks, optimise=False)
-    core = implement(
-        Core(network, design, rtl, samples),
-        options.family,
-        ImplementOptions(options.netlist_windows, False, options.seed, options.timeout_s),
-        work / "synthesis",
+    through_netlist = netlist_clocks(samples, design, params.netlist_windows, seed)
+    core = Core(network, design, directory, through_netlist)
+    return SurveyedNetwork(
+        name=subject.name,
+        kind=subject.kind,
+        units=subject.units,
+        bits=dict(subject.bits),
+        weight_bits=subject.weight_bits,
+        energy_pj=subject.energy_pj,
+        validation_rmse_mev=rmse_mev,
+        float32_exact=network.float32_exact,
+        design=design,
+        stream=StreamCheck(
+            n_windows=streamed.windows,
+            mismatches=streamed.mismatches,
+            max_difference_mev=streamed.max_difference_mev,
+        ),
+        core=implement(core, params.family, timeout_s, work / "synthesis"),
     )
-    exact = all(accumulator.float32_exact for accumulator in golden.accumulators(network))
-    return Surveyed(subject, rmse_mev, exact, design, streamed, core)

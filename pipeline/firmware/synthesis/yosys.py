@@ -1,4 +1,4 @@
-"""Synthesis with Yosys: area by family, and the netlist simulated against the golden model.
+"""Synthesis with Yosys: area by family, and the netlist simulated against the integer model.
 
 Yosys comes as a Python package, so its version is fixed by the lock and a figure can be
 repeated; an older one on ``PATH`` is not used.
@@ -123,7 +123,7 @@ FAMILIES = {
 
 @dataclass(frozen=True)
 class Synthesis:
-    """What Yosys made of a module.
+    """A module after synthesis by Yosys.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """The vendors' own tools, where they are on ``PATH``: run with a limit, reports parsed.
 
-A tool that is missing, or that fails, is one line of the report and no failure of the
-stage: its figures are beside the open tools', not instead of them.
+A tool that is missing, or that fails, is one line and no failure of the stage: its figures
+are beside the open tools', not instead of them.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.artifacts.design import RtlDesign
 from pipeline.base.errors import PipelineError
 from pipeline.firmware.processes import run_tool
-from pipeline.firmware.rtl.project import RtlDesign, verilog_files
-from pipeline.firmware.vendors.reports import parse_quartus, parse_vitis_csynth, parse_vivado
+from pipeline.firmware.rtl.project import verilog_files
+from pipeline.firmware.vendors.reports import parse_csynth, parse_quartus, parse_vivado
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # not an option of a Tcl command, either
 
@@ -26,7 +27,7 @@ class VendorToolError(PipelineError):
 
 @dataclass(frozen=True)
 class VendorRun:
-    """What one tool said: figures by name, none if it did not run, and one line."""
+    """One tool: figures by name, none if it did not run, and one line for people."""
 
     tool: str
     figures: dict[str, float]
@@ -46,19 +47,11 @@ def check_parts(*parts: str) -> None:
             raise VendorToolError(f"part: expected {_NAME.pattern}, found {part!r}")
 
 
-def run_vendor_tools(
-    design: RtlDesign,
-    rtl: Path,
-    hls: Path,
-    oneapi: Path,
-    amd_part: str,
-    intel_part: str,
-    work: Path,
-    timeout_s: float,
-) -> list[VendorRun]:
-    """Run Vitis HLS and icpx on the C++, Vivado and Quartus on the streaming core.
+@dataclass(frozen=True)
+class VendorProjects:
+    """What the vendors' tools build, and for which devices.
 
-    Parameters
+    Attributes
     ----------
     design, rtl
         The RTL's description, and its directory.
@@ -66,6 +59,23 @@ def run_vendor_tools(
         The HLS projects for AMD and for oneAPI.
     amd_part, intel_part
         Devices; see `check_parts`.
+    """
+
+    design: RtlDesign
+    rtl: Path
+    hls: Path
+    oneapi: Path
+    amd_part: str
+    intel_part: str
+
+
+def run_vendor_tools(projects: VendorProjects, work: Path, timeout_s: float) -> list[VendorRun]:
+    """Run Vitis HLS and icpx on the C++, Vivado and Quartus on the streaming core.
+
+    Parameters
+    ----------
+    projects
+        What is built.
     work
         A new directory; the projects are copied into it.
     timeout_s
@@ -76,19 +86,20 @@ def run_vendor_tools(
     VendorToolError
         For a part that could be more than a name in Tcl; before anything is run.
     """
-    check_parts(amd_part, intel_part)
+    check_parts(projects.amd_part, projects.intel_part)
+    design, rtl = projects.design, projects.rtl
     work.mkdir(parents=True)
     files = verilog_files(rtl, stream=True)
     for path in (*files, rtl / f"{design.top}.xdc", rtl / f"{design.top}.sdc"):
         shutil.copyfile(path, work / path.name)
     names = [path.name for path in files]
-    (work / "vivado.tcl").write_text(_vivado_tcl(design, names, amd_part))
-    (work / "quartus.tcl").write_text(_quartus_tcl(design, names, intel_part))
+    (work / "vivado.tcl").write_text(_vivado_tcl(design, names, projects.amd_part))
+    (work / "quartus.tcl").write_text(_quartus_tcl(design, names, projects.intel_part))
     return [
-        _vitis(hls, work / "hls", timeout_s),
+        _vitis(projects.hls, work / "hls", timeout_s),
         _vivado(design, work, timeout_s),
         _quartus(design, work, timeout_s),
-        _oneapi(oneapi, work / "oneapi", timeout_s),
+        _oneapi(projects.oneapi, work / "oneapi", timeout_s),
     ]
 
 
@@ -106,7 +117,7 @@ def _vitis(hls: Path, work: Path, timeout_s: float) -> VendorRun:
     reports = sorted(work.rglob("csynth.xml"))
     if not reports:
         return VendorRun("Vitis HLS", {}, "Vitis HLS: ran, but wrote no csynth.xml")
-    return _parsed("Vitis HLS", lambda: parse_vitis_csynth(reports[0].read_text()))
+    return _parsed("Vitis HLS", lambda: parse_csynth(reports[0].read_text()))
 
 
 def _vivado(design: RtlDesign, work: Path, timeout_s: float) -> VendorRun:
@@ -136,7 +147,7 @@ def _quartus(design: RtlDesign, work: Path, timeout_s: float) -> VendorRun:
     return _parsed(
         "Quartus",
         lambda: parse_quartus(
-            (work / f"{design.top}.fit.summary").read_text(),
+            (work / f"{design.top}.fit.rpt").read_text(),
             (work / f"{design.top}.sta.rpt").read_text(),
         ),
     )

@@ -21,6 +21,7 @@ from pipeline.networks.float_network import set_weights
 from pipeline.quantization.quantizers import qkeras_compat
 from pipeline.quantization.quantizers.quantizer import Quantizer
 from pipeline.quantization.training.network import build_quantized_network, forward, without_ste
+from pipeline.samples.windows import windows
 
 
 def predict_double(
@@ -53,13 +54,11 @@ def predict_double(
         model = build_quantized_network(architecture, of_values)
         without_ste(model)
         set_weights(model, weights)
-        evaluate = tf.function(lambda windows: forward(model, windows, training=False)[:, 0])
-        samples = np.lib.stride_tricks.sliding_window_view(
-            data.samples.numpy().astype(np.float64), architecture.window_length
-        )[: data.n_windows]
+        evaluate = tf.function(lambda batch: forward(model, batch, training=False)[:, 0])
+        inputs = windows(data.samples.numpy().astype(np.float64), architecture.window_length)
         outputs = [
-            evaluate(tf.constant(samples[start : start + EVALUATION_BATCH, :, None])).numpy()
-            for start in range(0, len(samples), EVALUATION_BATCH)
+            evaluate(tf.constant(inputs[start : start + EVALUATION_BATCH, :, None])).numpy()
+            for start in range(0, len(inputs), EVALUATION_BATCH)
         ]
     return np.concatenate(outputs)
 

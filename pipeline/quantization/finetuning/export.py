@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from pipeline.base.architecture import Architecture
 from pipeline.base.fixed_point_type import MAX_BITS, FixedPointType
-from pipeline.integers.gated import GatedLayer, GatedNetwork, HardwareNetwork
-from pipeline.integers.network import DenseLayer, IntegerNetwork, IntegerTensor, SimpleRnnLayer
+from pipeline.integers.layers import DenseLayer, GatedLayer, IntegerTensor, SimpleRnnLayer
+from pipeline.integers.network import IntegerNetwork
 from pipeline.quantization.quantizers.hardware import stored_type
 from pipeline.quantization.quantizers.quantizer import Quantizer, QuantizerError
 
@@ -23,7 +23,7 @@ def to_integer_network(
     weights: Mapping[str, NDArray[Any]],
     quantizers: Mapping[str, Quantizer],
     et_scale_gev: float,
-) -> HardwareNetwork:
+) -> IntegerNetwork:
     """Express quantized weights and activation types as integers.
 
     Parameters
@@ -65,7 +65,7 @@ def to_integer_network(
         tanh=kind("rnn/activation"),
         sigmoid=kind("rnn/recurrent_activation"),
     )
-    return GatedNetwork(
+    return IntegerNetwork(
         window_length=architecture.window_length,
         et_scale_gev=et_scale_gev,
         input=kind("input"),

@@ -1,18 +1,22 @@
 """The streaming core in VHDL: its text, and GHDL's simulation of it where that is installed."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from pipeline.artifacts.design import RtlDesign
 from pipeline.firmware.event_simulation import ghdl_stream
 from pipeline.firmware.event_simulation.ghdl_stream import check_ghdl_stream
-from pipeline.firmware.rtl.project import RtlDesign, RtlOptions, write_rtl
+from pipeline.firmware.event_simulation.icarus_ghdl import WrittenNetwork
+from pipeline.firmware.rtl.project import write_rtl
 from pipeline.firmware.rtl.simulation import RtlMismatchError
 from pipeline.firmware.rtl.stream_clocks import StreamClocks, random_stream
 from pipeline.firmware.rtl.verilator import SimulationError
 from pipeline.firmware.rtl.vhdl_stream import stream_vhdl
 from pipeline.integers.compare import MismatchError
+from tests.firmware.sections import rtl_params
 from tests.integers.networks import fixed, random_network
 
 NETWORK = random_network(5, 3, 3, state=fixed(6, 2, signed=False))
@@ -28,11 +32,13 @@ def stream(design: RtlDesign, windows: int, disturbances: int | None = None) -> 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     directory = tmp_path_factory.mktemp("ghdl")
-    return write_rtl(NETWORK, RtlOptions("cell_rnn", 2, 2.0, CELLS), directory), directory
+    return WrittenNetwork(
+        NETWORK, write_rtl(NETWORK, rtl_params(cells=CELLS), directory), directory
+    )
 
 
 def test_the_text_has_the_sizes_of_the_design(written):
-    design, directory = written
+    design, directory = written.design, written.directory
     text = (directory / "vhdl" / "cell_rnn_stream.vhd").read_text()
     assert text == stream_vhdl(design)
     for piece in (
@@ -50,28 +56,28 @@ def test_the_text_has_the_sizes_of_the_design(written):
 
 
 def test_windows_of_one_sample_need_no_history(written):
-    design = RtlDesign(**{**written[0].__dict__, "window_length": 1})
+    design = written.design.model_copy(update={"window_length": 1})
     assert "history" not in stream_vhdl(design)
 
 
 def test_without_ghdl_or_windows_a_line_says_so(written, monkeypatch, tmp_path):
     monkeypatch.setattr(ghdl_stream.shutil, "which", lambda _: None)
-    assert "ghdl not on PATH" in check_ghdl_stream(NETWORK, *written, stream(written[0], 10)).line
+    assert "ghdl not on PATH" in check_ghdl_stream(written, stream(written.design, 10))
     monkeypatch.setattr(ghdl_stream.shutil, "which", lambda name: name)
-    assert "no windows asked for" in check_ghdl_stream(NETWORK, *written, None).line
+    assert "no windows asked for" in check_ghdl_stream(written, None)
 
 
 @needs_ghdl
 def test_ghdl_agrees(written):
-    line = check_ghdl_stream(NETWORK, *written, stream(written[0], 400)).line
+    line = check_ghdl_stream(written, stream(written.design, 400))
     assert line == "ghdl, streaming core: 400 windows, 0 mismatches"
 
 
 @needs_ghdl
 def test_ghdl_agrees_on_broken_turns_and_resets(written):
-    clocks = stream(written[0], 600, disturbances=60)
+    clocks = stream(written.design, 600, disturbances=60)
     assert clocks.reset.sum() == 40
-    line = check_ghdl_stream(NETWORK, *written, clocks).line
+    line = check_ghdl_stream(written, clocks)
     assert line.endswith("600 windows, 0 mismatches")
 
 
@@ -87,40 +93,40 @@ def test_ghdl_agrees_on_broken_turns_and_resets(written):
     ],
 )
 def test_ghdl_finds_a_missing_reset(written, tmp_path, sound, without):
-    design, directory = written
-    shutil.copytree(directory, tmp_path / "r")
+    shutil.copytree(written.directory, tmp_path / "r")
     path = tmp_path / "r" / "vhdl" / "cell_rnn_stream.vhd"
     text = path.read_text()
     assert text.count(sound) == 1
     path.write_text(text.replace(sound, without))
     # A flag that no reset reaches is wrong, or, from power-up on, never defined.
     with pytest.raises((RtlMismatchError, SimulationError), match=r"is wrong|is not defined"):
-        check_ghdl_stream(NETWORK, design, tmp_path / "r", stream(design, 300))
+        check_ghdl_stream(replace(written, directory=tmp_path / "r"), stream(written.design, 300))
 
 
 @needs_ghdl
 @pytest.mark.parametrize(("length", "cells"), [(1, 1), (2, 1), (1, 4), (2, 4)])
 def test_ghdl_agrees_on_short_histories(tmp_path, length, cells):
     network = random_network(7, 2, length)
-    design = write_rtl(network, RtlOptions("cell_rnn", 3, 5.0, cells), tmp_path)
-    line = check_ghdl_stream(network, design, tmp_path, stream(design, 200)).line
+    design = write_rtl(
+        network, rtl_params(adders_per_stage=3, clock_period_ns=5.0, cells=cells), tmp_path
+    )
+    line = check_ghdl_stream(WrittenNetwork(network, design, tmp_path), stream(design, 200))
     assert line.endswith("200 windows, 0 mismatches")
 
 
 @needs_ghdl
 def test_ghdl_finds_the_core_of_another_network(written):
-    design, directory = written
     other = random_network(6, 3, 3, state=fixed(6, 2, signed=False))
     with pytest.raises(MismatchError, match=r"ghdl_stream differs from golden .*first in window"):
-        check_ghdl_stream(other, design, directory, stream(design, 100))
+        check_ghdl_stream(replace(written, network=other), stream(written.design, 100))
 
 
 @needs_ghdl
 def test_ghdl_finds_a_wrong_latency(written):
-    design, directory = written
-    late = RtlDesign(**{**design.__dict__, "latency_cycles": design.latency_cycles + 1})
+    design = written.design
+    late = design.model_copy(update={"latency_cycles": design.latency_cycles + 1})
     with pytest.raises(RtlMismatchError, match="ghdl_stream: energy_valid is wrong"):
-        check_ghdl_stream(NETWORK, late, directory, stream(design, 100))
+        check_ghdl_stream(replace(written, design=late), stream(design, 100))
 
 
 @pytest.mark.parametrize(

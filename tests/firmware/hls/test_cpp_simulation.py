@@ -5,13 +5,12 @@ import pytest
 
 from pipeline.firmware.hls import cpp_simulation
 from pipeline.firmware.hls.cpp_simulation import CppSimulationError, require_compiler, simulation
-from pipeline.firmware.hls.project import HlsOptions, write_project
+from pipeline.firmware.hls.project import write_project
 from pipeline.integers import golden
+from tests.firmware.hls.targets import target
 from tests.integers.networks import fixed, random_network, random_windows
 
-PART = "xcvu9p-flga2577-2-e"
-VITIS = HlsOptions("Vitis", PART, 3.125, "cell")
-VIVADO = HlsOptions("Vivado", PART, 3.125, "cell")
+VITIS, VIVADO, QUARTUS = target("Vitis"), target("Vivado"), target("Quartus")
 
 CASES = {
     "8 bits": (random_network(), VITIS),
@@ -52,17 +51,14 @@ CASES = {
 }
 
 
-QUARTUS = HlsOptions("Quartus", "Stratix10", 3.125, "cell")
-
-
 @pytest.mark.parametrize("intel", [False, True])
 @pytest.mark.parametrize("name", CASES)
 def test_equals_the_golden_model(name, intel, tmp_path):
-    network, options = CASES[name]
-    options = QUARTUS if intel else options
+    network, of = CASES[name]
+    of = QUARTUS if intel else of
     windows = random_windows(network, 4000)
-    write_project(network, options, tmp_path / "project")
-    with simulation(tmp_path / "project", network, options) as simulated:
+    write_project(network, of, tmp_path / "project")
+    with simulation(tmp_path / "project", network, of) as simulated:
         found = simulated.evaluate(windows)
     expected = golden.evaluate(network, windows)
     assert np.count_nonzero(found != expected) == 0
@@ -70,7 +66,7 @@ def test_equals_the_golden_model(name, intel, tmp_path):
     assert not list((tmp_path / "project").rglob("*.so"))
 
 
-def test_windows_are_checked_and_progress_is_reported(tmp_path, monkeypatch):
+def test_windows_are_checked_and_counted(tmp_path, monkeypatch):
     network = random_network(units=1, length=2)
     write_project(network, VITIS, tmp_path / "p")
     monkeypatch.setattr(cpp_simulation, "CHUNK_WINDOWS", 40)
@@ -86,12 +82,12 @@ def test_windows_are_checked_and_progress_is_reported(tmp_path, monkeypatch):
 
 def test_a_oneapi_project_is_written_and_not_simulated(tmp_path):
     network = random_network(units=1, length=2)
-    options = HlsOptions("oneAPI", "Agilex7", 3.125, "cell")
-    write_project(network, options, tmp_path / "p")
+    of = target("oneAPI", intel_part="Agilex7")
+    write_project(network, of, tmp_path / "p")
     assert (tmp_path / "p/CMakeLists.txt").is_file()
     with (
         pytest.raises(CppSimulationError, match="needs icpx"),
-        simulation(tmp_path / "p", network, options),
+        simulation(tmp_path / "p", network, of),
     ):
         pass
 

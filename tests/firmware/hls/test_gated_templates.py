@@ -8,8 +8,9 @@ import pytest
 
 from pipeline.firmware.hls.cpp_simulation import simulation
 from pipeline.firmware.hls.gated_templates import HEADER, TABLES, TemplateError, repair_templates
-from pipeline.firmware.hls.project import HlsOptions, write_project
-from pipeline.integers.gated import GatedNetwork
+from pipeline.firmware.hls.project import write_project
+from pipeline.integers.network import IntegerNetwork
+from tests.firmware.hls.targets import target
 from tests.integers.networks import (
     fixed,
     gated_reference,
@@ -28,7 +29,7 @@ def original(templates: str, header: Path) -> bytes:
     return (folder / header.name).read_bytes()
 
 
-def one_unit_network(kind: str) -> GatedNetwork:
+def one_unit_network(kind: str) -> IntegerNetwork:
     """One step in which sums under sigmoid are exactly 8 (lstm) or -8, 8 (gru: z, r)."""
     tree = random_gated_network(kind, units=1, length=1).model_dump()
     tree["input"] = fixed(12, 4)
@@ -40,12 +41,12 @@ def one_unit_network(kind: str) -> GatedNetwork:
     whole = fixed(8, 8)
     rnn |= {"kernel": tensor(kernel, whole), "bias": tensor(bias, whole)}
     dense |= {"kernel": tensor([[1]], whole), "bias": tensor([0], whole)}
-    return GatedNetwork.model_validate(tree)
+    return IntegerNetwork.model_validate(tree)
 
 
 def project(tmp_path, kind, backend):
     directory = tmp_path / "p"
-    write_project(random_gated_network(kind), HlsOptions(backend, "part", 5.0, "cell"), directory)
+    write_project(random_gated_network(kind), target(backend), directory)
     return directory
 
 
@@ -83,7 +84,7 @@ def test_two_comparisons_of_intels_tables_are_repaired(tmp_path, kind):
 @pytest.mark.parametrize("backend", ["Vitis", "Quartus"])
 def test_a_simple_rnn_is_left_as_it_is(tmp_path, backend):
     directory = tmp_path / "p"
-    write_project(random_network(), HlsOptions(backend, "part", 5.0, "cell"), directory)
+    write_project(random_network(), target(backend), directory)
     folder = {"Vitis": "vivado", "Quartus": "quartus/firmware"}[backend]
     for header in (HEADER, TABLES):
         assert (directory / header).read_bytes() == original(folder, header)
@@ -114,12 +115,12 @@ def test_tables_without_the_comparison_are_refused(tmp_path, recurrent, name):
 )
 def test_the_tables_saturate_from_their_limits_on(tmp_path, kind, backend, table_size):
     network = one_unit_network(kind)
-    options = HlsOptions(backend, "part", 5.0, "cell", gate_table_size=table_size)
-    write_project(network, options, tmp_path / "p")
+    of = target(backend, gate_table_size=table_size)
+    write_project(network, of, tmp_path / "p")
     # The sum under tanh is the sample. 2**-8 is a step of the input.
     windows = np.float32([[-5], [-4 - 2**-8], [-4], [-4 + 2**-8]])
     windows = np.concatenate([windows, -windows[::-1]])
-    with simulation(tmp_path / "p", network, options) as simulated:
+    with simulation(tmp_path / "p", network, of) as simulated:
         found = simulated.evaluate(windows)
     expected = gated_reference(network, np.clip(windows, -4, 4), backend != "Quartus")
     assert np.abs(expected).min() > (0.75 if kind == "lstm" else 0.99)

@@ -1,4 +1,4 @@
-"""hls4ml's templates compute what is written in `pipeline.integers.gated`, as far as tables go."""
+"""hls4ml's templates compute what is written in `pipeline.integers.layers`, as far as tables go."""
 
 import re
 
@@ -12,17 +12,16 @@ from pipeline.firmware.hls.gated_verification import (
     gated_metrics,
     measure,
 )
-from pipeline.firmware.hls.project import HlsOptions, write_project
+from pipeline.firmware.hls.project import Target, write_project
 from pipeline.integers.compare import MismatchError
-from pipeline.samples.prepared import Split
-from pipeline.samples.windows import scaled_truth
+from tests.firmware.hls.targets import target
 from tests.integers.networks import gated_reference, random_gated_network
 
 WINDOWS = np.random.default_rng(1).normal(0, 0.3, (2000, 4)).astype(np.float32)
 
 
-def options(backend: str, table_size: int = 4096) -> HlsOptions:
-    return HlsOptions(backend, "xcvu9p", 3.125, "cell", gate_table_size=table_size)
+def smaller(backend: str, table_size: int = 4096) -> Target:
+    return target(backend, gate_table_size=table_size)
 
 
 def reference(network, backend: str = "Vitis") -> GatedReference:
@@ -39,8 +38,8 @@ def test_the_templates_agree_and_a_larger_table_agrees_better(tmp_path, kind, ba
     found = {}
     for size in (256, 4096):
         project = tmp_path / str(size)
-        write_project(network, options(backend, size), project)
-        _, found[size] = check_gated(network, expected, 200.0, project, options(backend, size))
+        write_project(network, smaller(backend, size), project)
+        _, found[size] = check_gated(network, expected, 200.0, project, smaller(backend, size))
     # One step of the output is 3.9 MeV.
     assert np.std(expected.quantized) * 16000 > 40
     assert found[4096].rms_mev < 8
@@ -52,19 +51,19 @@ def test_the_templates_agree_and_a_larger_table_agrees_better(tmp_path, kind, ba
 def test_a_broken_weight_in_the_project_is_noticed(tmp_path, kind):
     network = random_gated_network(kind)
     project = tmp_path / "p"
-    write_project(network, options("Vitis"), project)
+    write_project(network, smaller("Vitis"), project)
     file = project / "firmware/weights/wr2.txt"
     weights = np.fromstring(file.read_text(), sep=",")
     sound = weights[-1]
     weights[-1] = -0.9 if sound > 0 else 0.9
     file.write_text(",".join(map(str, weights)))
     with pytest.raises(MismatchError) as caught:
-        check_gated(network, reference(network), 10.0, project, options("Vitis"))
+        check_gated(network, reference(network), 10.0, project, smaller("Vitis"))
     message = str(caught.value)
     found = re.search(r"farthest in window (\d+): (\S+) instead of (\S+)", message)
     assert found
     assert "max_gated_rms_mev: 10" in message
-    with simulation(project, network, options("Vitis")) as simulated:
+    with simulation(project, network, smaller("Vitis")) as simulated:
         broken = simulated.evaluate(WINDOWS)
     differences = np.abs(broken - reference(network).quantized)
     assert int(found[1]) == int(np.argmax(differences))
@@ -88,11 +87,3 @@ def test_figures_are_what_they_say():
     assert metrics["qkeras"]["rmse_mev"] == pytest.approx(2000.0)
     assert metrics["exact"] == 0
     assert set(metrics["accumulator_bits"]) == {"rnn", "dense0"}
-
-
-def test_the_truth_is_that_of_the_windows():
-    hit = np.arange(20, dtype=np.float32)
-    split = Split("test", hit, hit, hit, hit, window_length=4, target_lag=1, et_scale_gev=16.0)
-    found = scaled_truth(split)
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found * 16, hit[3:19])

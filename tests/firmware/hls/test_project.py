@@ -18,11 +18,12 @@ from pipeline.firmware.hls.graph import (
     precision_string,
     refuse_recurrent,
 )
-from pipeline.firmware.hls.project import HlsOptions, HlsProjectError, write_project
+from pipeline.firmware.hls.project import HlsProjectError, write_project
+from tests.firmware.hls.targets import target
 from tests.imports import ROOT
 from tests.integers.networks import fixed, random_network
 
-OPTIONS = HlsOptions("Vitis", "xcvu9p-flga2577-2-e", 3.125, "cell")
+TARGET = target("Vitis")
 SMALL = random_network(units=2, length=2, state=fixed(5, 2, signed=False))
 
 
@@ -35,8 +36,8 @@ def files(directory: Path) -> dict[str, bytes]:
 
 
 def test_same_network_gives_the_same_bytes_anywhere(tmp_path):
-    write_project(SMALL, OPTIONS, tmp_path / "one")
-    write_project(SMALL, OPTIONS, tmp_path / "elsewhere" / "two")
+    write_project(SMALL, TARGET, tmp_path / "one")
+    write_project(SMALL, TARGET, tmp_path / "elsewhere" / "two")
     first, second = files(tmp_path / "one"), files(tmp_path / "elsewhere" / "two")
     assert first == second
     assert "firmware/cell.cpp" in first
@@ -48,7 +49,7 @@ def test_same_network_gives_the_same_bytes_anywhere(tmp_path):
 
 
 def test_every_type_is_the_networks_own(tmp_path):
-    write_project(SMALL, OPTIONS, tmp_path / "p")
+    write_project(SMALL, TARGET, tmp_path / "p")
     defines = (tmp_path / "p/firmware/defines.h").read_text()
     assert "typedef ap_fixed<12,4,AP_RND_CONV,AP_SAT,0> input_t;" in defines
     assert "typedef ap_ufixed<8,2,AP_RND_CONV,AP_SAT,0> result_t;" in defines
@@ -57,7 +58,7 @@ def test_every_type_is_the_networks_own(tmp_path):
 
 
 def test_scripts_name_part_clock_and_backend(tmp_path):
-    write_project(SMALL, OPTIONS, tmp_path / "p")
+    write_project(SMALL, TARGET, tmp_path / "p")
     script = (tmp_path / "p/project.tcl").read_text()
     for line in (
         'set project_name "cell"',
@@ -72,9 +73,9 @@ def test_scripts_name_part_clock_and_backend(tmp_path):
 def test_tensorflow_stays_out(tmp_path):
     program = (
         "import sys; from pathlib import Path\n"
-        "from tests.firmware.hls.test_project import OPTIONS, SMALL, write_project\n"
+        "from tests.firmware.hls.test_project import TARGET, SMALL, write_project\n"
         "import pipeline.firmware.hls.cpp_simulation, pipeline.firmware.hls.verification\n"
-        "write_project(SMALL, OPTIONS, Path(sys.argv[1]))\n"
+        "write_project(SMALL, TARGET, Path(sys.argv[1]))\n"
         "print([name for name in ('tensorflow', 'keras', 'qkeras') if name in sys.modules])"
     )
     done = subprocess.run(
@@ -96,7 +97,7 @@ def test_recurrent_layers_never_reach_hls4ml(kind, tmp_path):
     with pytest.raises(HlsGraphError, match=f"'cell' is a {kind}.*uninitialised"):
         refuse_recurrent(layers)
     with pytest.raises(HlsGraphError, match="uninitialised"):
-        hls_project._convert(HlsGraph(layers, {}, {}, {}), OPTIONS, tmp_path / "p", False)
+        hls_project._convert(HlsGraph(layers, {}, {}, {}), TARGET, tmp_path / "p", False)
 
 
 def test_only_the_class_that_was_asked_for_passes():
@@ -106,36 +107,19 @@ def test_only_the_class_that_was_asked_for_passes():
         refuse_recurrent(layers, "LSTM")
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"part": "xcvu9p; exec rm"}, "part: expected"),
-        ({"part": ""}, "part: expected"),
-        ({"part": "xcvu9p\n"}, "part: expected"),
-        ({"clock_period_ns": 0.0}, "clock_period_ns: expected > 0, found 0"),
-        ({"clock_period_ns": float("nan")}, "clock_period_ns"),
-        ({"project_name": "a b"}, "project_name: expected"),
-        ({"project_name": "../x"}, "project_name: expected"),
-        ({"project_name": "template"}, r"project_name: .* reserved in C\+\+"),
-        ({"backend": "Catapult"}, "backend: expected Vitis or Vivado or Quartus or oneAPI"),
-        ({"clock_uncertainty_percent": 100.0}, "clock_uncertainty_percent"),
-    ],
-)
-def test_options_are_checked(change, message):
-    good = {
-        "backend": "Vitis",
-        "part": "xcvu9p",
-        "clock_period_ns": 3.125,
-        "project_name": "cell",
-    }
-    with pytest.raises(HlsProjectError, match=message):
-        HlsOptions(**{**good, **change})
+def test_each_maker_has_its_device():
+    devices = {"part": "xcvu9p", "intel_part": "Agilex7"}
+    for backend, part in {
+        "Vitis": "xcvu9p", "Vivado": "xcvu9p", "Quartus": "Agilex7", "oneAPI": "Agilex7",
+    }.items():  # fmt: skip
+        assert target(backend, **devices).part == part
+        assert target(backend).intel == (part == "Agilex7")
 
 
 def test_a_directory_in_use_is_left_alone(tmp_path):
     (tmp_path / "mine").write_text("keep")
     with pytest.raises(HlsProjectError, match="not empty"):
-        write_project(SMALL, OPTIONS, tmp_path)
+        write_project(SMALL, TARGET, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
@@ -145,13 +129,13 @@ def test_half_a_project_is_removed(tmp_path, monkeypatch):
 
     monkeypatch.setattr(hls_project, "_check", fail)
     with pytest.raises(HlsProjectError, match="changed a type"):
-        write_project(SMALL, OPTIONS, tmp_path / "p")
+        write_project(SMALL, TARGET, tmp_path / "p")
     assert not (tmp_path / "p").exists()
 
 
 def test_a_type_that_hls4ml_changes_is_noticed(tmp_path):
     graph = build_graph(SMALL)
-    model = hls_project._convert(graph, OPTIONS, tmp_path / "p", False)
+    model = hls_project._convert(graph, TARGET, tmp_path / "p", False)
     wrong = FixedPointType(signed=True, bits=9, fraction_bits=1)
     graph.precisions["step1"]["result"] = wrong
     with pytest.raises(HlsProjectError, match=r"step1\.result from fixed<9,8,RND_CONV,SAT>"):
@@ -210,3 +194,18 @@ def test_directories_are_replaced_whole(tmp_path):
         half()
     assert (target / "file").read_text() == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["firmware"]
+
+
+@pytest.mark.parametrize("backend", ["Quartus", "oneAPI"])
+def test_tables_of_functions_have_digits_that_every_processor_agrees_on(tmp_path, backend):
+    write_project(random_network(0), target(backend), tmp_path / "project")
+    tables = sorted((tmp_path / "project").rglob("*.tb"))
+    assert {"tanh_table.tb", "sigmoid_table.tb"} <= {table.name for table in tables}
+    for table in tables:
+        _, _, values = table.read_text().partition("{")
+        numbers = [text.strip() for text in values.rpartition("}")[0].split(",")]
+        assert len(numbers) == 1024
+        for text in numbers:
+            value = float(text)
+            assert np.isfinite(value)
+            assert value == float(f"{value:.10g}") or value > 1e308, (table.name, text)

@@ -3,22 +3,19 @@
 import numpy as np
 import pytest
 
-from pipeline.firmware.hls.project import HlsOptions, write_project
+from pipeline.firmware.hls.project import write_project
 from pipeline.firmware.hls.verification import (
     check_golden,
     check_simulation,
     firmware_metrics,
-    vendor_tools,
 )
 from pipeline.integers import golden
-from pipeline.integers.accumulators import accumulators
 from pipeline.integers.compare import MismatchError
 from pipeline.integers.network import IntegerNetwork
-from pipeline.samples.prepared import Split
-from pipeline.samples.windows import GeometryError, scaled_samples
+from tests.firmware.hls.targets import target
 from tests.integers.networks import fixed, random_network, random_windows
 
-OPTIONS = HlsOptions("Vitis", "xcvu9p-flga2577-2-e", 3.125, "cell")
+TARGET = target("Vitis")
 NETWORK = random_network(5, 4, 3, state=fixed(6, 2, signed=False))
 WINDOWS = random_windows(NETWORK, 2000)
 
@@ -52,19 +49,19 @@ def test_a_fault_is_caught_and_its_window_named(fault):
 
 
 def test_a_project_of_another_network_fails_the_stage(tmp_path):
-    write_project(changed(NETWORK, flip_a_weight), OPTIONS, tmp_path / "p")
+    write_project(changed(NETWORK, flip_a_weight), TARGET, tmp_path / "p")
     expected = golden.evaluate(NETWORK, WINDOWS)
     with pytest.raises(MismatchError, match=r"vitis differs from golden in \d+ of 2000 windows"):
-        check_simulation(NETWORK, WINDOWS, expected, tmp_path / "p", OPTIONS)
+        check_simulation(NETWORK, WINDOWS, expected, tmp_path / "p", TARGET)
 
 
 def test_agreement_passes_and_reports(tmp_path):
-    write_project(NETWORK, OPTIONS, tmp_path / "p")
+    write_project(NETWORK, TARGET, tmp_path / "p")
     qkeras = golden.evaluate(NETWORK, WINDOWS).astype(np.float32)
     outputs, first = check_golden(NETWORK, WINDOWS, qkeras, 0.0)
-    simulated, second = check_simulation(NETWORK, WINDOWS, outputs, tmp_path / "p", OPTIONS)
+    simulated, second = check_simulation(NETWORK, WINDOWS, outputs, tmp_path / "p", TARGET)
     assert np.array_equal(simulated, outputs)
-    metrics = firmware_metrics(accumulators(NETWORK), [first, second])
+    metrics = firmware_metrics(NETWORK, [first, second])
     nothing = {"windows": 2000, "mismatches": 0, "max_difference_mev": 0.0}
     assert metrics["golden"] == metrics["vitis"] == nothing
     assert (metrics["float32_exact"], metrics["qkeras_float_bits"]) == (1, 32)
@@ -91,30 +88,3 @@ def test_a_difference_that_is_allowed_is_still_reported():
     qkeras[11] += 2.0**-6
     _, comparison = check_golden(NETWORK, WINDOWS, qkeras, 250.0)
     assert comparison.metrics() == {"windows": 2000, "mismatches": 1, "max_difference_mev": 250.0}
-
-
-def split(**changes) -> Split:
-    sequence = np.arange(20, dtype=np.float32)
-    geometry = {"window_length": 3, "target_lag": 3, "et_scale_gev": 16.0, **changes}
-    return Split("test", sequence, sequence, sequence, sequence, **geometry)
-
-
-def test_samples_are_scaled_in_float32():
-    found = scaled_samples(NETWORK, split())
-    assert found.dtype == np.float32
-    assert found[3] == 3 / 16
-
-
-@pytest.mark.parametrize("change", [{"window_length": 4}, {"et_scale_gev": 8.0}])
-def test_a_network_of_another_geometry_is_refused(change):
-    with pytest.raises(GeometryError, match=next(iter(change))):
-        scaled_samples(NETWORK, split(**change))
-
-
-def test_vendor_tools_are_reported_as_they_are(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert "none of AMD's tools on PATH" in vendor_tools()
-    tool = tmp_path / "vitis-run"
-    tool.write_text("#!/bin/sh\n")
-    tool.chmod(0o755)
-    assert vendor_tools() == "AMD's tools on PATH: vitis-run (not run by this stage)"

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from pipeline.firmware.hls import project as hls_project
-from pipeline.firmware.hls.project import HlsOptions, write_project
+from pipeline.firmware.hls.project import write_project
 from pipeline.firmware.hls.weights import HlsWeightsError, check_weights
+from tests.firmware.hls.targets import target
 from tests.integers.networks import random_gated_network, random_network
 
 NETWORKS = {
@@ -24,17 +25,13 @@ LAYERS = [
 FILES = {"dense": {"weight": "w2", "bias": "b2"}}
 
 
-def options(backend: str) -> HlsOptions:
-    return HlsOptions(backend, "xcvu9p", 3.125, "cell", gate_table_size=1024)
-
-
 # Of an LSTM or a GRU there is no oneAPI project.
 @pytest.mark.parametrize(
     ("backend", "kind"),
     [(b, kind) for b in ("Vitis", "Quartus", "oneAPI") for kind in NETWORKS][:7],
 )
 def test_what_hls4ml_writes_passes(tmp_path, backend, kind):
-    write_project(NETWORKS[kind], options(backend), tmp_path / "p")
+    write_project(NETWORKS[kind], target(backend, gate_table_size=1024), tmp_path / "p")
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
@@ -44,7 +41,7 @@ def test_what_hls4ml_writes_passes(tmp_path, backend, kind):
 def test_every_file_is_compared(tmp_path, monkeypatch, kind, backend, suffix):
     """Whichever file hls4ml got wrong, the project is refused and nothing is left of it."""
     write = hls_project._write
-    write_project(NETWORKS[kind], options(backend), tmp_path / "sound")
+    write_project(NETWORKS[kind], target(backend, gate_table_size=1024), tmp_path / "sound")
     names = sorted(path.name for path in (tmp_path / "sound/firmware/weights").glob(f"*.{suffix}"))
     assert len(names) > 5
     for name in names:
@@ -60,7 +57,7 @@ def test_every_file_is_compared(tmp_path, monkeypatch, kind, backend, suffix):
         monkeypatch.setattr(hls_project, "_write", wrong)
         message = rf"^{name}: 1 of \d+ weights .* first entry 0: expected .*, found 0.7109375$"
         with pytest.raises(HlsWeightsError, match=message):
-            write_project(NETWORKS[kind], options(backend), tmp_path / "p")
+            write_project(NETWORKS[kind], target(backend, gate_table_size=1024), tmp_path / "p")
         assert not (tmp_path / "p").exists()
 
 

@@ -1,6 +1,5 @@
 """RTL equals the golden model; faults are caught; bad input is refused."""
 
-import json
 import shutil
 import tracemalloc
 from dataclasses import replace
@@ -8,23 +7,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.base.files import ArtifactError
+from pipeline.artifacts.design import DESIGN, RtlDesign
 from pipeline.base.fixed_point_type import FixedPointType
-from pipeline.firmware.event_simulation.icarus_ghdl import EventRun, check_event_simulators
-from pipeline.firmware.event_simulation.report import rtl_metrics
+from pipeline.base.schema import read
+from pipeline.firmware.event_simulation.icarus_ghdl import WrittenNetwork, check_event_simulators
 from pipeline.firmware.rtl import simulation as rtl_simulation
 from pipeline.firmware.rtl import verilator
-from pipeline.firmware.rtl.project import RtlOptions, read_design, verilog_files, write_rtl
-from pipeline.firmware.rtl.shift_adds import RtlError, trace_network
-from pipeline.firmware.rtl.simulation import RtlMismatchError, check_network
+from pipeline.firmware.rtl.project import verilog_files, write_rtl
+from pipeline.firmware.rtl.shift_adds import RtlError, adder_graph
+from pipeline.firmware.rtl.simulation import RtlMismatchError, check_network, rtl_metrics
 from pipeline.firmware.rtl.verilator import Harness, SimulationError, compiled, require_verilator
 from pipeline.integers import golden
 from pipeline.integers.compare import MismatchError
 from pipeline.integers.fixed_point import quantize
 from pipeline.integers.network import IntegerNetwork
+from tests.firmware.sections import rtl_params
 from tests.integers.networks import fixed, random_network, random_windows
 
-OPTIONS = RtlOptions("cell_rnn", 2, 2.0, 3)
+PARAMS = rtl_params()
 SMALL = random_network(5, 3, 3, state=fixed(6, 2, signed=False))
 
 NETWORKS = {
@@ -63,12 +63,12 @@ def changed(network: IntegerNetwork, change) -> IntegerNetwork:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_traced_network_equals_the_golden_model(name):
+def test_the_graph_of_shifts_and_adds_equals_the_golden_model(name):
     """da4ml's own evaluation, before any text is written."""
     network = NETWORKS[name]
     integers = integers_of(network, 3000)
     expected = golden.evaluate_integers(network, integers)
-    found = trace_network(network, 2).logic.predict(integers.astype(np.float64))
+    found = adder_graph(network, 2).logic.predict(integers.astype(np.float64))
     assert np.array_equal(found[:, 0], expected)
     assert len(set(expected.tolist())) > 5
 
@@ -80,14 +80,14 @@ def test_every_value_of_a_rounding(rounding, signed):
     of = fixed(6, 2, signed=signed, rounding=rounding)
     network = random_network(3, 1, 1, weight=fixed(6, 1), activation=of)
     integers = np.arange(network.input.minimum, network.input.maximum + 1)[:, None]
-    found = trace_network(network, 1).logic.predict(integers.astype(np.float64))
+    found = adder_graph(network, 1).logic.predict(integers.astype(np.float64))
     assert np.array_equal(found[:, 0], golden.evaluate_integers(network, integers))
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     directory = tmp_path_factory.mktemp("rtl")
-    return directory, write_rtl(SMALL, OPTIONS, directory)
+    return directory, write_rtl(SMALL, PARAMS, directory)
 
 
 def test_the_simulated_network_equals_the_golden_model(written):
@@ -98,16 +98,17 @@ def test_the_simulated_network_equals_the_golden_model(written):
     assert comparison.metrics() == {"windows": 5000, "mismatches": 0, "max_difference_mev": 0.0}
     assert latency == design.latency_cycles == design.stages + 1
     assert interval == 1
-    events = [
-        EventRun("icarus", None, "not on PATH"),
-        EventRun("ghdl", replace(comparison, windows=50), "ghdl: 50 windows"),
-    ]
-    metrics = rtl_metrics(design, simulated, replace(comparison, found="stream"), events)
-    assert metrics["rtl"] == metrics["stream"] == comparison.metrics()
-    assert metrics["icarus"] == {"windows": 0, "mismatches": 0}
-    assert metrics["ghdl"] == {"windows": 50, "mismatches": 0}
-    assert (metrics["latency_ns"], metrics["initiation_interval"]) == (2.0 * latency, 1)
-    assert read_design(directory) == design
+    metrics = rtl_metrics(design, simulated, replace(comparison, found="stream"))
+    assert metrics == {
+        "rtl": comparison.metrics(),
+        "stream": comparison.metrics(),
+        "adder_operations": design.adder_operations,
+        "initiation_interval": 1,
+        "latency_cycles": latency,
+        "latency_ns": 2.0 * latency,
+        "stages": design.stages,
+    }
+    assert read(RtlDesign, directory / DESIGN) == design
 
 
 def test_a_signed_output_narrower_than_its_type(tmp_path):
@@ -115,7 +116,7 @@ def test_a_signed_output_narrower_than_its_type(tmp_path):
     network = random_network(
         9, 2, 2, weight=fixed(3, 1), output=fixed(16, 8), activation=fixed(5, 3), bias=fixed(3, 3)
     )
-    design = write_rtl(network, OPTIONS, tmp_path / "r")
+    design = write_rtl(network, PARAMS, tmp_path / "r")
     files = verilog_files(tmp_path / "r", False)
     assert check_network(network, design, files, integers_of(network, 500))[0].mismatches == 0
 
@@ -133,7 +134,7 @@ def test_a_fault_is_caught_and_names_the_first_window(fault, tmp_path):
     """The RTL of a network with one fault, against the golden model of the right one."""
     network, integers = SMALL, integers_of(SMALL, 2000)
     faulty = changed(network, fault)
-    design = write_rtl(faulty, OPTIONS, tmp_path / "r")
+    design = write_rtl(faulty, PARAMS, tmp_path / "r")
     expected = golden.evaluate_integers(network, integers)
     window = int(np.flatnonzero(expected != golden.evaluate_integers(faulty, integers))[0])
     with pytest.raises(
@@ -165,14 +166,14 @@ def test_a_core_that_takes_a_window_every_second_clock_only_is_caught(written, t
 
 def test_a_wrong_latency_is_caught(written):
     directory, design = written
-    wrong = type(design)(**{**design.__dict__, "latency_cycles": design.latency_cycles + 1})
+    wrong = design.model_copy(update={"latency_cycles": design.latency_cycles + 1})
     with pytest.raises(RtlMismatchError, match=r"comes after \d+ clocks, expected"):
         check_network(SMALL, wrong, verilog_files(directory, False), integers_of(SMALL, 50))
 
 
 def test_the_same_network_gives_the_same_bytes(written, tmp_path):
     directory, _ = written
-    write_rtl(SMALL, OPTIONS, tmp_path / "again")
+    write_rtl(SMALL, PARAMS, tmp_path / "again")
     for path in directory.rglob("*"):
         if path.is_file():
             other = tmp_path / "again" / path.relative_to(directory)
@@ -183,90 +184,45 @@ def test_the_same_network_gives_the_same_bytes(written, tmp_path):
 @pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is not installed")
 def test_icarus_agrees(written):
     directory, design = written
-    lines = check_event_simulators(SMALL, design, directory, integers_of(SMALL, 50))
-    assert lines[0].line == "icarus: 50 windows, 0 mismatches"
+    rtl = WrittenNetwork(SMALL, design, directory)
+    lines = check_event_simulators(rtl, integers_of(SMALL, 50))
+    assert lines[0] == "icarus: 50 windows, 0 mismatches"
 
 
 @pytest.mark.skipif(shutil.which("ghdl") is None, reason="GHDL is not installed")
 def test_ghdl_agrees(written):
     directory, design = written
-    lines = check_event_simulators(SMALL, design, directory, integers_of(SMALL, 50))
-    assert lines[1].line == "ghdl: 50 windows, 0 mismatches"
+    rtl = WrittenNetwork(SMALL, design, directory)
+    lines = check_event_simulators(rtl, integers_of(SMALL, 50))
+    assert lines[1] == "ghdl: 50 windows, 0 mismatches"
 
 
 def test_absent_simulators_are_reported(written, monkeypatch, tmp_path):
     directory, design = written
     monkeypatch.setenv("PATH", str(tmp_path))
-    lines = check_event_simulators(SMALL, design, directory, integers_of(SMALL, 5))
-    assert [run.name for run in lines] == ["icarus", "ghdl"]
-    assert all("not on PATH" in run.line for run in lines)
-    assert [run.metrics()["windows"] for run in lines] == [0, 0]
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (("a/b", 2, 2.0, 3), "top"),
-        (("mux", 2, 2.0, 3), "top"),
-        (("cell_", 2, 2.0, 3), "top"),
-        (("cell", 2, 2.0, 3), "top: .* reserved in Verilog"),
-        (("c", 0, 2.0, 3), "adders_per_stage"),
-        (("c", 2, 0.0, 3), "clock_period_ns"),
-        (("c", 2, 2.0, 0), "cells"),
-    ],
-)
-def test_bad_options_are_refused(options, message):
-    with pytest.raises(RtlError, match=message):
-        RtlOptions(*options)
+    lines = check_event_simulators(WrittenNetwork(SMALL, design, directory), integers_of(SMALL, 5))
+    assert lines == [
+        "icarus: iverilog not on PATH, not simulated",
+        "ghdl: ghdl not on PATH, not simulated",
+    ]
 
 
 def test_networks_that_cannot_be_built_are_refused(tmp_path):
     with pytest.raises(RtlError, match="limited to 51"):
-        trace_network(random_network(1, 2, 2, recurrent=fixed(45, 1)), 2)
+        adder_graph(random_network(1, 2, 2, recurrent=fixed(45, 1)), 2)
     with pytest.raises(RtlError, match="limited to 32 bits"):
-        write_rtl(random_network(1, 1, 1, sample=fixed(33, 4)), OPTIONS, tmp_path / "r")
+        write_rtl(random_network(1, 1, 1, sample=fixed(33, 4)), PARAMS, tmp_path / "r")
     constant = changed(SMALL, lambda layers: layers[1].update(kernel=_zero(layers[1]["kernel"])))
     with pytest.raises(RtlError, match="constant"):
-        trace_network(constant, 2)
+        adder_graph(constant, 2)
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "file").touch()
     with pytest.raises(RtlError, match="not empty"):
-        write_rtl(SMALL, OPTIONS, tmp_path / "used")
+        write_rtl(SMALL, PARAMS, tmp_path / "used")
 
 
 def _zero(kernel):
     return {**kernel, "integers": [[0] for _ in kernel["integers"]]}
-
-
-def test_a_broken_description_is_refused(tmp_path):
-    (tmp_path / "design.json").write_text('{"top": "cell"}')
-    with pytest.raises(ArtifactError, match="not a description of RTL"):
-        read_design(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("top", "t; exec rm -r x", "top: expected"),
-        ("top", "t -o x", "top: expected"),
-        ("top", "t\nx", "top: expected"),
-        ("top", ["t"], "top: expected"),
-        ("top", "entity", "top: .* reserved in VHDL"),
-        ("cells", "3", "cells: expected a whole number, 1 to 1024, found '3'"),
-        ("cells", True, "cells: expected a whole number"),
-        ("sample_bits", 33, "sample_bits: expected a whole number, 1 to 32, found 33"),
-        ("window_length", 0, "window_length: expected a whole number, at least 1, found 0"),
-        ("latency_cycles", 2.5, "latency_cycles: expected a whole number, at least 1"),
-        ("clock_period_ns", "2", "clock_period_ns: expected a number above 0, found '2'"),
-        ("clock_period_ns", 0, "clock_period_ns: expected a number above 0, found 0"),
-    ],
-)
-def test_a_description_that_lies_is_refused(written, tmp_path, name, value, message):
-    """It may come from anywhere, and goes into the scripts of tools."""
-    design = json.loads((written[0] / "design.json").read_text())
-    (tmp_path / "design.json").write_text(json.dumps(design | {name: value}))
-    with pytest.raises(ArtifactError, match=f"design.json: not a description of RTL: {message}"):
-        read_design(tmp_path)
 
 
 def test_files_whose_names_are_more_than_names_are_refused(tmp_path):

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from pipeline.firmware.rtl import simulation as rtl_simulation
-from pipeline.firmware.rtl.project import RtlDesign, RtlOptions, verilog_files, write_rtl
+from pipeline.firmware.rtl.project import verilog_files, write_rtl
 from pipeline.firmware.rtl.simulation import RtlMismatchError, check_stream
 from pipeline.firmware.rtl.stream_clocks import expected_stream, random_stream
 from pipeline.integers import golden
 from pipeline.integers.compare import MismatchError
 from pipeline.integers.network import IntegerNetwork
+from tests.firmware.sections import rtl_params
 from tests.integers.networks import fixed, random_network
 
 NETWORK = random_network(5, 3, 3, state=fixed(6, 2, signed=False))
@@ -23,7 +24,7 @@ def samples(n: int = 400) -> np.ndarray:
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     directory = tmp_path_factory.mktemp("stream")
-    design = write_rtl(NETWORK, RtlOptions("cell_rnn", 2, 2.0, CELLS), directory)
+    design = write_rtl(NETWORK, rtl_params(cells=CELLS), directory)
     return design, verilog_files(directory, stream=True)
 
 
@@ -61,7 +62,7 @@ def test_a_wrong_energy_names_its_window(written, monkeypatch):
 
 def test_a_wrong_latency_names_the_flag(written):
     design, files = written
-    late = RtlDesign(**{**design.__dict__, "latency_cycles": design.latency_cycles + 1})
+    late = design.model_copy(update={"latency_cycles": design.latency_cycles + 1})
     clocks = random_stream(samples(), design, 100, 0.2, 6)
     with pytest.raises(RtlMismatchError, match="energy_valid is wrong"):
         check_stream(NETWORK, late, files, clocks)
@@ -69,7 +70,9 @@ def test_a_wrong_latency_names_the_flag(written):
 
 def test_windows_of_one_sample_need_no_history(tmp_path):
     network = random_network(7, 2, 1)
-    design = write_rtl(network, RtlOptions("cell_rnn", 3, 5.0, 1), tmp_path / "r")
+    design = write_rtl(
+        network, rtl_params(adders_per_stage=3, clock_period_ns=5.0, cells=1), tmp_path / "r"
+    )
     clocks = random_stream(samples(), design, 300, 0.5, 7)
     files = verilog_files(tmp_path / "r", stream=True)
     assert check_stream(network, design, files, clocks).windows == 300
@@ -80,7 +83,7 @@ def test_a_flipped_weight_names_the_first_window(tmp_path, written):
     tree = NETWORK.model_dump()
     tree["layers"][0]["recurrent_kernel"]["integers"][1][2] ^= 1
     faulty = IntegerNetwork.model_validate(tree)
-    design = write_rtl(faulty, RtlOptions("cell_rnn", 2, 2.0, CELLS), tmp_path / "r")
+    design = write_rtl(faulty, rtl_params(cells=CELLS), tmp_path / "r")
     clocks = random_stream(samples(), design, 1000, 0.2, 8)
     _, _, windows = expected_stream(clocks, design)
     energies = [golden.evaluate_integers(network, windows) for network in (NETWORK, faulty)]
@@ -96,7 +99,7 @@ TINY = random_network(7, 2, 2)
 def tiny(tmp_path_factory):
     """Three cells, so that the number 3 is no cell, and a core that compiles in seconds."""
     directory = tmp_path_factory.mktemp("tiny")
-    design = write_rtl(TINY, RtlOptions("cell_rnn", 3, 2.0, 3), directory)
+    design = write_rtl(TINY, rtl_params(adders_per_stage=3), directory)
     return design, directory
 
 

@@ -3,14 +3,21 @@
 import numpy as np
 import pytest
 
-from pipeline.firmware.rtl.project import RtlDesign
+from pipeline.artifacts.design import RtlDesign
 from pipeline.firmware.rtl.stream_clocks import StreamClocks, expected_stream, random_stream
+from tests.firmware.sections import rtl_design
 
 SAMPLES = np.random.default_rng(2).integers(-2048, 2048, 400)
 
 
 def design(cells: int, length: int, latency: int = 7) -> RtlDesign:
-    return RtlDesign("t", cells, 1.0, length, 12, 8, latency - 1, latency, 1)
+    return rtl_design(
+        cells=cells,
+        window_length=length,
+        energy_bits=8,
+        stages=latency - 1,
+        latency_cycles=latency,
+    )
 
 
 def stream(valid, cell, sample, reset=()) -> StreamClocks:

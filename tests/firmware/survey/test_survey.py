@@ -7,20 +7,25 @@ from time import sleep
 import numpy as np
 import pytest
 
-from pipeline.firmware.rtl.project import RtlOptions, write_rtl
+from pipeline.artifacts.candidates import Candidate
+from pipeline.artifacts.finetune import FinetuneFigures
+from pipeline.artifacts.implementation import Implemented
+from pipeline.firmware.rtl.project import write_rtl
 from pipeline.firmware.survey import survey as survey_module
-from pipeline.firmware.survey.subjects import Subject, SurveyError, finetuned
-from pipeline.firmware.survey.survey import SurveyOptions, golden_rmse_mev, survey, survey_all
-from pipeline.integers.compare import MismatchError
+from pipeline.firmware.survey.subjects import Subject, SurveyError, finetuned, searched
+from pipeline.firmware.survey.survey import golden_rmse_mev, survey, survey_all
+from pipeline.integers.compare import Comparison, MismatchError
 from pipeline.integers.golden import evaluate
 from pipeline.integers.network import IntegerNetwork
-from pipeline.samples.prepared import Split
-from pipeline.samples.windows import GeometryError
+from pipeline.samples.prepared import GeometryError, Split
+from tests.firmware.sections import rtl_params, survey_params
 from tests.integers.networks import fixed, random_network
 
 NETWORK = random_network(5, 2, 2, weight=fixed(4, 1), sample=fixed(6, 3))
 SUBJECT = Subject("trial_07", "front", NETWORK, 12.5, 40, {"rnn_kernel": 4})
-OPTIONS = SurveyOptions(RtlOptions("cell_rnn", 2, 2.0, 3), "xcup", 300, 100, 0.3, 1, 300.0)
+EQUAL = Comparison("stream", "golden", 300, 0, 0.0, 0.0, None, None)
+CORE = Implemented(name="xcup", title="AMD", tool="-", resources={}, n_windows=0, mismatches=0)
+HOW = rtl_params(), survey_params(), 300.0
 
 
 def make_split(lag: int = 1, n_bc: int = 400) -> Split:
@@ -48,11 +53,11 @@ def test_a_split_of_another_geometry_is_refused():
 
 
 def test_a_network_is_built_simulated_and_synthesised():
-    found = survey(SUBJECT, make_split(), OPTIONS)
-    assert found.rmse_mev == golden_rmse_mev(NETWORK, make_split())
-    assert found.subject.units == 2
-    assert (found.streamed.windows, found.streamed.mismatches) == (300, 0)
-    assert (found.core.name, found.core.windows, found.core.mismatches) == ("xcup", 100, 0)
+    found = survey(SUBJECT, make_split(), *HOW)
+    assert found.validation_rmse_mev == golden_rmse_mev(NETWORK, make_split())
+    assert found.units == 2
+    assert (found.stream.n_windows, found.stream.mismatches) == (300, 0)
+    assert (found.core.name, found.core.n_windows, found.core.mismatches) == ("xcup", 100, 0)
     assert found.core.resources["lut"] > 50
     assert found.latency_ns == 2.0 * (found.design.stages + 1)
     assert found.float32_exact
@@ -63,9 +68,9 @@ def test_a_network_too_wide_for_float32_says_so(monkeypatch):
         3, 2, 2, weight=fixed(16, 1), sample=fixed(12, 1),
         activation=fixed(16, 1, signed=False), output=fixed(12, 1, signed=False),
     )  # fmt: skip
-    monkeypatch.setattr(survey_module, "check_stream", lambda *_, **__: None)
-    monkeypatch.setattr(survey_module, "implement", lambda *_, **__: None)
-    assert not survey(replace(SUBJECT, network=wide), make_split(), OPTIONS).float32_exact
+    monkeypatch.setattr(survey_module, "check_stream", lambda *_, **__: EQUAL)
+    monkeypatch.setattr(survey_module, "implement", lambda *_, **__: CORE)
+    assert not survey(replace(SUBJECT, network=wide), make_split(), *HOW).float32_exact
 
 
 def test_rtl_of_another_network_stops_the_survey_and_is_named(monkeypatch):
@@ -74,23 +79,23 @@ def test_rtl_of_another_network_stops_the_survey_and_is_named(monkeypatch):
     other = IntegerNetwork.model_validate(tree)
     monkeypatch.setattr(survey_module, "write_rtl", lambda _, *rest: write_rtl(other, *rest))
     with pytest.raises(SurveyError, match=r"^trial_07: stream differs .* first in window \d+"):
-        survey(SUBJECT, make_split(), OPTIONS)
+        survey(SUBJECT, make_split(), *HOW)
 
 
 def test_a_netlist_of_another_network_stops_the_survey_and_is_named(monkeypatch):
     def differs(*args):
         raise MismatchError("netlist_xcup differs; first in window 3")
 
-    monkeypatch.setattr(survey_module, "check_stream", lambda *_, **__: None)
+    monkeypatch.setattr(survey_module, "check_stream", lambda *_, **__: EQUAL)
     monkeypatch.setattr(survey_module, "implement", differs)
     with pytest.raises(SurveyError, match=r"^trial_07: netlist_xcup differs; first in window 3"):
-        survey(SUBJECT, make_split(), OPTIONS)
+        survey(SUBJECT, make_split(), *HOW)
 
 
 def test_the_largest_network_starts_first_and_the_first_failure_stops_the_rest(monkeypatch):
     started = []
 
-    def fake(subject, split, options):
+    def fake(subject, *_):
         started.append(subject.name)
         if subject.name == "3":
             raise SurveyError("3: differs")
@@ -100,26 +105,32 @@ def test_the_largest_network_starts_first_and_the_first_failure_stops_the_rest(m
     monkeypatch.setattr(survey_module, "survey", fake)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     subjects = [replace(SUBJECT, name=str(n), weight_bits=100 - n) for n in range(40)]
-    assert sorted(survey_all(subjects[2::-1], make_split(), OPTIONS)) == ["0", "1", "2"]
+    assert sorted(survey_all(subjects[2::-1], make_split(), *HOW)) == ["0", "1", "2"]
     assert sorted(started[:2]) == ["0", "1"]
     started.clear()
     with pytest.raises(SurveyError, match="3: differs"):
-        list(survey_all(subjects, make_split(), OPTIONS))
+        list(survey_all(subjects, make_split(), *HOW))
     assert "3" in started
     assert len(started) < 40
 
 
-FINETUNE = {"energy_nj": 0.0445, "weight_bits": 338.0, "bits": {"rnn_state": 9}}
-
-
 def test_the_finetuned_network_has_the_figures_of_its_stage():
-    found = finetuned(NETWORK, FINETUNE)
+    figures = FinetuneFigures(
+        energy_nj=0.0445, validation_rmse_mev=50.0, weight_bits=338.0, bits={"rnn_state": 9}
+    )
+    found = finetuned(NETWORK, figures)
     assert (found.name, found.kind, found.network) == ("finetuned", "finetuned", NETWORK)
     assert found.energy_pj == pytest.approx(44.5)
     assert (found.weight_bits, found.bits) == (338, {"rnn_state": 9})
 
 
-@pytest.mark.parametrize("name", FINETUNE)
-def test_a_missing_figure_is_named(name):
-    with pytest.raises(SurveyError, match=f"metrics of finetune: no such figure: .*{name}"):
-        finetuned(NETWORK, {key: value for key, value in FINETUNE.items() if key != name})
+def test_a_candidate_keeps_its_figures():
+    candidate = Candidate(
+        name="trial_07",
+        kind="front",
+        energy_pj=12.5,
+        weight_bits=40,
+        bits={"rnn_kernel": 4},
+        network=NETWORK,
+    )
+    assert searched(candidate) == SUBJECT

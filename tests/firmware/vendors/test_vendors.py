@@ -1,80 +1,113 @@
-"""The vendors' reports, written by hand from the documented formats, and fake tools."""
+"""The vendors' reports, read by two more parsers, and their tools, made up."""
 
 import pytest
 
-from pipeline.firmware.rtl.project import RtlOptions, write_rtl
+from pipeline.firmware.rtl.project import write_rtl
 from pipeline.firmware.vendors.reports import (
     VendorReportError,
+    parse_csynth,
     parse_quartus,
-    parse_vitis_csynth,
     parse_vivado,
 )
-from pipeline.firmware.vendors.tools import VendorToolError, run_vendor_tools
-from pipeline.reports.implementation import markdown
+from pipeline.firmware.vendors.tools import (
+    VendorProjects,
+    VendorToolError,
+    run_vendor_tools,
+)
+from tests.firmware.sections import rtl_params
+from tests.firmware.vendors.report_texts import CSYNTH, FIT, STA, STA_SLOW, TIMING, UTILIZATION
 from tests.integers.networks import random_network
-
-CSYNTH = """<profile><PerformanceEstimates><SummaryOfTimingAnalysis>
-<EstimatedClockPeriod>2.281</EstimatedClockPeriod></SummaryOfTimingAnalysis>
-<SummaryOfOverallLatency><Best-caseLatency>20</Best-caseLatency>
-<Worst-caseLatency>21</Worst-caseLatency><Interval-min>1</Interval-min>
-<Interval-max>1</Interval-max></SummaryOfOverallLatency></PerformanceEstimates>
-<AreaEstimates><Resources><BRAM_18K>0</BRAM_18K><DSP>7</DSP><FF>3000</FF><LUT>9000</LUT>
-</Resources><AvailableResources><BRAM_18K>4320</BRAM_18K><LUT>1182240</LUT>
-</AvailableResources></AreaEstimates></profile>"""
-UTILIZATION = """1. CLB Logic
-+----------------+------+-------+------------+-----------+-------+
-|    Site Type   | Used | Fixed | Prohibited | Available | Util% |
-+----------------+------+-------+------------+-----------+-------+
-| CLB LUTs       | 4565 |     0 |          0 |   1182240 |  0.39 |
-| CLB Registers  | 3570 |     0 |          0 |   2364480 |  0.15 |
-| Block RAM Tile |  0.5 |     0 |          0 |      2160 |  0.02 |
-| DSPs           |    0 |     0 |          0 |      6840 |  0.00 |
-"""
-TIMING = """| Design Timing Summary
-    WNS(ns)      TNS(ns)  TNS Failing Endpoints
-    -------      -------  ---------------------
-      0.500        0.000                      0
-"""
-FIT = """Fitter Status : Successful
-Logic utilization (in ALMs) : 3,210 / 933,120 ( < 1 % )
-Total dedicated logic registers : 6423
-Total RAM Blocks : 0 / 11,721 ( 0 % )
-Total DSP Blocks : 0 / 5,760 ( 0 % )
-"""
-STA = """; Slow 900mV 100C Model Fmax Summary ;
-; Fmax       ; Restricted Fmax ; Clock Name ;
-; 512.5 MHz  ; 450.0 MHz       ; clk        ; limit due to minimum period restriction
-; Slow 900mV 0C Model Fmax Summary ;
-; Fmax       ; Restricted Fmax ; Clock Name ;
-; 530.0 MHz  ; 445.0 MHz       ; clk        ; limit due to minimum period restriction
-"""
 
 
 def test_reports_are_read():
-    assert parse_vitis_csynth(CSYNTH) == {
+    assert parse_csynth(CSYNTH) == {
         "latency_cycles": 21.0,
-        "initiation_interval": 1.0,
+        "initiation_interval": 2.0,
         "clock_ns": 2.281,
         "lut": 9000.0,
         "ff": 3000.0,
         "dsp": 7.0,
-        "bram": 0.0,
+        "bram": 4.0,
     }
-    expected = {"lut": 4565.0, "ff": 3570.0, "dsp": 0.0, "bram": 0.5, "fmax_mhz": 500.0}
+    expected = {"lut": 4565.0, "ff": 3570.0, "dsp": 3.0, "bram": 1.5, "fmax_mhz": 1000 / 3}
     assert parse_vivado(UTILIZATION, TIMING, 2.5) == expected
-    expected = {"alm": 3210.0, "ff": 6423.0, "dsp": 0.0, "bram": 0.0, "fmax_mhz": 512.5}
+    expected = {"alm": 3210.0, "ff": 6423.0, "dsp": 5.0, "bram": 2.0, "fmax_mhz": 512.5}
     expected |= {"restricted_fmax_mhz": 445.0}
     assert parse_quartus(FIT, STA) == expected
+
+
+def test_older_names_of_dsps_and_luts():
+    assert parse_csynth(CSYNTH.replace("DSP>", "DSP48E>"))["dsp"] == 7.0
+    older = UTILIZATION.replace("CLB LUTs* ", "Slice LUTs").replace("CLB Reg", "Slice Reg")
+    assert parse_vivado(older, TIMING, 2.5)["lut"] == 4565.0
+    assert parse_vivado(older, TIMING, 2.5)["ff"] == 3570.0
+
+
+def test_hls4ml_reads_the_same_of_vitis_and_vivado(tmp_path):
+    from hls4ml.report.vivado_report import parse_vivado_report
+
+    report = tmp_path / "cell_rnn_prj" / "solution1" / "syn" / "report"
+    report.mkdir(parents=True)
+    (tmp_path / "project.tcl").write_text('set project_name "cell_rnn"\nset backend "vitis"\n')
+    (tmp_path / "cell_rnn_prj" / "hls.app").write_text(
+        '<project xmlns="com.autoesl.autopilot.project" name="cell_rnn_prj"><solutions>'
+        '<solution name="solution1" status=""/></solutions></project>'
+    )
+    (report / "cell_rnn_csynth.xml").write_text(CSYNTH)
+    (tmp_path / "vivado_synth.rpt").write_text(UTILIZATION)
+    theirs = parse_vivado_report(str(tmp_path))
+    hls = {key: float(value) for key, value in theirs["CSynthesisReport"].items()}
+    assert parse_csynth(CSYNTH) == {
+        "latency_cycles": hls["WorstLatency"],
+        "initiation_interval": hls["IntervalMax"],
+        "clock_ns": hls["EstimatedClockPeriod"],
+        "lut": hls["LUT"],
+        "ff": hls["FF"],
+        "dsp": hls["DSP"],
+        "bram": hls["BRAM_18K"],
+    }
+    synthesis = {key: float(value) for key, value in theirs["VivadoSynthReport"].items()}
+    ours = parse_vivado(UTILIZATION, TIMING, 2.5)
+    assert ours["lut"] == synthesis["LUT"]
+    assert ours["ff"] == synthesis["FF"]
+    assert ours["dsp"] == synthesis["DSP48E"]
+    assert ours["bram"] == synthesis["BRAM_18K"]
+
+
+def test_da4ml_reads_the_same_of_vivado_and_quartus():
+    from da4ml._cli import report
+
+    area = report.parse_utilization_vivado(UTILIZATION)
+    slack = report.parse_timing_summary_vivado(TIMING)["WNS(ns)"]
+    assert parse_vivado(UTILIZATION, TIMING, 2.5) == {
+        "lut": area["LUT"],
+        "ff": area["FF"],
+        "dsp": area["DSP"],
+        "bram": area["RAMB36/FIFO*"] + area["RAMB18"] / 2,
+        "fmax_mhz": 1000.0 / (2.5 - slack),
+    }
+    area = report.parse_utilization_quartus(FIT)
+    timing = report.parse_timing_quartus(STA_SLOW)  # of several models it takes the first
+    assert parse_quartus(FIT, STA_SLOW) == {
+        "alm": area["ALM"],
+        "ff": area["Registers"],
+        "dsp": area["DSP"],
+        "bram": area["RAM Blocks"],
+        "fmax_mhz": timing["Fmax(MHz)"],
+        "restricted_fmax_mhz": timing["Restricted Fmax(MHz)"],
+    }
 
 
 @pytest.mark.parametrize(
     ("parse", "message"),
     [
-        (lambda: parse_vitis_csynth("<profile/>"), "no <AreaEstimates>"),
-        (lambda: parse_vitis_csynth(CSYNTH.replace(">21<", ">undef<")), "no number: 'undef'"),
+        (lambda: parse_csynth("<profile/>"), "csynth.xml: no PerformanceEstimates/"),
+        (lambda: parse_csynth("no XML"), "csynth.xml: syntax error"),
+        (lambda: parse_csynth(CSYNTH.replace("FF>", "XX>")), "csynth.xml: no AreaEstimates/.*/FF"),
+        (lambda: parse_csynth(CSYNTH.replace(">21<", ">undef<")), "no number: 'undef'"),
         (lambda: parse_vivado(UTILIZATION, "", 2.5), "WNS"),
         (lambda: parse_vivado("", TIMING, 2.5), "no row"),
-        (lambda: parse_quartus("", STA), "no line"),
+        (lambda: parse_quartus("", STA), "fit.rpt: no row"),
         (lambda: parse_quartus(FIT, ""), "no table of Fmax"),
         (lambda: parse_quartus(FIT, "input clock 100 MHz"), "no table of Fmax"),
         (lambda: parse_quartus(FIT, STA.replace("Restricted", "")), "Restricted Fmax"),
@@ -88,7 +121,7 @@ def test_a_report_without_a_figure_is_an_error(parse, message):
 @pytest.fixture
 def project(tmp_path):
     network = random_network(5, 1, 2)
-    design = write_rtl(network, RtlOptions("cell_rnn", 2, 2.5, 3), tmp_path / "rtl")
+    design = write_rtl(network, rtl_params(clock_period_ns=2.5), tmp_path / "rtl")
     (tmp_path / "hls").mkdir()
     (tmp_path / "hls" / "build_prj.tcl").touch()
     (tmp_path / "oneapi").mkdir()
@@ -98,16 +131,9 @@ def project(tmp_path):
 
 def run(project, part="xcvu9p-flga2577-2-e", timeout_s=20.0):
     design, path = project
-    return run_vendor_tools(
-        design,
-        path / "rtl",
-        path / "hls",
-        path / "oneapi",
-        part,
-        "1SG280HU2F50E2VG",
-        path / "work",
-        timeout_s,
-    )
+    rtl, hls, oneapi = (path / name for name in ("rtl", "hls", "oneapi"))
+    projects = VendorProjects(design, rtl, hls, oneapi, part, "1SG280HU2F50E2VG")
+    return run_vendor_tools(projects, path / "work", timeout_s)
 
 
 def put(path, name: str, script: str) -> None:
@@ -130,7 +156,7 @@ def test_tools_are_run_and_their_reports_read(project, monkeypatch):
         (path / name).write_text(text)
     put(path, "vitis-run", f"cp {path}/c csynth.xml")
     put(path, "vivado", f"cp {path}/u utilization.rpt; cp {path}/t timing.rpt")
-    put(path, "quartus_sh", f"cp {path}/f cell_rnn.fit.summary; cp {path}/s cell_rnn.sta.rpt")
+    put(path, "quartus_sh", f"cp {path}/f cell_rnn.fit.rpt; cp {path}/s cell_rnn.sta.rpt")
     monkeypatch.setenv("PATH", f"{path}/bin:/usr/bin:/bin")
     put(path, "icpx", "exit 0")
     put(path, "cmake", f"test -f CMakeLists.txt && echo $* >> {path}/cmake.log")
@@ -138,22 +164,11 @@ def test_tools_are_run_and_their_reports_read(project, monkeypatch):
     assert (path / "cmake.log").read_text() == "-B build\n--build build --target lib\n"
     assert oneapi.line == "oneAPI: compiled for emulation, not simulated"
     assert vitis.figures["latency_cycles"] == 21
-    assert vivado.figures["fmax_mhz"] == 500
+    assert vivado.figures["fmax_mhz"] == pytest.approx(1000 / 3)
     assert (
         quartus.line
-        == "Quartus: alm 3210, ff 6423, dsp 0, bram 0, fmax_mhz 512.5, restricted_fmax_mhz 445"
+        == "Quartus: alm 3210, ff 6423, dsp 5, bram 2, fmax_mhz 512.5, restricted_fmax_mhz 445"
     )
-    report = markdown(
-        project[0],
-        [],
-        {"energy_nj": 0.1, "validation_rmse_mev": 50.0},
-        [vitis, oneapi, quartus],
-        [],
-    )
-    assert "| Vitis HLS | 9000 |  | 3000 | 7 | 0 |  |  | 21 | 1 | 2.281 |" in report
-    assert "| Quartus |  | 3210 | 6423 | 0 | 0 | 512.5 | 445 |  |  |  |" in report
-    assert "| oneAPI |" not in report
-    assert "- oneAPI: compiled for emulation" in report
     script = (path / "work" / "vivado.tcl").read_text()
     assert "synth_design -top cell_rnn_stream -part xcvu9p-flga2577-2-e" in script
 

@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from pipeline.base.architecture import Architecture
 from pipeline.firmware.hls.verification import check_golden
-from pipeline.integers.accumulators import float32_exact
 from pipeline.networks.fitting import WindowData
 from pipeline.quantization.finetuning.double_precision import precision_metrics, predict_double
 from tests.integers.networks import random_windows
@@ -58,7 +57,7 @@ def test_equals_the_integers_bit_for_bit(name):
     single = model(windows[..., None], training=False).numpy()[:, 0]
     found = precision_metrics(single, double, 16.0)
     assert found["qkeras_float_bits"] == 64
-    assert float32_exact(network) == (name == "8 bits")
+    assert network.float32_exact == (name == "8 bits")
     # That float32 may round does not say that it does: so few powers of two meet no tie.
     assert (found["float32_mismatches"] == 0) == (name in ("8 bits", "powers of two"))
 

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 from pipeline.base.architecture import Architecture, network_shapes, quantized_tensors
-from pipeline.integers.gated import GatedNetwork
-from pipeline.integers.network import IntegerNetwork
 from pipeline.quantization.finetuning.export import to_integer_network
 from pipeline.quantization.quantizers.hardware import check_exportable, stored_type
 from pipeline.quantization.quantizers.quantizer import QuantizerError
@@ -26,8 +24,8 @@ def test_integers_and_types_are_those_of_the_network(cell):
     architecture = Architecture(cell, 3, 5)
     check_exportable(architecture, quantizers)
     network = to_integer_network(architecture, weights, quantizers, 16.0)
-    assert isinstance(network, GatedNetwork)
-    rnn = network.rnn
+    assert not network.exact
+    rnn = network.gated
     for name in ("kernel", "recurrent_kernel", "bias"):
         tensor = getattr(rnn, name)
         np.testing.assert_array_equal(tensor.array * tensor.type.step, weights[f"rnn/{name}"])
@@ -40,7 +38,7 @@ def test_integers_and_types_are_those_of_the_network(cell):
 def test_a_simple_rnn_becomes_the_exact_network():
     weights, quantizers = on_the_grid("SimpleRNN"), quantizer_set("6 bits")
     network = to_integer_network(Architecture("SimpleRNN", 3, 5), weights, quantizers, 16.0)
-    assert isinstance(network, IntegerNetwork)
+    assert network.exact
 
 
 @pytest.mark.parametrize("cell", CELLS)

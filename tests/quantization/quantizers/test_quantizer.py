@@ -158,7 +158,7 @@ def test_no_string_is_executed(tmp_path):
 
 def test_parsing_needs_no_tensorflow():
     code = (
-        "import sys; from pipeline.quantization.finetuning.export import check_exportable;"
+        "import sys; from pipeline.quantization.quantizers.hardware import check_exportable;"
         "from pipeline.quantization.quantizers.quantizer import parse_quantizer;"
         "parse_quantizer('quantized_bits(4)', 'k'); sys.exit('tensorflow' in sys.modules)"
     )

@@ -244,7 +244,7 @@ def test_the_state_belongs_to_the_code_that_trains_prices_and_draws_trials():
     files = {file.relative_to(ROOT) for file in search_state.code_files()}
     needed = local_imports(Path("pipeline/quantization/search/run.py"))
     values_count = {file for file in needed if "params" in file.parts}
-    words = {Path("pipeline/base/errors.py"), Path("pipeline/params/identifiers.py")}
+    words = {Path("pipeline/base/errors.py"), Path("pipeline/base/identifiers.py")}
     packages = {file for file in needed if file.name == "__init__.py"}
     assert needed - values_count - words - packages <= files
     assert (

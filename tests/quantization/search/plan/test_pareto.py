@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.presentation.markdown import front_table
 from pipeline.quantization.search.plan.pareto import nondominated_order, on_front
 
 POINT = st.tuples(st.integers(0, 6), st.integers(0, 6))
@@ -44,20 +43,6 @@ def test_a_point_is_on_it_unless_another_one_beats_it(points):
 def test_what_is_no_list_of_points_is_refused(costs, errors):
     with pytest.raises(ValueError, match="expected"):
         on_front(costs, errors)
-
-
-def test_the_table_is_markdown():
-    rows = [
-        {"trial": "07", "energy_pj": 40.934, "bits": 5},
-        {"trial": "1", "energy_pj": 2.0, "bits": 4},
-    ]
-    assert front_table(rows).splitlines() == [
-        "| trial | energy_pj | bits |",
-        "| --- | --- | --- |",
-        "| 07 | 40.93 | 5 |",
-        "| 1 | 2.00 | 4 |",
-    ]
-    assert front_table([]) == ""
 
 
 def test_the_order_goes_front_by_front_and_the_ends_come_first():

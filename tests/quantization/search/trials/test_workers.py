@@ -206,7 +206,9 @@ def test_a_silent_local_worker_is_killed_and_its_trial_goes_to_another(chief, cl
 def test_it_ends_when_all_local_workers_did(chief):
     tuner = make_tuner(search_params(max_trials=2), MadeUpTrainer())
     gone = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
-    with pytest.raises(SearchError, match=r"search\.workers: all 1 workers ended \(exit code 3\)"):
+    with pytest.raises(
+        SearchError, match=r"processes\.workers: all 1 workers ended \(exit code 3\)"
+    ):
         workers.serve(tuner, {"worker0": gone}, 60)
 
 

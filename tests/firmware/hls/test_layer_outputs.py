@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 
 from pipeline.firmware.hls.cpp_simulation import CppSimulationError
-from pipeline.firmware.hls.cpp_trace import trace
-from pipeline.firmware.hls.project import HlsOptions, write_project
+from pipeline.firmware.hls.layer_outputs import layer_outputs
+from pipeline.firmware.hls.project import write_project
 from pipeline.firmware.hls.verification import check_simulation
 from pipeline.integers import golden
 from pipeline.integers.compare import MismatchError
 from pipeline.integers.network import IntegerNetwork
+from tests.firmware.hls.targets import target
 from tests.integers.networks import fixed, random_network, random_windows
 
-BACKENDS = {
-    "vitis": HlsOptions("Vitis", "xcvu9p-flga2577-2-e", 3.125, "cell"),
-    "quartus": HlsOptions("Quartus", "Stratix10", 3.125, "cell"),
+TARGETS = {
+    "vitis": target("Vitis"),
+    "quartus": target("Quartus"),
 }
 # Two steps: the recurrent kernel and the state are used once, so that one change of the
 # sources is one change of the network.
@@ -27,13 +28,13 @@ WINDOWS = random_windows(NETWORK, 2000)
 ONE = WINDOWS[3:4]
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
+@pytest.fixture(scope="module", params=TARGETS)
 def written(request, tmp_path_factory):
-    """A sound project: what it is called in messages, options, directory."""
-    options = BACKENDS[request.param]
+    """A sound project: what it is called in messages, target, directory."""
+    of = TARGETS[request.param]
     project = tmp_path_factory.mktemp(request.param) / "project"
-    write_project(NETWORK, options, project)
-    return request.param, options, project
+    write_project(NETWORK, of, project)
+    return request.param, of, project
 
 
 def changed(change) -> IntegerNetwork:
@@ -127,7 +128,7 @@ def expected_place(fault, backend: str) -> str:
     outputs = golden.evaluate(NETWORK, WINDOWS), golden.evaluate(faulty, WINDOWS)
     window = int(np.flatnonzero(outputs[0] != outputs[1])[0])
     one = WINDOWS[window : window + 1]
-    right, wrong = golden.trace(NETWORK, one), golden.trace(faulty, one)
+    right, wrong = golden.evaluate_tensors(NETWORK, one), golden.evaluate_tensors(faulty, one)
     for tensor in right:
         if tensor.endswith(".sum"):
             continue  # a sum is no array of the project
@@ -155,12 +156,12 @@ def expected_place(fault, backend: str) -> str:
 )
 def test_a_fault_in_the_sources_is_named(written, fault, tensor, tmp_path):
     """The check that the stage uses, on written sources with one bit or one rounding changed."""
-    backend, options, sound = written
+    backend, of, sound = written
     project = copied(sound, tmp_path / "faulty")
     plant(backend, project, fault)
     expected = golden.evaluate(NETWORK, WINDOWS)
     with pytest.raises(MismatchError) as caught:
-        check_simulation(NETWORK, WINDOWS, expected, project, options)
+        check_simulation(NETWORK, WINDOWS, expected, project, of)
     message = str(caught.value)
     assert message.endswith(expected_place(fault, backend))
     assert tensor in message
@@ -171,20 +172,20 @@ def copied(sound: Path, to: Path) -> Path:
     return to
 
 
-def test_the_trace_of_a_sound_project_is_the_golden_trace(written):
-    _, options, project = written
+def test_the_outputs_of_a_sound_project_are_the_golden_ones(written):
+    _, of, project = written
     before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
-    found = trace(project, NETWORK, options, ONE)
-    expected = golden.trace(NETWORK, ONE)
+    found = layer_outputs(project, NETWORK, of, ONE)
+    expected = golden.evaluate_tensors(NETWORK, ONE)
     assert list(found) == [name for name in expected if not name.endswith(".sum")]
     for name, values in found.items():
         assert np.array_equal(values, expected[name].real), name
     assert before == {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
 
 
-def test_a_project_that_cannot_be_traced_is_still_a_mismatch(written, tmp_path):
+def test_a_project_whose_outputs_cannot_be_saved_is_still_a_mismatch(written, tmp_path):
     """Without the array that hls4ml names, the window is named and the reason given."""
-    backend, options, sound = written
+    backend, of, sound = written
     project = copied(sound, tmp_path / "p")
     plant(backend, project, flip_output)
     source = project / "firmware" / "cell.cpp"
@@ -193,12 +194,12 @@ def test_a_project_that_cannot_be_traced_is_still_a_mismatch(written, tmp_path):
     with pytest.raises(
         MismatchError, match=r"in window \d+: .*; its tensors cannot be saved: g.*layer5_out"
     ):
-        check_simulation(NETWORK, WINDOWS, expected, project, options)
+        check_simulation(NETWORK, WINDOWS, expected, project, of)
 
 
 def test_a_source_without_an_end_is_an_error(written, tmp_path):
-    _, options, sound = written
+    _, of, sound = written
     project = copied(sound, tmp_path / "p")
     (project / "firmware" / "cell.cpp").write_text("")
     with pytest.raises(CppSimulationError, match=r"firmware/cell\.cpp: no "):
-        trace(project, NETWORK, options, ONE)
+        layer_outputs(project, NETWORK, of, ONE)

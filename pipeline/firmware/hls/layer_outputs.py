@@ -20,7 +20,7 @@ from pipeline.firmware.hls.cpp_simulation import (
     require_compiler,
 )
 from pipeline.firmware.hls.graph import INPUT
-from pipeline.firmware.hls.project import INTEL, HlsOptions, write_project
+from pipeline.firmware.hls.project import Target, write_project
 from pipeline.integers.network import IntegerNetwork
 
 _SAVE = re.compile(r'save_layer_output<\w+>\(([\w.]+), "(\w+)", (\d+)\);')
@@ -28,8 +28,8 @@ _SAVE = re.compile(r'save_layer_output<\w+>\(([\w.]+), "(\w+)", (\d+)\);')
 _END = {"amd": "}", "intel": "return outputs;"}
 
 
-def trace(
-    project: Path, network: IntegerNetwork, options: HlsOptions, window: Real
+def layer_outputs(
+    project: Path, network: IntegerNetwork, target: Target, window: Real
 ) -> dict[str, F64]:
     """Simulate one window (1, length) of a written project and return its tensors.
 
@@ -37,14 +37,14 @@ def trace(
     ----------
     project
         What `pipeline.firmware.hls.project.write_project` wrote; stays as it is.
-    network, options
-        What it was written from: they tell which tensors there are.
+    network, target
+        What it was written from: they say which tensors there are.
     window
         float32 or float64 (1, window_length), scaled.
 
     Returns
     -------
-    float64 (1, units) by the names of `pipeline.integers.golden.trace`.
+    float64 (1, units) by the names of `pipeline.integers.golden.evaluate_tensors`.
 
     Raises
     ------
@@ -52,20 +52,20 @@ def trace(
         If g++ is missing or refuses the project with the calls in it.
     """
     require_compiler()
-    with tempfile.TemporaryDirectory(prefix="cpp-trace-") as temporary:
+    with tempfile.TemporaryDirectory(prefix="layer-outputs-") as temporary:
         reference, copy = Path(temporary) / "reference", Path(temporary) / "project"
-        graph = write_project(network, options, reference, trace=True)
-        source = Path("firmware") / f"{options.project_name}.cpp"
+        graph = write_project(network, target, reference, save_outputs=True)
+        source = Path("firmware") / f"{target.params.project_name}.cpp"
         arrays = _SAVE.findall((reference / source).read_text(encoding="utf-8"))
         shutil.copytree(project, copy)
-        _save_arrays(copy / source, arrays, _END["intel" if options.backend in INTEL else "amd"])
-        library = compile_project(copy, network.window_length, options)
+        _save_arrays(copy / source, arrays, _END["intel" if target.intel else "amd"])
+        library = compile_project(copy, network.window_length, target)
         sizes = {INPUT: network.window_length} | {layer: int(n) for _, layer, n in arrays}
-        found = CppSimulation(library, network.window_length).trace(window, sizes)
+        outputs = CppSimulation(library, network.window_length).layer_outputs(window, sizes)
     return {
-        golden_name: found[name]
+        golden_name: outputs[name]
         for name, golden_name in graph.golden_names.items()
-        if name in found
+        if name in outputs
     }
 
 
@@ -77,11 +77,11 @@ def _save_arrays(source: Path, arrays: list[tuple[str, str, str]], end: str) -> 
     CppSimulationError
         If the source has no such end.
     """
-    before, found, after = source.read_text(encoding="utf-8").rpartition(end)
-    if not found:
+    before, last, after = source.read_text(encoding="utf-8").rpartition(end)
+    if not last:
         raise CppSimulationError(f"firmware/{source.name}: no {end!r}")
     calls = "".join(
         f'nnet::save_layer_output({variable}, "{layer}", {size});\n'
         for variable, layer, size in arrays
     )
-    source.write_text(f"{before}\n{calls}{found}{after}", encoding="utf-8")
+    source.write_text(f"{before}\n{calls}{last}{after}", encoding="utf-8")

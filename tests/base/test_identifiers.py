@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.params.identifiers import check_cpp_name, check_rtl_name
+from pipeline.base.identifiers import check_cpp_name, check_rtl_name
 
 
 @pytest.mark.parametrize("name", ["calorimeter_rnn", "a", "A1_b2"])

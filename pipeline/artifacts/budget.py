@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 BUDGET_CELLS = 384
 BUDGET_NS = 125.0
+RESOURCES = ("lut", "ff", "carry", "dsp", "bram")  # of every family
 OTHER_CELLS = "Cyclone V cells are counted against a Stratix 10: an estimate."
 
 
@@ -43,7 +44,7 @@ def share_percent(family: str, resources: Mapping[str, int], cores: int) -> dict
     Parameters
     ----------
     family
-        A name in `pipeline.firmware.synthesis.yosys.FAMILIES`.
+        Its name, as in ``implement.families``.
     resources
         Units of one core.
     cores

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.reports.budget import cores_needed, share_percent
+from pipeline.artifacts.budget import cores_needed, share_percent
 
 
 @pytest.mark.parametrize(("cells", "cores"), [(1, 384), (12, 32), (13, 30), (384, 1), (500, 1)])
