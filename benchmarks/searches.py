@@ -3,7 +3,7 @@
 ``python -m benchmarks.searches [--searches NAME ...] [--seeds N ...] [--epochs N] [--workers N]
 [--finetune]``, after ``dvc repro``. All of `SEARCHES` unless named.
 
-Each runs as the stage does, in a directory of its own, without reference points. ``--epochs``
+Each runs as the stage does, in a directory of its own, without uniform networks. ``--epochs``
 shortens all trainings of the search alike (halving's first ones are a quarter of it).
 ``--finetune`` trains the choice on, as the stage does, and adds its RMSE on the test split.
 """
@@ -62,7 +62,7 @@ def params_of(search: str, seed: int, epochs: int | None, workers: int | None) -
     """Return the shipped parameters with the `search` section changed."""
     tree: dict[str, Any] = copy.deepcopy(load_params(ROOT / "params.yaml").model_dump())
     tree["search"] |= {**SEARCHES[search], "seed": seed, "uniform_bits": []}
-    tree["survey"]["uniform_bits"] = []  # they name reference points
+    tree["survey"]["uniform_bits"] = []  # they name uniform networks
     if epochs is not None:
         tree["search"] |= {"epochs": epochs, "first_epochs": max(epochs // 4, 1)}
     if workers is not None:

@@ -1,7 +1,7 @@
 """Stage ``survey``: area against RMSE of several networks, built alike.
 
 Reads models/integer.json and metrics/finetune.json (the fine-tuned network),
-models/candidates.json (points of the front and reference points) and data/prepared.h5
+models/candidates.json (points of the front and uniform networks) and data/prepared.h5
 (validation split); writes models/survey.json and metrics/survey.json. `report` makes tables
 and figures of them. RTL or a netlist that is not its network fails the stage. An LSTM or a GRU
 has no RTL: the file says so, the metrics are ``available: 0``.

@@ -162,7 +162,7 @@ class SurveyParams(Section):
         "both ends included; or a list of trials in models/search.json.",
     )
     uniform_bits: list[int] = Field(
-        description="Reference points to build as well; each must be in `search.uniform_bits`.",
+        description="Uniform networks to build as well; each must be in `search.uniform_bits`.",
     )
     family: Literal["xcup", "cyclonev", "ecp5"] = Field(
         description="FPGA family that Yosys synthesises them for.",

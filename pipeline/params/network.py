@@ -222,7 +222,7 @@ class SearchParams(Section):
         description="A block gets `max_trials` times its share of the cost, at least this.",
     )
     uniform_bits: list[int] = Field(
-        description="Reference points: networks with so many bits (2 to 24, no number twice) in "
+        description="Uniform networks: networks with so many bits (2 to 24, no number twice) in "
         "all kernels and the state.",
     )
     layer_indexes: list[int] | None = Field(

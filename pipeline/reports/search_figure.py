@@ -17,7 +17,7 @@ _TOP = 1.35
 
 
 def trade_off(table: Mapping[str, Sequence[Any]]) -> Figure:
-    """Draw trials, their front, reference points, and the levels of float and OFMax.
+    """Draw trials, their front, uniform networks, and the levels of float and OFMax.
 
     Parameters
     ----------

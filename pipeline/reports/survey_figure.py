@@ -28,7 +28,7 @@ _PLACES: dict[str, tuple[tuple[float, float], Literal["left", "right"]]] = {
 
 
 def area_against_rmse(table: Mapping[str, Sequence[Any]], resource: str) -> Figure:
-    """Draw networks by area and RMSE; points of the front are joined, and so are reference points.
+    """Draw networks by area and RMSE; points of the front are joined, and so are uniform networks.
 
     Parameters
     ----------

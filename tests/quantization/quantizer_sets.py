@@ -1,4 +1,4 @@
-"""Sets of quantisers, weights and windows for the tests of the quantized network."""
+"""Sets of quantizers, weights and windows for the tests of the quantized network."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SETS: dict[str, tuple[str, str, str, str]] = {
 
 
 def quantizer_set(name: str, cell: str = "SimpleRNN", **changed: str) -> dict[str, Quantizer]:
-    """One of `SETS` as quantisers by tensor; `changed` by tensor with ``_`` for ``/``."""
+    """One of `SETS` as quantizers by tensor; `changed` by tensor with ``_`` for ``/``."""
     kernel, bias, activation, state = SETS[name]
     by_kind = {
         "input": INPUT_TEXT,
@@ -84,7 +84,7 @@ def random_windows(n: int, length: int = 5, seed: int = 1) -> F32:
 def frozen_network(
     texts: Mapping[str, str], units: int, length: int
 ) -> tuple[Any, dict[str, Quantizer], dict[str, F32], IntegerNetwork]:
-    """A SimpleRNN with random weights on their grids: model, quantisers, weights, integers."""
+    """A SimpleRNN with random weights on their grids: model, quantizers, weights, integers."""
     import tensorflow as tf
 
     from pipeline.networks.float_network import get_weights, named_variables

@@ -37,7 +37,7 @@ def test_it_shows_trials_front_points_levels_and_the_choice():
     assert "[MeV]" in axes.get_ylabel()
 
 
-def test_without_reference_points():
+def test_without_uniform_networks():
     _, found = lines({**TABLE, "uniform": [0] * 5})
     assert "Same bits everywhere" not in found
 

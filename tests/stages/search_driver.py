@@ -19,12 +19,12 @@ ME = os.environ.get("KERASTUNER_TUNER_ID", "alone")
 original = QatTrainer.fit
 
 
-def fit(self, quantizers, initial_weights, settings, description, progress=None):
+def fit(self, quantizers, initial_weights, settings, description, checkpoint=None):
     order = Path("die.txt")
     if order.exists() and order.read_text() == ME:
         order.unlink()
         os._exit(9)
-    result = original(self, quantizers, initial_weights, settings, description, progress)
+    result = original(self, quantizers, initial_weights, settings, description, checkpoint)
     with Path("trained.log").open("a") as log:
         log.write(f"{ME} {description}\n")
     return result

@@ -177,7 +177,7 @@ def refused(capsys) -> str:
 @pytest.mark.parametrize(
     ("tensor", "text", "message"),
     [
-        ("rnn/kernel", "quantized_bit(4)", "models/search.json: rnn/kernel: unknown quantiser"),
+        ("rnn/kernel", "quantized_bit(4)", "models/search.json: rnn/kernel: unknown quantizer"),
         ("rnn/kernel", "quantized_bits(4,0,1,alpha='auto')", "rnn/kernel: the scale of"),
         ("rnn/state", "quantized_tanh(6)", "rnn/state: quantized_tanh(6) has no fixed-point"),
     ],

@@ -110,11 +110,11 @@ def test_a_run_and_one_that_was_killed_in_between_write_the_same(workplace, monk
     original = QatTrainer.fit
     trained = []
 
-    def fit(self, quantizers, initial_weights, settings, description, progress):
+    def fit(self, quantizers, initial_weights, settings, description, checkpoint):
         trained.append(description)
         if len(trained) == 2:
             raise KeyboardInterrupt
-        return original(self, quantizers, initial_weights, settings, description, progress)
+        return original(self, quantizers, initial_weights, settings, description, checkpoint)
 
     monkeypatch.setattr(QatTrainer, "fit", fit)
     with pytest.raises(KeyboardInterrupt):
@@ -148,7 +148,7 @@ def test_a_gated_cell_can_be_searched(tmp_path, monkeypatch):
     assert np.isfinite(found["trials"][0]["validation_rmse_mev"])
 
 
-# The limit leaves out the widest bias, which reference points take.
+# The limit leaves out the widest bias, which uniform networks take.
 NO_POINT = {
     "uniform_bits": [16],
     "limit": {"SimpleRNN": [8, 14, 10, 12, 12], "Dense": [8, 14, 12]},

@@ -48,7 +48,7 @@ class Work:
     products
         Element-wise products, which have no weight.
     result
-        Type of what the layer puts out when nothing quantises it.
+        Type of what the layer puts out when nothing quantizes it.
     """
 
     op_cost: float

@@ -1,16 +1,19 @@
-"""What a choice of quantisers costs: energy or bits, by the search's goal."""
+"""What a choice of quantizers costs: energy or bits, by the search's goal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from pipeline.base.architecture import Architecture
 from pipeline.params.network import EnergyParams
 from pipeline.quantization.energy.description import float_network
 from pipeline.quantization.energy.network import NetworkCost, network_cost
 from pipeline.quantization.quantizers.quantizer import Quantizer
+
+Goal = Literal["energy", "bits"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class TrialCost:
 
 
 class CostModel:
-    """Energy and size of the network as a function of its quantisers and units.
+    """Energy and size of the network as a function of its quantizers and units.
 
     Parameters
     ----------
@@ -45,11 +48,11 @@ class CostModel:
         What `cost` counts: ``energy`` or ``bits``.
     """
 
-    def __init__(self, architecture: Architecture, energy: EnergyParams, goal: str) -> None:
+    def __init__(self, architecture: Architecture, energy: EnergyParams, goal: Goal) -> None:
         self.architecture = architecture
         self._description = float_network(architecture)
         self._energy = energy
-        self._goal = goal
+        self.goal = goal
 
     @cached_property
     def _reference(self) -> NetworkCost:
@@ -65,7 +68,7 @@ class CostModel:
 
     def reference_by_layer(self) -> dict[str, float]:
         """Return the cost of each layer of the reference, pJ or bits; what enters is not in it."""
-        if self._goal == "bits":
+        if self.goal == "bits":
             return {
                 layer.name: sum(layer.bits.parameters.values())
                 + sum(layer.bits.activations.values())
@@ -74,7 +77,7 @@ class CostModel:
         return {layer.name: layer.total for layer in self._reference.layers}
 
     def trial(self, quantizers: Mapping[str, Quantizer], units: int | None = None) -> TrialCost:
-        """Return what a network with these quantisers costs.
+        """Return what a network with these quantizers costs.
 
         Parameters
         ----------
@@ -93,4 +96,4 @@ class CostModel:
         return TrialCost(self._cost(cost), cost.total_nj, cost.weight_bits)
 
     def _cost(self, network: NetworkCost) -> float:
-        return network.bits if self._goal == "bits" else network.total
+        return network.bits if self.goal == "bits" else network.total

@@ -1,7 +1,7 @@
-"""What the energy model needs to know of a network: shapes and quantisers, no weights.
+"""What the energy model needs to know of a network: shapes and quantizers, no weights.
 
-A description is plain, immutable data. Quantisers are QKeras strings such as
-``"quantized_bits(6,1,1,alpha=1)"``; ``None`` is a tensor that is not quantised.
+A description is plain, immutable data. Quantizers are QKeras strings such as
+``"quantized_bits(6,1,1,alpha=1)"``; ``None`` is a tensor that is not quantized.
 Making, changing and comparing descriptions needs no TensorFlow.
 """
 
@@ -23,7 +23,7 @@ _QUANTIZER_FIELDS = frozenset(
 
 
 class EnergyError(PipelineError):
-    """A network or a quantiser whose energy cannot be told."""
+    """A network or a quantizer whose energy cannot be told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,21 +35,21 @@ class RecurrentDescription:
     features, units, timesteps
         The input has shape (timesteps, features), the state (units,).
     kernel, recurrent_kernel, bias
-        Quantisers of the weights.
+        Quantizers of the weights.
     state
-        Quantiser of the state before it meets the recurrent kernel (LSTM: of
+        Quantizer of the state before it meets the recurrent kernel (LSTM: of
         h and c). Without one, a SimpleRNN's state is its activation.
     activation
-        Quantiser of the activation (LSTM, GRU: of the candidate, LSTM also of
+        Quantizer of the activation (LSTM, GRU: of the candidate, LSTM also of
         the cell state on its way out).
     recurrent_activation
-        Quantiser of the gates; LSTM and GRU only.
+        Quantizer of the gates; LSTM and GRU only.
     use_bias, return_sequences
         As in Keras.
     reset_after
         GRU only: the reset gate multiplies U h + b_r, not h.
     unrounded_output
-        LSTM and GRU with a state quantiser: what leaves the layer is h before it is
+        LSTM and GRU with a state quantizer: what leaves the layer is h before it is
         rounded into the state's type, as QKeras' own layers put it out. The network of
         this project rounds the last h as it is stored.
     """
@@ -84,7 +84,7 @@ class RecurrentDescription:
 
     @property
     def is_quantized(self) -> bool:
-        """Whether any weight has a quantiser."""
+        """Whether any weight has a quantizer."""
         return any((self.kernel, self.recurrent_kernel, self.bias))
 
     @property
@@ -127,7 +127,7 @@ class DenseDescription:
 
     @property
     def is_quantized(self) -> bool:
-        """Whether any weight has a quantiser."""
+        """Whether any weight has a quantizer."""
         return any((self.kernel, self.bias))
 
     @property
@@ -162,7 +162,7 @@ class ActivationDescription:
 
     @property
     def is_quantized(self) -> bool:
-        """Whether it has a quantiser."""
+        """Whether it has a quantizer."""
         return self.activation is not None
 
     @property
@@ -186,7 +186,7 @@ LayerDescription = RecurrentDescription | DenseDescription | ActivationDescripti
 
 @dataclass(frozen=True)
 class NetworkDescription:
-    """A chain of layers; `input` is the quantiser of what enters the first."""
+    """A chain of layers; `input` is the quantizer of what enters the first."""
 
     layers: tuple[LayerDescription, ...]
     input: str | None = None
@@ -210,7 +210,7 @@ class NetworkDescription:
         return sum(size(shape) for layer in self.layers for shape in layer.weight_shapes.values())
 
     def with_quantizers(self, quantizers: Mapping[str, str | None]) -> Self:
-        """Return the same network with other quantisers.
+        """Return the same network with other quantizers.
 
         Parameters
         ----------
@@ -221,7 +221,7 @@ class NetworkDescription:
         Raises
         ------
         EnergyError
-            If a key names no quantised tensor of this network.
+            If a key names no quantized tensor of this network.
         """
         changes: dict[str, dict[str, str | None]] = {layer.name: {} for layer in self.layers}
         for key, quantizer in quantizers.items():
@@ -235,7 +235,7 @@ class NetworkDescription:
 
     @property
     def quantizers(self) -> dict[str, str | None]:
-        """Every quantiser by the key that `with_quantizers` takes."""
+        """Every quantizer by the key that `with_quantizers` takes."""
         found = {"input": self.input}
         for layer in self.layers:
             for field in fields(layer):

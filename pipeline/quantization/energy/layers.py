@@ -30,9 +30,9 @@ class Typing:
         Whose table prices operations.
     internal, accumulator
         QTools names (``fp32``, ``int8``, ...): the type of a tensor that is not
-        quantised, and of sums and products in layers that are not.
+        quantized, and of sums and products in layers that are not.
     is_reference
-        Ignore every quantiser: the float network at `internal` precision.
+        Ignore every quantizer: the float network at `internal` precision.
     """
 
     process: str
@@ -223,10 +223,10 @@ def _work(layer: LayerDescription, given: NumberType, typing: Typing) -> Work:
 def _output_type(layer: LayerDescription, work: Work, typing: Typing) -> NumberType:
     """Return the type that the next layer reads.
 
-    A quantised activation's; without one a Dense layer puts out its accumulator,
+    A quantized activation's; without one a Dense layer puts out its accumulator,
     as in QTools. A SimpleRNN puts out its activation. LSTM and GRU put out their state as
-    it is stored; without a state quantiser, or unrounded, a product or a sum that their
-    activation does not quantise.
+    it is stored; without a state quantizer, or unrounded, a product or a sum that their
+    activation does not quantize.
     """
     if isinstance(layer, RecurrentDescription):
         stored = layer.cell != "SimpleRNN" and not layer.unrounded_output

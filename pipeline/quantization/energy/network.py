@@ -2,7 +2,7 @@
 
 QTools prices operations and memory of feed-forward layers and answers 0 for
 recurrent ones, so a search by energy is blind to nearly all of a recurrent
-network. Here a `NetworkDescription` (shapes and quantiser strings, no model, no
+network. Here a `NetworkDescription` (shapes and quantizer strings, no model, no
 weights) is priced with QTools' own operators and tables; for a network of Dense
 layers the figures are QTools' own, before it rounds them. docs/energy.md has
 the formulas and choices.
@@ -90,14 +90,14 @@ def network_cost(
     Parameters
     ----------
     description
-        Shapes and quantisers.
+        Shapes and quantizers.
     params
         The ``energy`` section; of each list of two, the first entry is for the
         reference and the second for the trial.
     which
-        ``reference`` ignores the quantisers: weights, state and the network's
+        ``reference`` ignores the quantizers: weights, state and the network's
         input are of type ``reference_internal``, products and sums of type
-        ``reference_accumulator``. ``trial`` follows the quantisers; a tensor
+        ``reference_accumulator``. ``trial`` follows the quantizers; a tensor
         without one costs as in the reference.
 
     Returns
@@ -108,7 +108,7 @@ def network_cost(
     Raises
     ------
     EnergyError
-        If a quantiser cannot be priced; see `type_of`.
+        If a quantizer cannot be priced; see `type_of`.
     """
     typing, memory = _typing(params, which), _memory(params, which)
     given = typing.of_quantizer(description.input, "input")

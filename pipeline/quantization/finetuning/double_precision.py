@@ -1,7 +1,7 @@
 """A quantized network evaluated by QKeras in float64, where float32 does not hold its sums.
 
-QKeras is written for float32: a sum of more than 24 bits is rounded before its quantiser
-sees it, and what comes out is not what the quantisers say. In float64 the same code is exact up to
+QKeras is written for float32: a sum of more than 24 bits is rounded before its quantizer
+sees it, and what comes out is not what the quantizers say. In float64 the same code is exact up to
 53 bits, and firmware can be asked to equal it.
 """
 
@@ -37,7 +37,7 @@ def predict_double(
     architecture, quantizers
         As in `pipeline.quantization.training.network.build_quantized_network`.
     weights
-        On their quantisers' grids, as `pipeline.quantization.training.network.freeze` leaves them.
+        On their quantizers' grids, as `pipeline.quantization.training.network.freeze` leaves them.
     data
         Float32 samples; they are widened, not computed anew.
 
@@ -45,7 +45,7 @@ def predict_double(
     -------
     float64 (n_windows,), scaled.
     """
-    # Weights are what their quantisers return, so those have nothing left to do; some of them
+    # Weights are what their quantizers return, so those have nothing left to do; some of them
     # cannot do it in float64.
     of_values = {
         tensor: quantizer for tensor, quantizer in quantizers.items() if tensor not in weights
@@ -85,7 +85,7 @@ def precision_metrics(single: F32, used: Real, et_scale_gev: float) -> dict[str,
 
 @contextmanager
 def _double_precision() -> Iterator[None]:
-    """Let Keras make float64 layers while inside, and QKeras' quantisers keep float64."""
+    """Let Keras make float64 layers while inside, and QKeras' quantizers keep float64."""
     before = tf.keras.backend.floatx()
     tf.keras.backend.set_floatx("float64")
     try:

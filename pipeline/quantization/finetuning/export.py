@@ -85,7 +85,7 @@ def _weight_tensors(
 
 
 def integer_tensor(values: NDArray[Any], quantizer: str, name: str) -> IntegerTensor:
-    """Return the smallest signed type that holds quantised values, and the integers.
+    """Return the smallest signed type that holds quantized values, and the integers.
 
     Raises
     ------
@@ -121,5 +121,5 @@ def _fraction_bits(values: NDArray[np.float64], quantizer: str, name: str) -> in
             return bits
     raise QuantizerError(
         f"{name}: the values of {quantizer} are no fixed-point numbers; "
-        "use a quantiser with a power-of-two scale (alpha=1 or 'auto_po2')"
+        "use a quantizer with a power-of-two scale (alpha=1 or 'auto_po2')"
     )

@@ -31,7 +31,7 @@ class FinetunedNetwork:
     Attributes
     ----------
     weights
-        By ``layer/tensor``, on their quantisers' grids.
+        By ``layer/tensor``, on their quantizers' grids.
     validation_loss, float_loss
         Mean squared errors on validation data in scaled units: of the frozen
         network, and of the float network it started from.
@@ -93,7 +93,7 @@ def finetune(
         raise FinetuneError(f"finetune.learning_rate: {params.learning_rate}: {error}") from error
     if result.dead:
         raise FinetuneError(
-            "finetune: the quantized network is dead after one epoch; choose finer quantisers "
+            "finetune: the quantized network is dead after one epoch; choose finer quantizers "
             "(search.limit) or a lower finetune.learning_rate"
         )
     # Some seeds wander off; what is handed on is never worse than what was chosen.

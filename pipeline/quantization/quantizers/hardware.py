@@ -15,7 +15,7 @@ _MAX_ACTIVATION_BITS = 24
 
 
 def activation_type(quantizer: Quantizer, key: str) -> FixedPointType:
-    """Return the fixed-point type that a quantiser rounds an activation into.
+    """Return the fixed-point type that a quantizer rounds an activation into.
 
     ``quantized_relu(bits, integer)`` is unsigned with ``bits - integer``
     fraction bits; ``quantized_bits(bits, integer)`` is signed, of which one bit
@@ -24,7 +24,7 @@ def activation_type(quantizer: Quantizer, key: str) -> FixedPointType:
     Raises
     ------
     QuantizerError
-        If the quantiser is not a plain fixed-point one, or has more bits than
+        If the quantizer is not a plain fixed-point one, or has more bits than
         QKeras computes exactly.
     """
     if quantizer.bits > _MAX_ACTIVATION_BITS:
@@ -56,7 +56,7 @@ def activation_type(quantizer: Quantizer, key: str) -> FixedPointType:
 def gate_type(
     quantizer: Quantizer, key: str, function: Literal["sigmoid", "tanh"]
 ) -> FixedPointType:
-    """Return the fixed-point type that the quantiser of a gate rounds a function into.
+    """Return the fixed-point type that the quantizer of a gate rounds a function into.
 
     ``quantized_tanh(bits,use_real_tanh=1)`` is signed with ``bits - 1`` fraction bits,
     ``quantized_sigmoid(bits,use_real_sigmoid=1)`` unsigned with `bits`.
@@ -93,13 +93,13 @@ def check_exportable(architecture: Architecture, quantizers: Mapping[str, Quanti
     Raises
     ------
     QuantizerError
-        If a tensor has no quantiser, the quantiser of an activation is no
-        fixed-point type, or the scale of a weight's quantiser is no power of two.
+        If a tensor has no quantizer, the quantizer of an activation is no
+        fixed-point type, or the scale of a weight's quantizer is no power of two.
     """
     missing = [tensor for tensor in architecture.tensors if tensor not in quantizers]
     if missing:
         raise QuantizerError(
-            f"not an integer network: no quantiser for {', '.join(missing)} "
+            f"not an integer network: no quantizer for {', '.join(missing)} "
             "(search.limit, search.layer_indexes)"
         )
     for tensor, quantizer in quantizers.items():
@@ -116,7 +116,7 @@ def stored_type(
     Raises
     ------
     QuantizerError
-        If the quantiser has none in this place; `key` names it.
+        If the quantizer has none in this place; `key` names it.
     """
     gated = architecture.gated
     if gated and tensor == "rnn/activation":

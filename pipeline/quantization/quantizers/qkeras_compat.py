@@ -34,7 +34,7 @@ RECURRENT_LAYERS: dict[str, Any] = {
 
 
 def quantizer_class(name: str) -> Any:
-    """Return a QKeras quantiser class by name."""
+    """Return a QKeras quantizer class by name."""
     return getattr(qkeras.quantizers, name)
 
 
@@ -51,10 +51,10 @@ class _Instead:
 
 @contextmanager
 def quantizers_in_double_precision() -> Iterator[None]:
-    """Let QKeras' quantisers compute in float64 while inside.
+    """Let QKeras' quantizers compute in float64 while inside.
 
     ``quantized_relu`` and others cast to float32 by name, whatever ``floatx`` is, and would
-    round a sum before they quantise it.
+    round a sum before they quantize it.
     """
     module = qkeras.quantizers
     keras_backend, tensorflow = module.K, module.tf

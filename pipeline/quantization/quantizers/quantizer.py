@@ -1,4 +1,4 @@
-"""Quantiser strings such as ``quantized_bits(6,1,0,alpha=1)``: checked, built, typed.
+"""Quantizer strings such as ``quantized_bits(6,1,0,alpha=1)``: checked, built, typed.
 
 QKeras reads these strings with a small evaluator that falls back to Keras
 activations and ignores what it does not understand. Here a string is parsed as
@@ -15,7 +15,7 @@ from typing import Any
 
 from pipeline.base.errors import PipelineError
 
-# Far more than any quantiser needs; Python's parser gives up on absurd nesting only later.
+# Far more than any quantizer needs; Python's parser gives up on absurd nesting only later.
 _MAX_CHARACTERS = 200
 _FLAGS = (
     "symmetric", "keep_negative", "use_stochastic_rounding", "use_sigmoid", "use_01",
@@ -43,12 +43,12 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
 
 
 class QuantizerError(PipelineError):
-    """A quantiser string is not known, or cannot be used where it stands."""
+    """A quantizer string is not known, or cannot be used where it stands."""
 
 
 @dataclass(frozen=True)
 class Quantizer:
-    """A parsed quantiser string.
+    """A parsed quantizer string.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Quantizer:
         return int(self.arguments.get("bits", 8))
 
     def build(self) -> Any:
-        """Return a new QKeras quantiser object; imports QKeras."""
+        """Return a new QKeras quantizer object; imports QKeras."""
         from pipeline.quantization.quantizers import (
             qkeras_compat,  # imports TensorFlow: not at the top
         )
@@ -83,7 +83,7 @@ class Quantizer:
 
 
 def parse_quantizer(text: str, key: str) -> Quantizer:
-    """Parse and check a quantiser string.
+    """Parse and check a quantizer string.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def parse_quantizer(text: str, key: str) -> Quantizer:
         or asks for something that QKeras 0.9 computes wrongly.
     """
     if len(text) > _MAX_CHARACTERS:
-        raise QuantizerError(f"{key}: a quantiser of {len(text)} characters: {text[:40]!r}...")
+        raise QuantizerError(f"{key}: a quantizer of {len(text)} characters: {text[:40]!r}...")
     try:
         call = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError):
@@ -108,12 +108,12 @@ def parse_quantizer(text: str, key: str) -> Quantizer:
         call = ast.Call(func=call, args=[], keywords=[])
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
         raise QuantizerError(
-            f"{key}: expected a quantiser such as quantized_bits(6,1,0,alpha=1), found {text!r}"
+            f"{key}: expected a quantizer such as quantized_bits(6,1,0,alpha=1), found {text!r}"
         )
     name = call.func.id
     if name not in _ARGUMENTS:
         known = ", ".join(sorted(_ARGUMENTS))
-        raise QuantizerError(f"{key}: unknown quantiser {name!r} in {text!r}; known: {known}")
+        raise QuantizerError(f"{key}: unknown quantizer {name!r} in {text!r}; known: {known}")
     quantizer = Quantizer(text, name, _bind(call, name, text, key))
     _check_values(quantizer, key)
     return quantizer

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.artifacts.search import Baseline, RankedTrial, SearchResult, Trial
+from pipeline.artifacts.search import RankedTrial, SearchResult, Trial
 from pipeline.base.arrays import F32
 from pipeline.quantization.search.plan.pareto import on_front
 from pipeline.quantization.search.trials.network_tuner import NetworkTuner
@@ -23,7 +23,7 @@ class Outcome:
     records
         Completed trials of all blocks.
     uniform
-        Reference points.
+        Uniform networks.
     best
         The chosen trial, one of the last block.
     failures
@@ -66,7 +66,7 @@ class Outcome:
         limit = self.runner.params.goal.max_rmse_ratio
         if limit is None:
             return None
-        return self.best.validation_rmse_mev <= limit * self.runner.reference_mev
+        return self.best.validation_rmse_mev <= limit * self.runner.baseline.validation_rmse_mev
 
     def weights(self) -> dict[str, F32]:
         """Return the weights of all trials and points, by ``<name>/<layer>/<tensor>``."""
@@ -88,7 +88,7 @@ def outcome_of(
     tuners
         In the order of the blocks.
     points
-        Of the reference points.
+        Of the uniform networks.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def outcome_of(
         print(
             f"warning: search.goal.max_rmse_ratio: {last.params.goal.max_rmse_ratio}: no trial is "
             f"within it; trial {best.trial}, the nearest with {best.validation_rmse_mev:.2f} MeV "
-            f"(float {last.runner.reference_mev:.2f} MeV), is chosen",
+            f"(float {last.runner.baseline.validation_rmse_mev:.2f} MeV), is chosen",
             file=sys.stderr,
         )
     return found
@@ -136,18 +136,14 @@ def search_result(outcome: Outcome, ofmax_rmse_mev: float) -> SearchResult:
         quantizers=best.quantizers,
         units=best.units,
         limit_met=outcome.limit_met,
-        reference=Baseline(
-            validation_rmse_mev=runner.reference_mev,
-            cost=runner.reference.cost,
-            goal=runner.params.goal.type,
-        ),
+        reference=runner.baseline,
         trials=[
             RankedTrial(**record.model_dump(), on_front=front[record.trial])
             for record in outcome.records
         ],
         uniform=outcome.uniform,
         failures=outcome.failures,
-        float_rmse_mev=runner.reference_mev,
+        float_rmse_mev=runner.baseline.validation_rmse_mev,
         ofmax_rmse_mev=ofmax_rmse_mev,
     )
 
@@ -168,5 +164,5 @@ def search_metrics(outcome: Outcome) -> dict[str, float]:
         "weight_bits": best.weight_bits,
         "units": best.units,
         "validation_rmse_mev": best.validation_rmse_mev,
-        "reference_rmse_mev": runner.reference_mev,
+        "reference_rmse_mev": runner.baseline.validation_rmse_mev,
     }

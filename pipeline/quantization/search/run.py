@@ -1,4 +1,4 @@
-"""Run a planned search: block after block, then reference points, alone or with workers."""
+"""Run a planned search: block after block, then uniform networks, alone or with workers."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from pipeline.networks.runtime import make_strategy
 from pipeline.params.network import SearchParams
 from pipeline.params.processes import ProcessesParams
 from pipeline.quantization.energy.cost import CostModel
-from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
+from pipeline.quantization.quantizers.quantizer import parse_quantizer
 from pipeline.quantization.search.plan.blocks import Block
 from pipeline.quantization.search.trials.network_tuner import NetworkTuner, check_complete
-from pipeline.quantization.search.trials.quantizer_tuner import QuantizationTuner, best_of
-from pipeline.quantization.search.trials.reference_tuner import ReferenceTuner
-from pipeline.quantization.search.trials.runner import SearchError, TrialRunner, float_reference
+from pipeline.quantization.search.trials.quantizer_tuner import Decided, QuantizationTuner, best_of
+from pipeline.quantization.search.trials.runner import SearchError, TrialRunner, measure_baseline
+from pipeline.quantization.search.trials.uniform_tuner import UniformTuner
 from pipeline.quantization.training.trainer import QatTrainer
 from pipeline.samples.prepared import Prepared
 
@@ -55,18 +55,9 @@ def make_runner(
     splits = prepared.train, prepared.validation
     train, validation = (WindowData.from_split(split, devices) for split in splits)
     trainer = QatTrainer(costs.architecture, train, validation, devices)
-    reference = float_reference(trainer, float_weights, costs)
     scale_gev = prepared.train.et_scale_gev
-    return TrialRunner(params, trainer, costs, reference, float_weights, scale_gev, directory)
-
-
-@dataclass(frozen=True)
-class _Decided:
-    """What the blocks before have decided."""
-
-    quantizers: dict[str, Quantizer]
-    units: int
-    weights: Mapping[str, F32]
+    baseline = measure_baseline(trainer, float_weights, costs, scale_gev)
+    return TrialRunner(params, trainer, costs, baseline, float_weights, scale_gev, directory)
 
 
 @dataclass(frozen=True)
@@ -78,11 +69,11 @@ class Searched:
     tuners
         One for each block, in order.
     points
-        The reference points, if any were asked for.
+        The uniform networks, if any were asked for.
     """
 
     tuners: list[QuantizationTuner]
-    points: ReferenceTuner | None
+    points: UniformTuner | None
 
 
 def run_search(
@@ -123,21 +114,24 @@ def run_search(
     )
     tuners: list[QuantizationTuner] = []
     points = None
-    decided = _Decided({}, runner.costs.architecture.units, runner.float_weights)
+    decided: Decided | None = None
+    start = runner
     if workers.is_worker():
         workers.prepare_worker(timeout_s)
     with crowd as local_processes:
         for number, block in enumerate(blocks):
-            tuner = _tuner(runner, block, number, decided, alone=len(blocks) == 1)
+            tuner = _tuner(start, block, number, decided, alone=len(blocks) == 1)
             _complete(tuner, local_processes, timeout_s)
             best = _await_best(tuner, timeout_s) if workers.is_worker() else _publish_best(tuner)
             tuners.append(tuner)
-            decided = _decide(runner, decided, tuner, best)
+            decided = _decide(best)
+            if params.transfer_weights:  # the next block starts from its weights
+                start = replace(runner, float_weights=tuner.weights(best.trial))
         if params.uniform_bits:
             # The oracle's list belongs to these points; with another, it has another state.
             folder = "_".join(["uniform", *map(str, params.uniform_bits)])
             own = replace(runner, directory=runner.directory / folder)
-            points = ReferenceTuner(own, stage=len(blocks))
+            points = UniformTuner(own, phase=len(blocks))
             _complete(points, local_processes, timeout_s)
     if workers.is_worker():
         return None
@@ -157,36 +151,31 @@ def _complete(tuner: NetworkTuner, processes: Any, timeout_s: float) -> None:
 
 
 def _tuner(
-    runner: TrialRunner, block: Block, number: int, decided: _Decided, alone: bool
+    runner: TrialRunner, block: Block, number: int, decided: Decided | None, alone: bool
 ) -> QuantizationTuner:
     own = replace(
         runner,
         params=runner.params.model_copy(update={"max_trials": block.max_trials}),
-        float_weights=decided.weights,
         directory=runner.directory / ("trials" if alone else f"block{number + 1}"),
     )
     return QuantizationTuner(
         own,
         block.choices,
         filters=block.filters,
-        fixed=decided.quantizers,
-        units=decided.units,
+        decided=decided,
         prefix="" if alone else f"block{number + 1}_",
-        stage=number,
+        phase=number,
     )
 
 
-def _decide(
-    runner: TrialRunner, before: _Decided, tuner: QuantizationTuner, best: Trial
-) -> _Decided:
-    """Fix what a block's best trial has; the next block starts from its weights."""
+def _decide(best: Trial) -> Decided:
+    """Fix what a block's best trial has."""
     quantizers = {
         tensor: parse_quantizer(text, tensor)
         for tensor, text in best.quantizers.items()
         if tensor != INPUT
     }
-    weights = tuner.weights(best.trial) if runner.params.transfer_weights else before.weights
-    return _Decided(quantizers, best.units, weights)
+    return Decided(quantizers, best.units)
 
 
 def _publish_best(tuner: QuantizationTuner) -> Trial:

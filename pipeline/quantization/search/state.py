@@ -56,7 +56,7 @@ def state_directory(inputs: Sequence[Path], settings: Mapping[str, Any]) -> Path
         trains and prices trials and the versions of what it does so with.
     settings
         Parameters that trials depend on, as JSON values. Their order counts: oracles
-        draw a quantiser by its place in the list, and of several limits the first holds.
+        draw a quantizer by its place in the list, and of several limits the first holds.
     """
     # TensorFlow's distribution has another name where there are GPUs.
     packages = [*_PACKAGES, *sorted(importlib.metadata.packages_distributions()["tensorflow"])]

@@ -15,7 +15,7 @@ from pipeline.networks.float_network import get_weights, named_variables, set_we
 from pipeline.quantization.quantizers import qkeras_compat
 from pipeline.quantization.quantizers.quantizer import Quantizer, QuantizerError
 
-# Rounds of quantising after which a weight must stand still.
+# Rounds of quantizing after which a weight must stand still.
 _SETTLE_ROUNDS = 8
 _QUANTIZER_OF = {
     "kernel": "kernel_quantizer",
@@ -34,7 +34,7 @@ def build_quantized_network(
 ) -> tf.keras.Model:
     """Build ``Input -> QActivation -> Q<cell>(units) -> QDense(1)`` with QKeras layers.
 
-    Behind a gated cell stands one more QActivation with the state's quantiser.
+    Behind a gated cell stands one more QActivation with the state's quantizer.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def build_quantized_network(
 
 
 def forward(model: tf.keras.Model, inputs: tf.Tensor, training: bool) -> tf.Tensor:
-    """Call the model, quantising the recurrent layer's weights once instead of at each step.
+    """Call the model, quantizing the recurrent layer's weights once instead of at each step.
 
     The values and gradients are those of ``model(inputs)``; the graph is about
     `window_length` times smaller, which is most of what a trial compiles.
@@ -114,7 +114,7 @@ def forward(model: tf.keras.Model, inputs: tf.Tensor, training: bool) -> tf.Tens
 
 @contextmanager
 def _weights_quantized_once(layer: Any) -> Iterator[None]:
-    """Let the cell's weight quantisers return one tensor, computed here, while inside."""
+    """Let the cell's weight quantizers return one tensor, computed here, while inside."""
     cell = layer.cell
     kept = {}
     for tensor, quantizer in _QUANTIZER_OF.items():
@@ -131,18 +131,18 @@ def _weights_quantized_once(layer: Any) -> Iterator[None]:
 
 
 def freeze(model: tf.keras.Model) -> None:
-    """Put every weight on its quantiser's grid and make the forward pass exact.
+    """Put every weight on its quantizer's grid and make the forward pass exact.
 
     While training, QKeras returns ``x + stop_gradient(q(x) - x)``, which in
     float32 is not always q(x) to the last bit. `freeze` switches to QKeras'
     other form (``use_ste=False``), which is q(x) exactly, and replaces every
-    weight by its quantised value. The model must not be trained afterwards, and
+    weight by its quantized value. The model must not be trained afterwards, and
     must be frozen before it is first traced.
 
     Raises
     ------
     QuantizerError
-        If quantising a quantised weight keeps changing it: such a network would
+        If quantizing a quantized weight keeps changing it: such a network would
         not mean the same when it is loaded from its file. (A scale that is
         derived from the weights can need a second round; see `_settle`.)
     """
@@ -154,7 +154,7 @@ def freeze(model: tf.keras.Model) -> None:
 
 
 def without_ste(model: tf.keras.Model) -> None:
-    """Switch every quantiser to QKeras' form that is exact, and not for training."""
+    """Switch every quantizer to QKeras' form that is exact, and not for training."""
     for quantizer in _quantizer_objects(model):
         quantizer.use_ste = False
 
@@ -162,7 +162,7 @@ def without_ste(model: tf.keras.Model) -> None:
 def frozen_weights(
     architecture: Architecture, quantizers: Mapping[str, Quantizer], weights: Mapping[str, F32]
 ) -> dict[str, F32]:
-    """Return trained weights on their quantisers' grids; see `freeze`."""
+    """Return trained weights on their quantizers' grids; see `freeze`."""
     model = build_quantized_network(architecture, quantizers)
     set_weights(model, weights)
     freeze(model)
@@ -170,14 +170,14 @@ def frozen_weights(
 
 
 def _settle(quantizer: Any, values: F32, name: str) -> F32:
-    """Quantise until nothing changes."""
+    """Quantize until nothing changes."""
     for _ in range(_SETTLE_ROUNDS):
         before, values = values, np.asarray(quantizer(tf.constant(values)), np.float32)
         if np.array_equal(before, values):
             return values
     raise QuantizerError(
         f"{name}: {quantizer} still moves its own values after {_SETTLE_ROUNDS} rounds; "
-        "use a quantiser of fixed scale (alpha=1)"
+        "use a quantizer of fixed scale (alpha=1)"
     )
 
 

@@ -1,7 +1,7 @@
 """The same SimpleRNN with its hidden units in other units of measure.
 
 A ReLU passes a positive factor on: what a unit puts out may be divided by one if what reads
-it is multiplied by it, and the network stays the function that it was. Quantisers do see the
+it is multiplied by it, and the network stays the function that it was. Quantizers do see the
 difference. NumPy only.
 """
 
@@ -24,7 +24,7 @@ def within_one(weights: Mapping[str, F32], samples: F32) -> Weights:
     """Return the weights of the same SimpleRNN whose hidden units stay below 1 on `samples`.
 
     The factors are powers of two, so float32 gives the same output to the last bit. A
-    quantised ReLU that ends at 1 then cuts nothing off.
+    quantized ReLU that ends at 1 then cuts nothing off.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def within_one(weights: Mapping[str, F32], samples: F32) -> Weights:
 
 
 def is_sign_and_shift(quantizer: Quantizer) -> bool:
-    """Whether a quantiser makes of a weight of its own channel ``±2**n``, of any n in its range."""
+    """Whether a quantizer makes of a weight of its own channel ``±2**n``, of any n in its range."""
     given = quantizer.arguments
     if any(given.get(flag) for flag in _OTHER_VALUES):
         return False
@@ -54,7 +54,7 @@ def kernel_of_powers_of_two(weights: Mapping[str, F32]) -> Weights:
     """Return the weights of the same SimpleRNN whose kernel has powers of two only.
 
     There is one sample a time step, so each hidden unit has one weight in the kernel, and its
-    free factor can make that one ``±2**n``: a quantiser that allows nothing else then loses
+    free factor can make that one ``±2**n``: a quantizer that allows nothing else then loses
     nothing. Factors lie between 2**-0.5 and 2**0.5, and so a unit may go beyond 1 that did not
     before; the output changes by rounding in float32.
 

@@ -14,19 +14,19 @@ import tensorflow as tf
 
 from pipeline.base.architecture import Architecture, units_of
 from pipeline.base.arrays import F32
+from pipeline.networks.checkpoint import Checkpoint, KeepCheckpoint
 from pipeline.networks.fitting import FitResult, Schedule, WindowData, WindowFitter
 from pipeline.networks.float_network import get_weights, set_weights
 from pipeline.networks.runtime import seed_everything
 from pipeline.networks.training import DeadNetworkGuard, KeepBest, dead_loss
 from pipeline.quantization.quantizers.quantizer import Quantizer
-from pipeline.quantization.training.checkpoint import KeepProgress, Progress
 from pipeline.quantization.training.network import build_quantized_network, forward
 from pipeline.quantization.training.rescaling import within_one
 from pipeline.quantization.training.resizing import resize
 
 # A network that lost or gained units: how it is trained as a float network, and how many
 # windows decide which units it can spare. More epochs make a better float network, whose larger
-# weights quantise worse (docs/search.md).
+# weights quantize worse (docs/search.md).
 RESIZED_EPOCHS = 8
 RESIZED_BATCH = 64
 RESIZED_RATE = 1e-3
@@ -78,7 +78,7 @@ class QatResult:
         The loss curve.
     dead
         Whether the output was constant after the first epoch.
-    progress
+    checkpoint
         Where to go on from, if the training is not over.
     """
 
@@ -86,7 +86,7 @@ class QatResult:
     validation_loss: float
     fit: FitResult
     dead: bool
-    progress: Progress | None = None
+    checkpoint: Checkpoint | None = None
 
 
 class QatTrainer:
@@ -123,7 +123,7 @@ class QatTrainer:
     def build(
         self, quantizers: Mapping[str, Quantizer], units: int | None = None
     ) -> tf.keras.Model:
-        """Build the network with these quantisers; weights are fresh."""
+        """Build the network with these quantizers; weights are fresh."""
         architecture = self.architecture if units is None else self.architecture.with_units(units)
         with self.strategy.scope():
             return build_quantized_network(architecture, quantizers)
@@ -132,7 +132,7 @@ class QatTrainer:
         """Return float weights of a network of another width, pruned or grown, then trained.
 
         A pruned network needs some epochs to make up for the units that it lost;
-        quantising it at once would train both losses against each other.
+        quantizing it at once would train both losses against each other.
         """
         samples, targets = self._probe()
         started = resize(weights, self.architecture.cell, units, samples, targets)
@@ -146,11 +146,11 @@ class QatTrainer:
         initial_weights: Mapping[str, F32] | None,
         settings: QatSettings,
         description: str,
-        progress: Progress | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> QatResult:
-        """Train a network with these quantisers.
+        """Train a network with these quantizers.
 
-        Quantising can kill a network at once: units of the float network that go beyond 1 are
+        Quantizing can kill a network at once: units of the float network that go beyond 1 are
         cut off, and the steps of the first epoch do the rest. A SimpleRNN that is dead after
         it starts again from the same function with all hidden units below 1. (Started so in
         the first place, networks end up to 1 MeV worse: docs/search.md.)
@@ -166,7 +166,7 @@ class QatTrainer:
             Epochs, batch, rate and seed.
         description
             Label of the progress bar.
-        progress
+        checkpoint
             Where a training goes on that was made up to ``settings.first_epoch``.
 
         Raises
@@ -174,7 +174,7 @@ class QatTrainer:
         FloatingPointError
             If the loss stops being finite.
         """
-        result = self._fit(quantizers, initial_weights, settings, description, progress)
+        result = self._fit(quantizers, initial_weights, settings, description, checkpoint)
         if not result.dead or initial_weights is None or self.architecture.gated:
             return result
         print(
@@ -182,7 +182,7 @@ class QatTrainer:
             file=sys.stderr,
         )
         tame = within_one(initial_weights, self._probe()[0])
-        return self._fit(quantizers, tame, settings, description, progress)
+        return self._fit(quantizers, tame, settings, description, checkpoint)
 
     def _fit(
         self,
@@ -190,7 +190,7 @@ class QatTrainer:
         initial_weights: Mapping[str, F32] | None,
         settings: QatSettings,
         description: str,
-        progress: Progress | None,
+        checkpoint: Checkpoint | None,
     ) -> QatResult:
         # Keras keeps every graph it has built: without this, memory grows by the trial.
         tf.keras.backend.clear_session()
@@ -202,17 +202,17 @@ class QatTrainer:
         with self.strategy.scope():
             optimizer = tf.keras.optimizers.Adam(settings.learning_rate)
         fitter = WindowFitter(model, optimizer, self.strategy, forward)
-        guard, stand = DeadNetworkGuard(dead_loss(self.validation)), KeepProgress()
+        guard, keep = DeadNetworkGuard(dead_loss(self.validation)), KeepCheckpoint()
         best = KeepBest()
-        if progress is not None:
+        if checkpoint is not None:
             best = KeepBest(fitter.mean_squared_error(self.validation), initial_weights)
             steps_of_epoch = math.ceil(self.train.n_windows / settings.batch_size)
-            progress.restore(model, optimizer, settings.first_epoch * steps_of_epoch)
+            checkpoint.restore(model, optimizer, settings.first_epoch * steps_of_epoch)
         fit = fitter.fit(
             self.train,
             self.validation,
             Schedule(settings.reached, settings.batch_size, settings.seed, settings.first_epoch),
-            callbacks=[guard, cosine_decay(settings), stand, best, self._sign_of_life()],
+            callbacks=[guard, cosine_decay(settings), keep, best, self._sign_of_life()],
             description=description,
         )
         return QatResult(
@@ -220,7 +220,7 @@ class QatTrainer:
             validation_loss=fitter.mean_squared_error(self.validation),
             fit=fit,
             dead=guard.dead,
-            progress=stand.progress if settings.reached < settings.epochs else None,
+            checkpoint=keep.checkpoint if settings.reached < settings.epochs else None,
         )
 
     def validation_loss(
@@ -250,8 +250,8 @@ def cosine_decay(settings: QatSettings) -> Any:
     """
 
     def rate(epoch: int, _: float) -> float:
-        progress = epoch / settings.epochs
-        return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+        done = epoch / settings.epochs
+        return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
     schedule: Callable[[int, float], float] = rate
     return tf.keras.callbacks.LearningRateScheduler(schedule)

@@ -34,9 +34,9 @@ def describe_model(model: Any, input_quantizer: Any = None) -> NetworkDescriptio
         A built Sequential or functional model of SimpleRNN, LSTM, GRU, Dense,
         Activation and their Q forms (QActivation, ...).
     input_quantizer
-        Quantiser (object or string) of the samples that enter the model. If it
-        is None and the model begins with a QActivation, that one's quantiser is
-        taken and it is no layer of its own: the samples arrive quantised. Nor is a
+        Quantizer (object or string) of the samples that enter the model. If it
+        is None and the model begins with a QActivation, that one's quantizer is
+        taken and it is no layer of its own: the samples arrive quantized. Nor is a
         QActivation that rounds what an LSTM or a GRU puts out into the state's type.
 
     Raises
@@ -130,7 +130,7 @@ def _recurrent(layer: Any, shape: tuple[int, ...]) -> RecurrentDescription:
     found = [quantizer_text(item) for item in _quantizers(layer, 4)]
     if kind == "QGRU" and found[1] is None:
         raise EnergyError(
-            f"{layer.name}: QKeras' GRU without a recurrent quantiser multiplies the state "
+            f"{layer.name}: QKeras' GRU without a recurrent quantizer multiplies the state "
             "by the kernel, not by the recurrent kernel"
         )
     return RecurrentDescription(
@@ -170,7 +170,7 @@ def _dense(layer: Any, shape: tuple[int, ...]) -> DenseDescription:
 def _activation(layer: Any, shape: tuple[int, ...]) -> ActivationDescription:
     quantizer = quantizer_text(getattr(layer, "quantizer", layer.activation))
     if quantizer is None and type(layer).__name__ == "QActivation":
-        raise EnergyError(f"{layer.name}: expected a quantiser, found {layer.activation}")
+        raise EnergyError(f"{layer.name}: expected a quantizer, found {layer.activation}")
     return ActivationDescription(name=layer.name, shape=shape, activation=quantizer)
 
 

@@ -57,7 +57,7 @@ def fixed_point() -> Layers:
 
 
 def wide_output() -> Layers:
-    """Layers without an activation quantiser hand on their accumulator."""
+    """Layers without an activation quantizer hand on their accumulator."""
     return [
         q_dense(9, "quantized_bits(6,1,1,alpha=1)"),
         q_dense(4, "quantized_bits(3,1,1,alpha=1)", "relu"),
@@ -194,7 +194,7 @@ def require_equal(ours: NetworkCost, theirs: dict[str, Any], total: int) -> None
 def test_dense_networks_equal_qtools(
     network: Callable[[], Layers], setting: str, build: Callable[[Layers], tf.keras.Model]
 ) -> None:
-    # A missing quantiser inside a QDense is 8 bits in QTools, `reference_internal`
+    # A missing quantizer inside a QDense is 8 bits in QTools, `reference_internal`
     # here: the two agree for the int8 reference.
     params = SETTINGS[setting]
     model = build(network())

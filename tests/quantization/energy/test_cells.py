@@ -105,7 +105,7 @@ def test_reference_of_eight_bits() -> None:
     assert dense.outputs == pytest.approx(sram(32))
 
 
-def test_state_quantiser_is_the_operand_and_what_is_stored() -> None:
+def test_state_quantizer_is_the_operand_and_what_is_stored() -> None:
     description = layer(
         cell="SimpleRNN",
         kernel="quantized_bits(6,0,1,alpha=1)",
@@ -185,7 +185,7 @@ def test_lstm_in_fixed_point(unrounded: bool, width: int) -> None:
         ("SimpleRNN", "quantized_relu(9,0)", 11),  # reads the activation, not the state
         ("LSTM", "quantized_bits(13,1,0,alpha=1)", 13),  # reads h as it is stored
         ("GRU", "quantized_bits(13,1,0,alpha=1)", 13),
-        ("LSTM", None, 13 + 12),  # o tanh(c), which nothing quantises
+        ("LSTM", None, 13 + 12),  # o tanh(c), which nothing quantizes
         ("GRU", None, 13 + 13 + 1),  # z h + (1 - z) g, of 12 + 8 and 13 + 13 bits
     ],
 )
@@ -335,8 +335,8 @@ def test_recurrent_multipliers(recurrent: str, state: str, product: float, width
     )
 
 
-def test_float_state_with_quantised_weights() -> None:
-    """A tensor without quantiser costs as in the reference: here a float operand."""
+def test_float_state_with_quantized_weights() -> None:
+    """A tensor without quantizer costs as in the reference: here a float operand."""
     weight = "quantized_bits(6,0,1,alpha=1)"
     description = layer(
         cell="SimpleRNN", kernel=weight, recurrent_kernel=weight, bias=weight
@@ -350,16 +350,16 @@ def test_float_state_with_quantised_weights() -> None:
     )
 
 
-def test_layer_without_quantisers_costs_the_reference() -> None:
+def test_layer_without_quantizers_costs_the_reference() -> None:
     for cell in ("SimpleRNN", "LSTM", "GRU"):
         description = layer(cell=cell)
         assert network_cost(description, FP32) == network_cost(description, FP32, "reference")
 
 
-def test_reference_ignores_quantisers() -> None:
+def test_reference_ignores_quantizers() -> None:
     plain = float_network(Architecture("GRU", 4, 3))
-    quantised = plain.with_quantizers(dict.fromkeys(plain.quantizers, "quantized_bits(3,0,1)"))
-    assert network_cost(quantised, FP32, "reference") == network_cost(plain, FP32, "reference")
+    quantized = plain.with_quantizers(dict.fromkeys(plain.quantizers, "quantized_bits(3,0,1)"))
+    assert network_cost(quantized, FP32, "reference") == network_cost(plain, FP32, "reference")
 
 
 def test_mixed_float_widths_join_in_the_wider() -> None:

@@ -23,7 +23,7 @@ def recurrent(**changes: Any) -> RecurrentDescription:
 
 
 @pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU"])
-def test_quantisers_have_the_names_of_the_network(cell: Any) -> None:
+def test_quantizers_have_the_names_of_the_network(cell: Any) -> None:
     assert sorted(float_network(Architecture(cell, 8, 5)).quantizers) == sorted(
         quantized_tensors(cell)
     )
@@ -68,7 +68,7 @@ def test_unknown_tensor(key: str) -> None:
         float_network(Architecture("SimpleRNN", 8, 5)).with_quantizers({key: "binary"})
 
 
-def test_a_layer_without_bias_has_no_bias_quantiser() -> None:
+def test_a_layer_without_bias_has_no_bias_quantizer() -> None:
     network = NetworkDescription((recurrent(use_bias=False),))
     assert "rnn/bias" not in network.quantizers
 
@@ -115,7 +115,7 @@ def test_stacked_layers_read_the_sequence() -> None:
     assert energy.layers[0].bits.activations == {"state": 8 * 8, "output": 5 * 8 * 8}
 
 
-def test_bits_of_a_quantised_network() -> None:
+def test_bits_of_a_quantized_network() -> None:
     network = float_network(Architecture("LSTM", 4, 3)).with_quantizers(
         {
             "input": "quantized_bits(12,0,0)",
@@ -131,7 +131,7 @@ def test_bits_of_a_quantised_network() -> None:
     cost = network_cost(network, settings())
     assert cost.input_bits == 3 * 12
     rnn, dense = (layer.bits for layer in cost.layers)
-    # the bias is not quantised: the reference's 8 bits
+    # the bias is not quantized: the reference's 8 bits
     assert rnn.parameters == {"kernel": 16 * 2, "recurrent_kernel": 64 * 5, "bias": 16 * 8}
     # h and c; h leaves as it is stored
     assert rnn.activations == {"state": 2 * 4 * 7, "output": 4 * 7}

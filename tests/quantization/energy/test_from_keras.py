@@ -74,7 +74,7 @@ def test_only_a_rounding_into_the_state_is_part_of_a_gated_layer(
     assert [layer.name for layer in rest] == ["dense"] if folded or not behind else ["behind"]
 
 
-def test_a_leading_activation_is_a_layer_when_the_input_has_a_quantiser() -> None:
+def test_a_leading_activation_is_a_layer_when_the_input_has_a_quantizer() -> None:
     def model() -> tf.keras.Model:
         return chain(
             QActivation(quantized_bits(6, 1)), layers.SimpleRNN(3, name="rnn"), layers.Dense(1)
@@ -136,7 +136,7 @@ def test_options_of_recurrent_layers() -> None:
         (lambda: chain(layers.SimpleRNN(2), shape=(None, 1)), "fixed shape"),
         (lambda: tf.keras.Sequential([layers.Dense(2)]), "not built"),
         (lambda: chain(), "at least one layer"),
-        (lambda: chain(QActivation("relu"), layers.LSTM(2)), "expected a quantiser"),
+        (lambda: chain(QActivation("relu"), layers.LSTM(2)), "expected a quantizer"),
     ],
 )
 def test_refused_models(model: Any, message: str) -> None:
@@ -173,7 +173,7 @@ def test_a_layer_used_twice_is_no_chain() -> None:
 
 
 def test_a_gru_that_qkeras_computes_wrongly() -> None:
-    """Without a recurrent quantiser QKeras multiplies the state by the kernel."""
+    """Without a recurrent quantizer QKeras multiplies the state by the kernel."""
     kernel = parse_quantizer("quantized_bits(6,1,1,alpha=1)", "rnn/kernel").build()
     model = chain(QGRU(4, kernel_quantizer=kernel), shape=(5, 4))
     with pytest.raises(EnergyError, match="QKeras' GRU"):

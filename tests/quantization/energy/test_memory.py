@@ -78,7 +78,7 @@ def test_second_entry_is_for_the_trial() -> None:
 
 
 def uniform(network: NetworkDescription, bits: int, tensors: tuple[str, ...]) -> NetworkDescription:
-    """Quantise the tensors of these names in `bits` bits, every other one in 8."""
+    """Quantize the tensors of these names in `bits` bits, every other one in 8."""
     return network.with_quantizers(
         {
             key: f"quantized_bits({bits if key.split('/')[-1] in tensors else 8},0,1,alpha=1)"

@@ -1,4 +1,4 @@
-"""Every quantiser is priced as what it is, or refused."""
+"""Every quantizer is priced as what it is, or refused."""
 
 from itertools import product
 from typing import Any
@@ -44,10 +44,10 @@ def test_widths(text: str, bits: int, signed: bool, kind: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("relu", "unknown quantiser"),
-        ("quantized_ulaw(4)", "unknown quantiser"),
-        ("quantized_bits(6,1,1", "expected a quantiser"),
-        ("", "expected a quantiser"),
+        ("relu", "unknown quantizer"),
+        ("quantized_ulaw(4)", "unknown quantizer"),
+        ("quantized_bits(6,1,1", "expected a quantizer"),
+        ("", "expected a quantizer"),
         ("quantized_bits(0,0,1)", "bits"),
         ("quantized_bits(6.5,0,1)", "bits"),
         ("quantized_bits(6,1,1,alpha='auto')", "alpha"),

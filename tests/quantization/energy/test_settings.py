@@ -33,7 +33,7 @@ def scores(**goal: Any) -> dict[str, tuple[float, float, float]]:
     return {
         record.trial: (
             record.score,
-            record.cost / tuner.runner.reference.cost,
+            record.cost / tuner.runner.baseline.cost,
             float(tuner.weights(record.trial)["dense/bias"][0]),
         )
         for record in tuner.records()
@@ -64,7 +64,7 @@ def test_with_the_goal_bits_the_reference_and_the_trials_are_counted_in_bits():
     """In the reference 8 bits for 89 weights, five samples, eight states, eight outputs of
     the recurrent layer, and a sum of 32 bits for the answer."""
     tuner = search(search_params(max_trials=4, goal=GOAL | {"type": "bits"}))
-    assert tuner.runner.reference.cost == (89 + 5 + 8 + 8) * 8 + 32
+    assert tuner.runner.baseline.cost == (89 + 5 + 8 + 8) * 8 + 32
     for record in tuner.records():
         bits = {t: int(text.split("(")[1].split(",")[0]) for t, text in record.quantizers.items()}
         counts = {
@@ -83,7 +83,7 @@ def test_batch_size_and_learning_rate_reach_the_trainer(setting):
     assert [getattr(made, name) for made in trainer.settings] == [value, value]
 
 
-def test_every_trial_has_the_quantiser_of_the_input():
+def test_every_trial_has_the_quantizer_of_the_input():
     text = "quantized_bits(9,1,0,alpha=1)"
     tuner = search(search_params(max_trials=2, input_quantizer=text))
     assert {record.quantizers["input"] for record in tuner.records()} == {text}

@@ -135,10 +135,10 @@ def test_a_complete_fixed_point_network_can_be_exported():
 
 
 @pytest.mark.parametrize("tensor", quantized_tensors("SimpleRNN"))
-def test_a_tensor_without_quantiser_cannot_be_exported(tensor):
+def test_a_tensor_without_quantizer_cannot_be_exported(tensor):
     quantizers = quantizer_set("8 bits")
     del quantizers[tensor]
-    with pytest.raises(QuantizerError, match=rf"no quantiser for {tensor} \(search"):
+    with pytest.raises(QuantizerError, match=rf"no quantizer for {tensor} \(search"):
         check_exportable(ARCHITECTURE, quantizers)
 
 

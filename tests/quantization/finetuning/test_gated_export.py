@@ -1,4 +1,4 @@
-"""Quantised values and quantiser strings of an LSTM or a GRU as integers and types."""
+"""Quantized values and quantizer strings of an LSTM or a GRU as integers and types."""
 
 import numpy as np
 import pytest
@@ -43,10 +43,10 @@ def test_a_simple_rnn_becomes_the_exact_network():
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("tensor", quantized_tensors("GRU"))
-def test_a_tensor_without_quantiser_cannot_be_exported(cell, tensor):
+def test_a_tensor_without_quantizer_cannot_be_exported(cell, tensor):
     quantizers = quantizer_set("6 bits", cell)
     del quantizers[tensor]
-    with pytest.raises(QuantizerError, match=rf"no quantiser for {tensor} \(search"):
+    with pytest.raises(QuantizerError, match=rf"no quantizer for {tensor} \(search"):
         check_exportable(Architecture(cell, 3, 5), quantizers)
 
 

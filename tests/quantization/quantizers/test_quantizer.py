@@ -1,4 +1,4 @@
-"""Quantiser strings: what is understood, what is refused, and what QKeras then computes."""
+"""Quantizer strings: what is understood, what is refused, and what QKeras then computes."""
 
 from __future__ import annotations
 
@@ -82,18 +82,18 @@ def test_the_default_parameters_parse():
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("", "expected a quantiser such as"),
-        ("6", "expected a quantiser such as"),
-        ("quantized_bits(6", "expected a quantiser such as"),
-        ("quantized_bits(6) + 1", "expected a quantiser such as"),
-        ("quantized_bits(6); 1", "expected a quantiser such as"),
-        ("qkeras.quantized_bits(6)", "expected a quantiser such as"),
-        ("lambda: 0", "expected a quantiser such as"),
-        ("a\0b", "expected a quantiser such as"),
-        ("quantized_bit(6,1,0)", "unknown quantiser 'quantized_bit'"),
-        ("relu", "unknown quantiser 'relu'"),
-        ("hard_tanh(3)", "unknown quantiser 'hard_tanh'"),
-        ("print(1)", "unknown quantiser 'print'"),
+        ("", "expected a quantizer such as"),
+        ("6", "expected a quantizer such as"),
+        ("quantized_bits(6", "expected a quantizer such as"),
+        ("quantized_bits(6) + 1", "expected a quantizer such as"),
+        ("quantized_bits(6); 1", "expected a quantizer such as"),
+        ("qkeras.quantized_bits(6)", "expected a quantizer such as"),
+        ("lambda: 0", "expected a quantizer such as"),
+        ("a\0b", "expected a quantizer such as"),
+        ("quantized_bit(6,1,0)", "unknown quantizer 'quantized_bit'"),
+        ("relu", "unknown quantizer 'relu'"),
+        ("hard_tanh(3)", "unknown quantizer 'hard_tanh'"),
+        ("print(1)", "unknown quantizer 'print'"),
         ("quantized_tanh(4,0,0,0,1)", "more than 4 arguments"),
         ("quantized_bits(4,bit=3)", "unknown or repeated argument 'bit'"),
         ("quantized_bits(4,bits=3)", "unknown or repeated argument 'bits'"),

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from pipeline.base.architecture import Architecture
+from pipeline.networks.checkpoint import Checkpoint
 from pipeline.networks.fitting import FitResult
 from pipeline.params import load_params
 from pipeline.params.network import SearchParams
 from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.search.plan.space import build_search_space, network_layers
 from pipeline.quantization.search.trials.quantizer_tuner import QuantizationTuner
-from pipeline.quantization.search.trials.runner import TrialRunner, float_reference
-from pipeline.quantization.training.checkpoint import Progress
+from pipeline.quantization.search.trials.runner import TrialRunner, measure_baseline
 from pipeline.quantization.training.trainer import QatResult, QatSettings
 from tests.imports import ROOT
 
@@ -38,7 +38,7 @@ REFERENCE_LOSS = 1e-5
 
 
 class MadeUpTrainer:
-    """A `QatTrainer` whose loss follows from the quantisers, the seed and the epochs.
+    """A `QatTrainer` whose loss follows from the quantizers, the seed and the epochs.
 
     The loss is the trained weight itself, so `validation_loss` finds it again.
     `fail` and `interrupt` hold numbers of calls of `fit`, from 0.
@@ -54,7 +54,7 @@ class MadeUpTrainer:
         self.dead_seeds: set[int] = set()
         self.calls = 0
 
-    def fit(self, quantizers, initial_weights, settings, description, progress=None):
+    def fit(self, quantizers, initial_weights, settings, description, checkpoint=None):
         call, self.calls = self.calls, self.calls + 1
         if call == self.interrupt:
             raise KeyboardInterrupt
@@ -65,10 +65,11 @@ class MadeUpTrainer:
         self.started_from.append(initial_weights)
         loss = np.float32(1e-5 * (1 + self.penalty(quantizers, settings)))
         weights = {**WEIGHTS, "dense/bias": np.array([loss])}
-        self.went_on_from.append(progress)
+        self.went_on_from.append(checkpoint)
         fit = FitResult(loss=[float(loss)] * (settings.reached - settings.first_epoch))
-        stand = Progress(weights, WEIGHTS, WEIGHTS) if settings.reached < settings.epochs else None
-        return QatResult(weights, float(loss), fit, self.dead(settings), stand)
+        unfinished = settings.reached < settings.epochs
+        checkpoint = Checkpoint(weights, WEIGHTS, WEIGHTS) if unfinished else None
+        return QatResult(weights, float(loss), fit, self.dead(settings), checkpoint)
 
     def dead(self, settings):
         return settings.seed in self.dead_seeds
@@ -100,8 +101,8 @@ def search_params(**changed: Any) -> SearchParams:
 
 def make_tuner(params: SearchParams, trainer: MadeUpTrainer, directory: Path = DIRECTORY):
     costs = CostModel(ARCHITECTURE, load_params(PARAMS).energy, params.goal.type)
-    reference = float_reference(trainer, WEIGHTS, costs)
-    runner = TrialRunner(params, trainer, costs, reference, WEIGHTS, 16.0, directory)
+    baseline = measure_baseline(trainer, WEIGHTS, costs, 16.0)
+    runner = TrialRunner(params, trainer, costs, baseline, WEIGHTS, 16.0, directory)
     return QuantizationTuner(runner, build_search_space(params, network_layers("SimpleRNN")))
 
 

@@ -107,7 +107,7 @@ FILES = [
     "trial_0/trial.json",
     "record_0.json",
     "weights_0.h5",
-    "progress_0.h5",
+    "checkpoint_0.h5",
     "float_6.h5",
 ]
 

@@ -55,7 +55,7 @@ def test_names_and_shapes_are_those_of_the_float_network(cell):
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_no_tensor_stays_float(cell):
-    """Every place where a layer can hold a quantiser holds the one that was asked for."""
+    """Every place where a layer can hold a quantizer holds the one that was asked for."""
     quantizers = quantizer_set("8 bits", cell)
     model = build_quantized_network(Architecture(cell, UNITS, LENGTH), quantizers)
     rnn, dense = model.get_layer("rnn"), model.get_layer("dense")
@@ -86,7 +86,7 @@ def test_no_tensor_stays_float(cell):
 
 
 @pytest.mark.parametrize("tensor", quantized_tensors("SimpleRNN"))
-def test_every_quantiser_acts_on_the_output(tensor):
+def test_every_quantizer_acts_on_the_output(tensor):
     """Coarser in one tensor only: the network answers otherwise."""
     coarse = {
         "input": "quantized_bits(3,0,0,alpha=1)",
@@ -102,7 +102,7 @@ def test_every_quantiser_acts_on_the_output(tensor):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_without_quantisers_it_is_the_float_network(cell):
+def test_without_quantizers_it_is_the_float_network(cell):
     architecture = Architecture(cell, UNITS, LENGTH)
     weights = random_weights(architecture.weight_shapes)
     quantized = build_quantized_network(architecture, {})
@@ -180,7 +180,7 @@ def test_the_frozen_forward_pass_is_exact():
     np.testing.assert_allclose(trained, activation(values).numpy(), atol=2.0**-23)
 
 
-def test_freeze_reaches_every_quantiser_of_a_gated_cell():
+def test_freeze_reaches_every_quantizer_of_a_gated_cell():
     model = make("8 bits", "LSTM")
     rnn = model.get_layer("rnn")
     freeze(model)
@@ -211,7 +211,7 @@ class Restless:
         return values / 2
 
 
-def test_a_quantiser_that_never_settles_is_refused():
+def test_a_quantizer_that_never_settles_is_refused():
     model = make("8 bits")
     model.get_layer("dense").quantizers[0] = Restless()
     with pytest.raises(QuantizerError, match=r"dense/kernel: .*still moves.*alpha=1"):
@@ -220,7 +220,7 @@ def test_a_quantiser_that_never_settles_is_refused():
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("name", ["8 bits", "auto_po2", "ternary"])
-def test_quantising_weights_once_changes_no_value_and_no_gradient(cell, name):
+def test_quantizing_weights_once_changes_no_value_and_no_gradient(cell, name):
     model = make(name, cell)
     inputs = tf.constant(random_windows(300, LENGTH)[..., None])
     quantizer = model.get_layer("rnn").cell.kernel_quantizer_internal
@@ -240,7 +240,7 @@ def test_quantising_weights_once_changes_no_value_and_no_gradient(cell, name):
     assert model.get_layer("rnn").cell.kernel_quantizer_internal is quantizer
 
 
-def test_weights_are_quantised_once_per_call(monkeypatch):
+def test_weights_are_quantized_once_per_call(monkeypatch):
     model = make("8 bits")
     calls = []
     quantizer = model.get_layer("rnn").cell.kernel_quantizer_internal

@@ -68,7 +68,7 @@ def test_what_leaves_a_weight_its_sign_and_a_shift(text, expected):
 
 
 @pytest.mark.parametrize("text", ["binary(alpha='auto_po2')", "quantized_po2(8,8)"])
-def test_their_quantisers_leave_such_a_kernel_alone(text):
+def test_their_quantizers_leave_such_a_kernel_alone(text):
     """As QKeras computes it: this is what the trial starts with."""
     weights = weights_of(6)
     weights["rnn/kernel"] = np.array([[0.3, -2.39, 1.5, 0.02, 0.011, -0.25]], np.float32)

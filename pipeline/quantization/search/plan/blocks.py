@@ -19,8 +19,8 @@ from pipeline.quantization.search.plan.space import (
     Choice,
     Layer,
     SearchSpaceError,
+    filter_names,
 )
-from pipeline.quantization.search.plan.widths import filter_names
 
 EVERY_LAYER = "every layer"
 
@@ -40,7 +40,7 @@ class Block:
     max_trials
         Trials of this block; Hyperband's follow from the epochs instead.
     choices, filters
-        Decisions on quantisers and on widths.
+        Decisions on quantizers and on widths.
     combinations
         Size of the space.
     """

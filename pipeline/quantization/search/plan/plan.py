@@ -1,6 +1,6 @@
 """What can be wrong with a search beyond its space, found before anything is trained.
 
-A quantiser that has no price, or a width of no units, would otherwise be met by the
+A quantizer that has no price, or a width of no units, would otherwise be met by the
 first trial that draws it, hours later.
 """
 
@@ -22,13 +22,13 @@ from pipeline.quantization.quantizers.hardware import (
 )
 from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
 from pipeline.quantization.search.plan.blocks import Block, group_layers, plan_blocks
-from pipeline.quantization.search.plan.reference_points import reference_points
 from pipeline.quantization.search.plan.space import (
     Choice,
     SearchSpaceError,
     build_search_space,
     network_layers,
 )
+from pipeline.quantization.search.plan.uniform import uniform_networks
 
 _HYPERBAND_FACTOR = 3  # keras-tuner's default
 
@@ -67,9 +67,9 @@ def check_prices(
 ) -> None:
     """Check that the cost model has a price for whatever the search can train.
 
-    Every quantiser is priced by itself, then in the network, where those of the other
+    Every quantizer is priced by itself, then in the network, where those of the other
     tensors are the first of their lists. That is enough: what has no price besides
-    single quantisers are products with tensors that are still float, and which those are
+    single quantizers are products with tensors that are still float, and which those are
     follows from the block.
 
     Parameters
@@ -79,14 +79,14 @@ def check_prices(
     blocks
         In the order in which they are searched; tensors of later ones are float.
     points
-        Quantisers by tensor of the reference points, by their bits.
+        Quantizers by tensor of the uniform networks, by their bits.
     costs
         What prices networks.
 
     Raises
     ------
     SearchSpaceError
-        Naming the parameter and the quantiser.
+        Naming the parameter and the quantizer.
     """
     fixed = {INPUT: parse_quantizer(params.input_quantizer, "search.input_quantizer")}
     _check_types(fixed[INPUT].text, "search.input_quantizer")
@@ -135,7 +135,7 @@ def check_space_exportable(
     ------
     QuantizerError
         If an activation in the search space is no fixed-point type, or the
-        scale of a quantiser no power of two.
+        scale of a quantizer no power of two.
     """
     key = "search.input_quantizer"
     activation_type(parse_quantizer(input_quantizer, key), key)
@@ -160,7 +160,7 @@ def plan_search(
     choices = build_search_space(params, layers)
     group_layers(params, layers)
     check_space_exportable(architecture, choices, params.input_quantizer)
-    points = reference_points(params, architecture)
+    points = uniform_networks(params, architecture)
     costs = CostModel(architecture, energy, params.goal.type)
     blocks = plan_blocks(params, layers, choices, costs.reference_by_layer())
     check_widths(params, blocks, architecture.units)

@@ -1,22 +1,29 @@
-"""From ``quantization_config`` and ``limit`` to one list of quantisers per tensor.
+"""From ``quantization_config`` and ``limit`` to one list of quantizers per tensor.
 
-The meaning is AutoQKeras': ``quantization_config`` lists quantisers with their
+The meaning is AutoQKeras': ``quantization_config`` lists quantizers with their
 bits for each kind of tensor; ``limit`` bounds the bits by layer class, by layer
 name or by regular expression. Where the two differ from upstream, upstream does
 not do what it says: the recurrent kernel draws from ``recurrent_kernel`` (there
-it silently drew from ``kernel``), and the state has a list of its own (there it
-stayed float).
+it silently drew from ``kernel``), and the state has its list (there it stayed
+float).
+
+``tune_filters`` says which layers may change their width. AutoQKeras multiplies the
+filters of convolutions and the units of Dense layers by a factor: one for each layer
+(``layer``) or one for the network (``block``). Here the recurrent layer has units to
+tune. The Dense output layer is as wide as the answer and never changes.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.base.errors import PipelineError
 from pipeline.params.network import SearchParams
 from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
+from pipeline.quantization.training.resizing import scaled_units
 
 # Order of the entries of one limit, as in AutoQKeras, with the state added.
 DENSE_LIMIT_ORDER = ("kernel", "bias", "activation")
@@ -37,7 +44,7 @@ class SearchSpaceError(PipelineError):
 
 @dataclass(frozen=True)
 class Layer:
-    """A quantisable layer of the float network."""
+    """A quantizable layer of the float network."""
 
     index: int
     name: str
@@ -85,11 +92,11 @@ def build_search_space(params: SearchParams, layers: Sequence[Layer]) -> list[Ch
     Raises
     ------
     SearchSpaceError
-        If a quantisable layer would stay float although ``layer_indexes`` does
-        not leave it out, a limit is met by no quantiser, or a listed quantiser
+        If a quantizable layer would stay float although ``layer_indexes`` does
+        not leave it out, a limit is met by no quantizer, or a listed quantizer
         is not in ``quantization_config``.
     QuantizerError
-        If a quantiser string is not understood.
+        If a quantizer string is not understood.
     """
     config = _parse_config(params.quantization_config)
     _check_patterns(params, layers)
@@ -106,7 +113,7 @@ def build_search_space(params: SearchParams, layers: Sequence[Layer]) -> list[Ch
             before = choices[name].tensors if name in choices else ()
             choices[name] = Choice(name, (*before, tensor), allowed)
     if not choices:
-        raise SearchSpaceError("search.layer_indexes: leaves no layer to quantise")
+        raise SearchSpaceError("search.layer_indexes: leaves no layer to quantize")
     return list(choices.values())
 
 
@@ -136,7 +143,7 @@ def _parse_config(
 
 
 def _parse_entry(text: str, bits: int, key: str) -> Quantizer:
-    """Parse a quantiser; the bits declared for it, which `limit` bounds, must be its own."""
+    """Parse a quantizer; the bits declared for it, which `limit` bounds, must be its own."""
     quantizer = parse_quantizer(text, key)
     if bits != quantizer.bits:
         raise SearchSpaceError(f"{key}: {text}: expected {quantizer.bits} bits, found {bits}")
@@ -158,7 +165,7 @@ def _check_patterns(params: SearchParams, layers: Sequence[Layer]) -> None:
     for index in params.layer_indexes or []:
         if index not in indexes:
             raise SearchSpaceError(
-                f"search.layer_indexes: no quantisable layer has index {index}; "
+                f"search.layer_indexes: no quantizable layer has index {index}; "
                 f"expected some of {sorted(indexes)}"
             )
 
@@ -206,7 +213,7 @@ def _allowed(
         raise SearchSpaceError(f"search.quantization_config.{kind}: missing or empty")
     if isinstance(limit, list):
         if not limit:
-            raise SearchSpaceError(f"{key}: {kind}: the list of quantisers is empty")
+            raise SearchSpaceError(f"{key}: {kind}: the list of quantizers is empty")
         unknown = [text for text in limit if text not in entries]
         if unknown:
             raise SearchSpaceError(
@@ -221,7 +228,45 @@ def _allowed(
     }
     if not allowed:
         raise SearchSpaceError(
-            f"{key}: {kind}: no quantiser of search.quantization_config.{kind} "
+            f"{key}: {kind}: no quantizer of search.quantization_config.{kind} "
             f"has {limit} bits or fewer"
         )
     return allowed
+
+
+def filter_names(params: SearchParams, layers: Iterable[Layer]) -> list[str]:
+    """Return the decisions on widths, by AutoQKeras' names.
+
+    Parameters
+    ----------
+    params
+        The ``search`` section; as upstream, exceptions are searched for in the
+        name of a layer (``re.search``). null excepts none.
+    layers
+        The layers that are searched.
+    """
+    exceptions = params.tune_filters_exceptions
+    tuned = [
+        layer.name
+        for layer in layers
+        if layer.recurrent and not (exceptions is not None and re.search(exceptions, layer.name))
+    ]
+    if params.tune_filters == "none" or not tuned:
+        return []
+    if params.tune_filters == "block":
+        return [FILTERS]
+    return [f"{FILTERS}_{name}" for name in tuned]
+
+
+def chosen_units(values: Mapping[str, Any], units: int) -> int:
+    """Return the recurrent layer's width for one set of decisions.
+
+    Parameters
+    ----------
+    values
+        keras-tuner's values by name.
+    units
+        Width of the float network.
+    """
+    factors = [value for name, value in values.items() if name.startswith(FILTERS)]
+    return scaled_units(units, factors[0]) if factors else units

@@ -28,7 +28,7 @@ class Tried:
 
 
 def from_narrow_to_wide(options: Sequence[Any]) -> list[Any]:
-    """Return the options of a decision by bits (quantisers) or size (factors of a width)."""
+    """Return the options of a decision by bits (quantizers) or size (factors of a width)."""
 
     def width(option: Any) -> float:
         if isinstance(option, str):

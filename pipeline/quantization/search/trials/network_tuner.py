@@ -13,6 +13,7 @@ import json
 import math
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,27 +23,26 @@ from keras_tuner.src.engine.trial import TrialStatus
 from pipeline.artifacts.search import Trial
 from pipeline.base.arrays import F32
 from pipeline.base.files import write_text
-from pipeline.quantization.search.trials.failures import reason, reason_kept
 from pipeline.quantization.search.trials.halving import COST, DEAD, RMSE
 from pipeline.quantization.search.trials.oracle_files import drop_half_told_trials
 from pipeline.quantization.search.trials.oracles import trials_of
 from pipeline.quantization.search.trials.runner import SearchError, TrialRunner
 
 _ASK_AGAIN_S = 0.2
-_STAGE = "@"
+_PHASE = "@"
 RECYCLED = 75
 """Exit code of a worker that asks to be started anew; EX_TEMPFAIL of sysexits.h."""
 
 
-def worker_id(name: str, stage: int) -> str:
-    """Return what a worker calls itself when it asks for a trial of some stage."""
-    return f"{name}{_STAGE}{stage}"
+def worker_id(name: str, phase: int) -> str:
+    """Return what a worker calls itself when it asks for a trial of some phase."""
+    return f"{name}{_PHASE}{phase}"
 
 
-def name_and_stage(tuner_id: str) -> tuple[str, int]:
-    """Return a worker's own name and the stage whose trials it asks for."""
-    name, _, stage = tuner_id.rpartition(_STAGE)
-    return name, int(stage)
+def name_and_phase(tuner_id: str) -> tuple[str, int]:
+    """Return a worker's own name and the phase whose trials it asks for."""
+    name, _, phase = tuner_id.rpartition(_PHASE)
+    return name, int(phase)
 
 
 class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[misc]
@@ -54,7 +54,7 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
         Trains and remembers trials; its directory holds the state.
     oracle
         Says which networks.
-    stage
+    phase
         Where one search follows on another: its number, by which chief and workers know that
         they speak of the same one.
 
@@ -67,14 +67,14 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
 
     trials_left: ClassVar[float] = math.inf
 
-    def __init__(self, runner: TrialRunner, oracle: Any, stage: int = 0) -> None:
-        self.runner, self.params, self.stage = runner, runner.params, stage
+    def __init__(self, runner: TrialRunner, oracle: Any, phase: int = 0) -> None:
+        self.runner, self.params, self.phase = runner, runner.params, phase
         directory = runner.directory
         if not self._is_worker():  # whose chief may be between the two files
             drop_half_told_trials(directory)
         super().__init__(oracle, directory=str(directory.parent), project_name=directory.name)
         if self._is_worker():
-            self.tuner_id: str = worker_id(str(self.tuner_id), stage)
+            self.tuner_id: str = worker_id(str(self.tuner_id), phase)
             return  # the chief's oracle knows what there is to do
         # What failed when the search last ran (a full disk, say) gets another chance.
         waiting = oracle._retry_queue
@@ -97,8 +97,13 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
 
     def run_trial(self, trial: Any, *_: Any, **__: Any) -> dict[str, float]:
         """Return what the oracle is told of a trial; why one failed stays beside the records."""
-        with reason_kept(self.state, self.name_of(trial)):
+        reason = self._failure_file(trial)
+        try:
             record = self.train(trial)
+        except Exception:  # not an interrupt, which is no failure
+            write_text(reason, traceback.format_exc())
+            raise
+        reason.unlink(missing_ok=True)
         return {
             "score": record.score,
             COST: record.cost,
@@ -151,10 +156,20 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
     def failures(self) -> dict[str, str]:
         """Return the last line of what went wrong, by trial, for trials that failed."""
         return {
-            self.name_of(trial): reason(self.state, self.name_of(trial), trial.message)
+            self.name_of(trial): self._reason(trial)
             for _, trial in sorted(self.oracle.trials.items())
             if _has_failed(trial)
         }
+
+    def _reason(self, trial: Any) -> str:
+        """Return the last line of why a trial failed, of what is known."""
+        file = self._failure_file(trial)
+        text = file.read_text(encoding="utf-8") if file.exists() else trial.message
+        return (text or "no message").strip().splitlines()[-1]
+
+    def _failure_file(self, trial: Any) -> Path:
+        """Return the file beside the records through which a worker gives its chief a reason."""
+        return self.state / f"failure_{self.name_of(trial)}.txt"
 
     def verify(self, record: Trial) -> None:
         """Score a trial again from its stored weights; see `TrialRunner.verify`."""

@@ -29,7 +29,7 @@ def hyperparameters(
     Parameters
     ----------
     choices
-        The quantisers.
+        The quantizers.
     params
         The ``search`` section.
     filters

@@ -1,8 +1,9 @@
-"""The search for quantisers and widths: what one trial of an oracle's choices is."""
+"""The search for quantizers and widths: what one trial of an oracle's choices is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,12 @@ import numpy as np
 from pipeline.artifacts.search import Trial
 from pipeline.base.arrays import F32
 from pipeline.quantization.quantizers.quantizer import Quantizer
-from pipeline.quantization.search.plan.space import LEARNING_RATE, LEARNING_RATE_CHOICES, Choice
-from pipeline.quantization.search.plan.widths import chosen_units
+from pipeline.quantization.search.plan.space import (
+    LEARNING_RATE,
+    LEARNING_RATE_CHOICES,
+    Choice,
+    chosen_units,
+)
 from pipeline.quantization.search.trials.halving import EARLIER, EPOCHS
 from pipeline.quantization.search.trials.network_tuner import NetworkTuner
 from pipeline.quantization.search.trials.oracles import hyperparameters, make_oracle
@@ -27,8 +32,16 @@ from pipeline.quantization.training.trainer import QatSettings
 _HIGHEST_RATE = 1.1
 
 
+@dataclass(frozen=True)
+class Decided:
+    """Quantizers by tensor and units that are fixed before a search begins."""
+
+    quantizers: Mapping[str, Quantizer]
+    units: int
+
+
 class QuantizationTuner(NetworkTuner):
-    """Tries quantisers and widths; see `train`.
+    """Tries quantizers and widths; see `train`.
 
     Parameters
     ----------
@@ -37,14 +50,12 @@ class QuantizationTuner(NetworkTuner):
     choices
         What is searched.
     filters
-        Decisions on widths, see `pipeline.quantization.search.plan.widths`.
-    fixed
-        Quantisers that are decided already, by tensor.
-    units
-        Width that is decided already; None is that of the float network.
+        Decisions on widths, see `pipeline.quantization.search.plan.space`.
+    decided
+        What is decided already.
     prefix
         Goes before keras-tuner's number in the name of a trial.
-    stage
+    phase
         See `NetworkTuner`.
     """
 
@@ -53,16 +64,14 @@ class QuantizationTuner(NetworkTuner):
         runner: TrialRunner,
         choices: Sequence[Choice],
         filters: Sequence[str] = (),
-        fixed: Mapping[str, Quantizer] | None = None,
-        units: int | None = None,
+        decided: Decided | None = None,
         prefix: str = "",
-        stage: int = 0,
+        phase: int = 0,
     ) -> None:
         space = hyperparameters(choices, runner.params, filters)
-        super().__init__(runner, make_oracle(runner.params, space, self.price), stage)
+        super().__init__(runner, make_oracle(runner.params, space, self.price), phase)
         self.choices = choices
-        self.fixed = dict(fixed or {})
-        self.units = units or runner.costs.architecture.units
+        self.decided = decided or Decided({}, runner.costs.architecture.units)
         self.prefix = prefix
 
     @property
@@ -81,7 +90,7 @@ class QuantizationTuner(NetworkTuner):
         """Train, score and record the network that the trial's choices describe."""
         values = trial.hyperparameters.values
         quantizers = self.quantizers_of(values)
-        units = chosen_units(values, self.units)
+        units = chosen_units(values, self.decided.units)
         name, before = self.name_of(trial), values.get(EARLIER)
         continues = None if before is None else f"{self.prefix}{before}"
         settings = QatSettings(
@@ -98,12 +107,12 @@ class QuantizationTuner(NetworkTuner):
 
     def price(self, values: Mapping[str, Any]) -> float:
         """Return the cost of the network that some choices describe."""
-        units = chosen_units(values, self.units)
+        units = chosen_units(values, self.decided.units)
         return self.runner.costs.trial(self.quantizers_of(values), units).cost
 
     def quantizers_of(self, values: Mapping[str, Any]) -> dict[str, Quantizer]:
-        """Return the quantiser of every tensor for one set of choices."""
-        quantizers = self.runner.input_quantizer | self.fixed
+        """Return the quantizer of every tensor for one set of choices."""
+        quantizers = {**self.runner.input_quantizer, **self.decided.quantizers}
         for choice in self.choices:
             chosen = choice.quantizers[values[choice.name]]
             quantizers.update(dict.fromkeys(choice.tensors, chosen))
@@ -122,7 +131,7 @@ class QuantizationTuner(NetworkTuner):
         if LEARNING_RATE not in values:
             return rate
         cost = self.runner.costs.trial(quantizers, units).cost
-        lowest = min(1.0, cost / self.runner.reference.cost)
+        lowest = min(1.0, cost / self.runner.baseline.cost)
         factors = np.linspace(lowest, _HIGHEST_RATE, LEARNING_RATE_CHOICES)
         return float(rate * factors[int(values[LEARNING_RATE])])
 
@@ -138,9 +147,9 @@ class QuantizationTuner(NetworkTuner):
         if not self.params.transfer_weights:
             return None
         start = self.runner.start(units)
-        # A kernel that an earlier block has decided was trained with its quantiser. The Dense
+        # A kernel that an earlier block has decided was trained with its quantizer. The Dense
         # kernel may have been, too, but it is trained on here, and a factor costs it little.
-        kernel = None if KERNEL in self.fixed else quantizers.get(KERNEL)
+        kernel = None if KERNEL in self.decided.quantizers else quantizers.get(KERNEL)
         if kernel and not self.runner.costs.architecture.gated and is_sign_and_shift(kernel):
             return kernel_of_powers_of_two(start)
         return start

@@ -1,4 +1,4 @@
-"""Train, score and remember one network: what every trial and reference point does."""
+"""Train, score and remember one network: what every trial and uniform network does."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.artifacts.search import Trial
+from pipeline.artifacts.search import Baseline, Trial
 from pipeline.base.architecture import INPUT, Shape, units_of
 from pipeline.base.arrays import F32
 from pipeline.base.errors import PipelineError
 from pipeline.base.schema import read, write
 from pipeline.base.weights import load_weights, save_weights
+from pipeline.networks.checkpoint import load_checkpoint, save_checkpoint
 from pipeline.networks.fitting import rmse_mev
 from pipeline.params.network import GoalParams, SearchParams
 from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
 from pipeline.quantization.search.plan.score import forgiving_delta, limit_score, quality, score
-from pipeline.quantization.training.checkpoint import load_progress, save_progress
 from pipeline.quantization.training.trainer import QatSettings, QatTrainer
 
 _SAME_RMSE = 1e-6  # relative; XLA may sum in another order
@@ -27,21 +27,14 @@ class SearchError(PipelineError):
     """The search did not complete what was asked."""
 
 
-@dataclass(frozen=True)
-class Reference:
-    """What trials are compared with: the float network.
-
-    ``loss`` is its validation loss in scaled units, ``cost`` the reference
-    energy in pJ or size in bits.
-    """
-
-    loss: float
-    cost: float
-
-
-def float_reference(trainer: QatTrainer, weights: Mapping[str, F32], costs: CostModel) -> Reference:
-    """Return what trials are compared with: the float network's loss and the reference cost."""
-    return Reference(loss=trainer.validation_loss({}, weights), cost=costs.reference())
+def measure_baseline(
+    trainer: QatTrainer, weights: Mapping[str, F32], costs: CostModel, et_scale_gev: float
+) -> Baseline:
+    """Return what trials are compared with: the float network's RMSE and the reference cost."""
+    loss = trainer.validation_loss({}, weights)
+    return Baseline(
+        validation_rmse_mev=rmse_mev(loss, et_scale_gev), cost=costs.reference(), goal=costs.goal
+    )
 
 
 @dataclass(frozen=True)
@@ -52,7 +45,7 @@ class TrialRunner:
     ----------
     params
         The ``search`` section.
-    trainer, costs, reference
+    trainer, costs, baseline
         How networks are trained, priced and compared.
     float_weights
         What networks start from, by ``layer/tensor``.
@@ -65,15 +58,10 @@ class TrialRunner:
     params: SearchParams
     trainer: QatTrainer
     costs: CostModel
-    reference: Reference
+    baseline: Baseline
     float_weights: Mapping[str, F32]
     et_scale_gev: float
     directory: Path
-
-    @property
-    def reference_mev(self) -> float:
-        """RMSE of the float network, MeV."""
-        return rmse_mev(self.reference.loss, self.et_scale_gev)
 
     @property
     def _start_units(self) -> int:
@@ -81,7 +69,7 @@ class TrialRunner:
 
     @property
     def input_quantizer(self) -> dict[str, Quantizer]:
-        """The quantiser of the samples, which every network has."""
+        """The quantizer of the samples, which every network has."""
         return {INPUT: parse_quantizer(self.params.input_quantizer, "search.input_quantizer")}
 
     def run(
@@ -113,22 +101,20 @@ class TrialRunner:
             return done
         # Priced first: what cannot be priced should not be trained.
         cost = self.costs.trial(quantizers, units)
-        progress = None
+        checkpoint = None
         if continues is not None:
             initial = self.weights(continues)
-            progress = load_progress(self._progress_file(continues), self._shapes(units))
-        result = self.trainer.fit(quantizers, initial, settings, label, progress)
+            checkpoint = load_checkpoint(self._checkpoint_file(continues), self._shapes(units))
+        result = self.trainer.fit(quantizers, initial, settings, label, checkpoint)
         trial_mev = rmse_mev(result.validation_loss, self.et_scale_gev)
-        points, delta = score_of(
-            self.params.goal, self.reference_mev, trial_mev, self.reference.cost, cost.cost
-        )
+        points, delta = score_of(self.params.goal, self.baseline, trial_mev, cost.cost)
         record = Trial(
             trial=name,
             quantizers=texts,
             seed=settings.seed,
             epochs=settings.first_epoch + result.fit.epochs,
             score=points,
-            quality=quality(self.reference_mev, trial_mev),
+            quality=quality(self.baseline.validation_rmse_mev, trial_mev),
             delta=delta,
             cost=cost.cost,
             energy_nj=cost.energy_nj,
@@ -139,8 +125,8 @@ class TrialRunner:
             dead=result.dead or (continues is not None and self.record(continues).dead),
             continues=continues,
         )
-        if result.progress is not None:
-            save_progress(self._progress_file(name), result.progress)
+        if result.checkpoint is not None:
+            save_checkpoint(self._checkpoint_file(name), result.checkpoint)
         save_weights(self._weights_file(name), result.weights)
         write(self._record_file(name), record)
         return record
@@ -214,8 +200,8 @@ class TrialRunner:
     def _shapes(self, units: int) -> dict[str, Shape]:
         return self.costs.architecture.with_units(units).weight_shapes
 
-    def _progress_file(self, name: str) -> Path:
-        return self.directory / f"progress_{name}.h5"
+    def _checkpoint_file(self, name: str) -> Path:
+        return self.directory / f"checkpoint_{name}.h5"
 
     def _weights_file(self, name: str) -> Path:
         return self.directory / f"weights_{name}.h5"
@@ -225,22 +211,19 @@ class TrialRunner:
 
 
 def score_of(
-    goal: GoalParams,
-    reference_mev: float,
-    trial_mev: float,
-    reference_cost: float,
-    trial_cost: float,
+    goal: GoalParams, baseline: Baseline, trial_mev: float, trial_cost: float
 ) -> tuple[float, float]:
     """Return what the search maximises, and AutoQKeras' delta."""
     delta = forgiving_delta(
-        reference_cost,
+        baseline.cost,
         trial_cost,
         delta_p=goal.delta_p,
         delta_n=goal.delta_n,
         rate=goal.rate,
         stress=goal.stress,
     )
+    float_mev = baseline.validation_rmse_mev
     if goal.max_rmse_ratio is None:
-        return score(reference_mev, trial_mev, delta), delta
-    ratio = reference_cost / trial_cost
-    return limit_score(reference_mev, trial_mev, goal.max_rmse_ratio, ratio), delta
+        return score(float_mev, trial_mev, delta), delta
+    ratio = baseline.cost / trial_cost
+    return limit_score(float_mev, trial_mev, goal.max_rmse_ratio, ratio), delta

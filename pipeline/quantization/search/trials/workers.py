@@ -27,7 +27,7 @@ from keras_tuner.src.engine.trial import Trial, TrialStatus
 from pipeline.quantization.search.trials.network_tuner import (
     RECYCLED,
     NetworkTuner,
-    name_and_stage,
+    name_and_phase,
     worker_id,
 )
 from pipeline.quantization.search.trials.runner import SearchError
@@ -60,13 +60,13 @@ def is_worker() -> bool:
 class Service(oracle_chief.OracleServicer):  # type: ignore[misc]
     """keras-tuner's service, which also knows who works on what, and since when.
 
-    A worker that asks for another stage than this one came late, and is sent on to the
+    A worker that asks for another phase than this one came late, and is sent on to the
     next, or came early, and waits.
     """
 
-    def __init__(self, oracle: Any, stage: int) -> None:
+    def __init__(self, oracle: Any, phase: int) -> None:
         super().__init__(oracle)
-        self.stage = stage
+        self.phase = phase
         self.lock = threading.RLock()
         self.last_call = time.monotonic()
         self._heard: dict[str, float] = {}
@@ -75,9 +75,9 @@ class Service(oracle_chief.OracleServicer):  # type: ignore[misc]
         """Hand out a trial; while any still runs, nobody is sent away."""
         with self.lock:
             self._hear(request.tuner_id)
-            _, asked = name_and_stage(request.tuner_id)
-            if asked != self.stage:
-                status = TrialStatus.STOPPED if asked < self.stage else TrialStatus.IDLE
+            _, asked = name_and_phase(request.tuner_id)
+            if asked != self.phase:
+                status = TrialStatus.STOPPED if asked < self.phase else TrialStatus.IDLE
                 trial = Trial(self.oracle.get_space(), status=status)
                 return protos.get_service().CreateTrialResponse(trial=trial.to_proto())
             trial = self.oracle.create_trial(request.tuner_id)
@@ -135,7 +135,7 @@ class Service(oracle_chief.OracleServicer):  # type: ignore[misc]
             trial = self.oracle.ongoing_trials.pop(tuner_id, None)
             if trial is not None:
                 self.oracle._retry_queue.append(trial.trial_id)
-                name, _ = name_and_stage(tuner_id)
+                name, _ = name_and_phase(tuner_id)
                 print(
                     f"warning: worker {name} is gone; trial {trial.trial_id} goes to another",
                     file=sys.stderr,
@@ -221,7 +221,7 @@ def serve(tuner: Any, processes: dict[str, Process], timeout_s: float) -> None:
         If no worker is left, or none has called for `timeout_s`.
     """
     tuner.save()
-    service = Service(tuner.oracle, tuner.stage)
+    service = Service(tuner.oracle, tuner.phase)
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))
     protos.get_service_grpc().add_OracleServicer_to_server(service, server)
     address = f"{os.environ[_IP]}:{os.environ[_PORT]}"
@@ -245,7 +245,7 @@ def _look_after(service: Service, processes: dict[str, Process], timeout_s: floa
         processes.start_recycled()
     gone = [name for name, process in processes.items() if process.poll() is not None]
     for name in gone:
-        service.release(worker_id(name, service.stage))
+        service.release(worker_id(name, service.phase))
     if processes and len(gone) == len(processes) and not service.finished():
         codes = sorted({str(process.returncode) for process in processes.values()})
         raise SearchError(
@@ -254,7 +254,7 @@ def _look_after(service: Service, processes: dict[str, Process], timeout_s: floa
         )
     for tuner_id in service.silent(timeout_s):
         service.release(tuner_id)
-        process = processes.get(name_and_stage(tuner_id)[0])
+        process = processes.get(name_and_phase(tuner_id)[0])
         if process is not None:
             process.kill()  # whatever it hangs in, it holds memory
     silent = time.monotonic() - service.last_call

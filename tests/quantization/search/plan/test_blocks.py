@@ -22,7 +22,7 @@ from pipeline.quantization.search.results import outcome_of, search_result
 from pipeline.quantization.search.run import run_search
 from pipeline.quantization.search.trials.oracles import hyperparameters, make_oracle, trials_of
 from pipeline.quantization.search.trials.quantizer_tuner import best_of
-from pipeline.quantization.search.trials.runner import TrialRunner, float_reference
+from pipeline.quantization.search.trials.runner import TrialRunner, measure_baseline
 from tests.imports import ROOT
 from tests.quantization.search.made_up_search import ARCHITECTURE, WEIGHTS, search_params
 from tests.quantization.search.plan.test_widths import ResizingTrainer
@@ -46,8 +46,8 @@ def run_whole(**changed):
     params = search_params(**changed)
     blocks, costs = plan_search(params, ENERGY, ARCHITECTURE)
     trainer = ResizingTrainer()
-    reference = float_reference(trainer, WEIGHTS, costs)
-    runner = TrialRunner(params, trainer, costs, reference, WEIGHTS, 16.0, Path("state"))
+    baseline = measure_baseline(trainer, WEIGHTS, costs, 16.0)
+    runner = TrialRunner(params, trainer, costs, baseline, WEIGHTS, 16.0, Path("state"))
     alone = ProcessesParams(workers=1, worker_timeout_s=60.0)
     return run_search(runner, blocks, alone), trainer
 
@@ -182,7 +182,7 @@ def test_the_best_of_a_block_is_carried_to_the_next(mode):
     assert all(name.startswith("block2_") for name in on_front)
 
 
-def test_another_list_of_reference_points_keeps_the_trials_and_has_its_own_points():
+def test_another_list_of_uniform_networks_keeps_the_trials_and_has_its_own_points():
     first, trainer = run_whole(max_trials=2, uniform_bits=[5])
     assert [record.trial for record in first.points.records()] == ["uniform_5"]
     assert len(trainer.trained) == 3

@@ -39,7 +39,7 @@ def test_the_defaults_pass_in_a_moment(cell):
     assert blocks[0].combinations >= 24
 
 
-def test_a_list_that_only_the_reference_points_need_is_named():
+def test_a_list_that_only_the_uniform_networks_need_is_named():
     """Only the Dense layer is searched; the points have a state all the same."""
     config = {kind: CONFIG[kind] for kind in ("kernel", "bias")}
     config["activation"] = {"quantized_relu(12,0)": 12}
@@ -76,7 +76,7 @@ def test_a_point_without_a_price_is_named():
 
 
 @pytest.mark.parametrize("kind", ["kernel", "recurrent_kernel", "bias"])
-def test_a_quantiser_without_a_price_is_named_with_its_list(kind):
+def test_a_quantizer_without_a_price_is_named_with_its_list(kind):
     """QKeras' exponents reach twice as far down as QTools would count."""
     config = CONFIG | {kind: {**CONFIG[kind], "quantized_po2(4,1)": 4}}
     message = refused(quantization_config=config)
@@ -102,7 +102,7 @@ def test_a_product_with_a_tensor_that_is_still_float_needs_a_price(blocks):
     }
     plan(**some)  # with integer results in the reference
     if blocks[0] == "dense":
-        plan(energy=energy, **some)  # is quantised before the activation is chosen
+        plan(energy=energy, **some)  # is quantized before the activation is chosen
         return
     message = refused(energy=energy, **some)
     assert message.startswith(

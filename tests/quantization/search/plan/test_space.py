@@ -45,7 +45,7 @@ def space(cell: str = "SimpleRNN", **changed: Any) -> dict[str, tuple[tuple[str,
 
 
 def options(cell: str = "SimpleRNN", **changed: Any) -> dict[str, list[str]]:
-    """Quantisers by tensor; no tensor may be decided twice."""
+    """Quantizers by tensor; no tensor may be decided twice."""
     found: dict[str, list[str]] = {}
     for tensors, texts in space(cell, **changed).values():
         for tensor in tensors:
@@ -118,7 +118,7 @@ def test_layers_of_a_class_or_the_default_choose_for_themselves(limit):
     assert all(len(tensors) == 1 for tensors, _ in found.values())
 
 
-def test_an_explicit_list_of_quantisers():
+def test_an_explicit_list_of_quantizers():
     limit = {**LIMIT, "Dense": [[B.format(8)], 6, [R.format(9), R.format(6)]]}
     found = options(limit=limit)
     assert found["dense/kernel"] == [B.format(8)]
@@ -188,7 +188,7 @@ def test_layer_indexes_leave_the_other_layer_out(indexes, layer):
 
 @pytest.fixture
 def stock_decisions(monkeypatch):
-    """What AutoQKeras passes on to be quantised, and the hyperparameters it shows."""
+    """What AutoQKeras passes on to be quantized, and the hyperparameters it shows."""
     from qkeras.autoqkeras import autoqkeras_internal
 
     class NoCost:
@@ -227,10 +227,10 @@ def stock_decisions(monkeypatch):
     return run
 
 
-def test_stock_example_indexes_quantise_nothing_and_ours_cannot(stock_decisions):
+def test_stock_example_indexes_quantize_nothing_and_ours_cannot(stock_decisions):
     """``range(1, len(layers) - 1)`` is empty for two layers, yet a search space is shown."""
-    quantised, shown = stock_decisions(lambda model: range(1, len(model.layers) - 1))
-    assert quantised == set()
+    quantized, shown = stock_decisions(lambda model: range(1, len(model.layers) - 1))
+    assert quantized == set()
     assert shown > 0
     assert stock_decisions(lambda _: None)[0] == {"rnn", "dense"}
 
@@ -248,14 +248,14 @@ def test_stock_example_indexes_quantise_nothing_and_ours_cannot(stock_decisions)
         ({"limit": {**LIMIT, "Dense": [8, 8]}}, r"limit\.Dense: expected 3 .* for dense, found 2"),
         ({"limit": {**LIMIT, "SimpleRNN": [8, 8, 8, 8]}}, r"limit\.SimpleRNN: expected 5 "),
         ({"limit": {"rnn|dense": [8, 8, 8]}}, r"limit\.rnn\|dense: expected 5 .* for rnn"),
-        ({"limit": {**LIMIT, "Dense": 3}}, r"Dense: kernel: no quantiser .* 3 bits or fewer"),
+        ({"limit": {**LIMIT, "Dense": 3}}, r"Dense: kernel: no quantizer .* 3 bits or fewer"),
         ({"limit": {**LIMIT, "Dense": [8, 8, [R.format(7)]]}},
          r"limit\.Dense: activation: 'quantized_relu\(7,0\)' is not in search\.quanti"),
         ({"limit": {**LIMIT, "Dense": [8, 8, []]}}, r"limit\.Dense: activation: the list .* empty"),
         ({"limit": {**LIMIT, "hidden": 8}}, r"limit\.hidden: matches no layer; layers are rnn, "),
         ({"limit": {**LIMIT, "(": 8}}, r"search\.limit\.\(: not a regular expression"),
-        ({"layer_indexes": [0]}, r"layer_indexes: no quantisable layer has index 0.*\[1, 2\]"),
-        ({"layer_indexes": [1, 3]}, r"layer_indexes: no quantisable layer has index 3"),
+        ({"layer_indexes": [0]}, r"layer_indexes: no quantizable layer has index 0.*\[1, 2\]"),
+        ({"layer_indexes": [1, 3]}, r"layer_indexes: no quantizable layer has index 3"),
         ({"quantization_config": {k: v for k, v in CONFIG.items() if k != "state"}},
          r"search\.quantization_config\.state: missing or empty"),
         ({"quantization_config": {**CONFIG, "kernels": {}}},

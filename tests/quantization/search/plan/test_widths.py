@@ -8,14 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.networks.checkpoint import Checkpoint
 from pipeline.params import ParamsError, load_params, parse_params
 from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.quantizers.quantizer import parse_quantizer
-from pipeline.quantization.search.plan.space import build_search_space, network_layers
-from pipeline.quantization.search.plan.widths import chosen_units, filter_names
+from pipeline.quantization.search.plan.space import (
+    build_search_space,
+    chosen_units,
+    filter_names,
+    network_layers,
+)
 from pipeline.quantization.search.trials.quantizer_tuner import QuantizationTuner
-from pipeline.quantization.search.trials.runner import TrialRunner, float_reference
-from pipeline.quantization.training.checkpoint import Progress
+from pipeline.quantization.search.trials.runner import TrialRunner, measure_baseline
 from tests.imports import ROOT
 from tests.quantization.search.made_up_search import (
     ARCHITECTURE,
@@ -34,13 +38,13 @@ class ResizingTrainer(MadeUpTrainer):
         super().__init__()
         self.widths: list[int] = []
 
-    def fit(self, quantizers, initial_weights, settings, description, progress=None):
-        result = super().fit(quantizers, initial_weights, settings, description, progress)
+    def fit(self, quantizers, initial_weights, settings, description, checkpoint=None):
+        result = super().fit(quantizers, initial_weights, settings, description, checkpoint)
         shapes = ARCHITECTURE.with_units(settings.units).weight_shapes
         weights = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
         weights["dense/bias"][:] = result.validation_loss
-        stand = None if result.progress is None else Progress(weights, weights, weights)
-        return replace(result, weights=weights, progress=stand)
+        stand = None if result.checkpoint is None else Checkpoint(weights, weights, weights)
+        return replace(result, weights=weights, checkpoint=stand)
 
     def float_start(self, weights, units):
         self.widths.append(units)
@@ -50,9 +54,9 @@ class ResizingTrainer(MadeUpTrainer):
 
 def search(params, trainer, filters=None):
     costs = CostModel(ARCHITECTURE, load_params_energy(), params.goal.type)
-    reference = float_reference(trainer, WEIGHTS, costs)
+    baseline = measure_baseline(trainer, WEIGHTS, costs, 16.0)
     tuner = QuantizationTuner(
-        TrialRunner(params, trainer, costs, reference, WEIGHTS, 16.0, Path("state/search")),
+        TrialRunner(params, trainer, costs, baseline, WEIGHTS, 16.0, Path("state/search")),
         build_search_space(params, LAYERS),
         filters=filter_names(params, LAYERS) if filters is None else filters,
     )
@@ -134,7 +138,7 @@ def test_the_learning_rate_is_searched_among_five_factors():
     tuner = search(params, trainer)
     factors = set()
     for record, settings in zip(tuner.records(), trainer.settings, strict=True):
-        lowest = min(1.0, record.cost / tuner.runner.reference.cost)
+        lowest = min(1.0, record.cost / tuner.runner.baseline.cost)
         position = (record.learning_rate / 0.01 - lowest) / (1.1 - lowest) * 4
         assert position == pytest.approx(round(position), abs=1e-9)
         assert settings.learning_rate == record.learning_rate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from pipeline.quantization.search.results import (
 )
 from pipeline.quantization.search.trials.network_tuner import check_complete
 from pipeline.quantization.search.trials.quantizer_tuner import best_of
-from pipeline.quantization.search.trials.runner import Reference, SearchError
+from pipeline.quantization.search.trials.runner import SearchError
 from pipeline.quantization.training.trainer import QatSettings, cosine_decay
 from tests.quantization.search.made_up_search import (
     DIRECTORY,
@@ -92,7 +92,7 @@ def test_a_record_says_what_was_trained_and_scored():
         assert record.validation_rmse_mev == pytest.approx(np.sqrt(loss) * 16_000)
         assert record.quality == pytest.approx(np.sqrt(REFERENCE_LOSS / loss))
         goal = tuner.params.goal.model_dump(exclude={"type", "max_rmse_ratio"})
-        assert record.delta == forgiving_delta(tuner.runner.reference.cost, record.cost, **goal)
+        assert record.delta == forgiving_delta(tuner.runner.baseline.cost, record.cost, **goal)
         assert record.score == pytest.approx(record.quality * (1 + record.delta))
         assert record.cost == pytest.approx(record.energy_nj * 1000)
         assert set(record.quantizers) >= {"input", "rnn/state", "dense/activation"}
@@ -103,7 +103,7 @@ def test_the_goal_bits_costs_bits():
     tuner = search(search_params(max_trials=2, goal=goal, **SMALL))
     for record in tuner.records():
         assert record.cost > record.weight_bits > record.energy_nj
-    assert tuner.runner.reference.cost > max(record.cost for record in tuner.records())
+    assert tuner.runner.baseline.cost > max(record.cost for record in tuner.records())
     assert search_metrics(outcome_of([tuner]))["reference_energy_nj"] < 1
 
 
@@ -348,8 +348,7 @@ def test_verify_detects_a_changed_record():
         tuner.verify(best.model_copy(update={"validation_rmse_mev": better}))
 
 
-def test_settings_and_references_are_plain():
-    assert asdict(Reference(1.0, 2.0)) == {"loss": 1.0, "cost": 2.0}
+def test_the_learning_rate_falls_to_nothing_along_a_cosine():
     settings = QatSettings(epochs=4, batch_size=1, learning_rate=0.1, seed=1)
     rates = [cosine_decay(settings).schedule(epoch, 0.0) for epoch in range(5)]
     assert rates == pytest.approx([0.1, 0.0853553, 0.05, 0.0146447, 0], rel=1e-5)

@@ -45,8 +45,8 @@ class Request:
         self.trial = trial
 
 
-def ask(service, name, stage=1):
-    return service.CreateTrial(Request(worker_id(name, stage)), None).trial
+def ask(service, name, phase=1):
+    return service.CreateTrial(Request(worker_id(name, phase)), None).trial
 
 
 def report(service, trial):
@@ -61,7 +61,7 @@ def status(trial) -> str:
 
 def make_service(**changed):
     tuner = make_tuner(search_params(max_trials=2, **changed), MadeUpTrainer())
-    return workers.Service(tuner.oracle, stage=1)
+    return workers.Service(tuner.oracle, phase=1)
 
 
 def test_nobody_is_sent_away_while_a_trial_runs():
@@ -77,10 +77,10 @@ def test_nobody_is_sent_away_while_a_trial_runs():
     assert service.finished()
 
 
-def test_a_late_worker_is_sent_on_to_the_next_stage_and_an_early_one_waits():
+def test_a_late_worker_is_sent_on_to_the_next_phase_and_an_early_one_waits():
     service = make_service()
-    assert status(ask(service, "late", stage=0)) == "STOPPED"
-    assert status(ask(service, "early", stage=2)) == "IDLE"
+    assert status(ask(service, "late", phase=0)) == "STOPPED"
+    assert status(ask(service, "early", phase=2)) == "IDLE"
     assert not service.oracle.trials
     assert ask(service, "a").trial_id == "0"
 
@@ -255,7 +255,7 @@ def test_halving_with_workers_finds_what_one_process_does(chief, monkeypatch, or
         tuner.search()
         expected = tuner.records()
     chief_of_both = make_tuner(params, MadeUpTrainer(), Path("state/search"))
-    service = workers.Service(chief_of_both.oracle, stage=1)
+    service = workers.Service(chief_of_both.oracle, phase=1)
     monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker0")
     worker = make_tuner(params, MadeUpTrainer(), Path("state/search"))
     while True:

@@ -1,7 +1,7 @@
-"""Reference points: the network with the same number of bits in all weights and states.
+"""Uniform networks: the network with the same number of bits in all weights and states.
 
 The search has to beat them: its front must lie on or below them. Here is what they
-are; `pipeline.quantization.search.trials.reference_tuner` trains them. Needs no TensorFlow.
+are; `pipeline.quantization.search.trials.uniform_tuner` trains them. Needs no TensorFlow.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _STATE = "quantized_relu({bits},0)"
 _SIGNED_STATE = "quantized_bits({bits},1,0,alpha=1)"  # an LSTM's c goes beyond 1
 
 
-def reference_points(
+def uniform_networks(
     params: SearchParams, architecture: Architecture
 ) -> dict[int, dict[str, Quantizer]]:
-    """Return the quantisers of every point of ``search.uniform_bits``, by its bits.
+    """Return the quantizers of every point of ``search.uniform_bits``, by its bits.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def reference_points(
 def uniform_quantizers(
     params: SearchParams, architecture: Architecture, bits: int
 ) -> dict[str, Quantizer]:
-    """Return quantisers with `bits` in kernels and state.
+    """Return quantizers with `bits` in kernels and state.
 
     Biases and activations, which cost next to nothing, have the most bits that
     their list in ``quantization_config`` offers, so that only weights and state
@@ -75,7 +75,7 @@ def uniform_quantizers(
 
 
 def _widest(config: Mapping[str, Mapping[str, int]], kind: str, of_gates: bool) -> str:
-    """Return the quantiser with the most bits; of LSTM and GRU the activation is a tanh."""
+    """Return the quantizer with the most bits; of LSTM and GRU the activation is a tanh."""
     entries = config.get(kind)
     if not entries:
         raise SearchSpaceError(

@@ -9,10 +9,10 @@ import pytest
 
 from pipeline.base.architecture import Architecture
 from pipeline.base.files import ArtifactError
+from pipeline.networks.checkpoint import load_checkpoint, save_checkpoint
 from pipeline.networks.fitting import FitResult
 from pipeline.networks.float_network import get_weights
 from pipeline.networks.runtime import make_strategy
-from pipeline.quantization.training.checkpoint import load_progress, save_progress
 from pipeline.quantization.training.trainer import QatResult, QatSettings, QatTrainer
 from tests.networks.sequences import echo_data, echo_network
 from tests.quantization.quantizer_sets import quantizer_set
@@ -54,11 +54,11 @@ def test_going_on_is_as_if_training_had_never_stopped(trainer, start, whole, cut
     quantizers = quantizer_set("8 bits")
     first = trainer.fit(quantizers, start, replace(WHOLE, last_epoch=cut), "first")
     assert not first.dead
-    file = tmp_path / "progress.h5"
-    save_progress(file, first.progress)
-    progress = load_progress(file, {name: value.shape for name, value in start.items()})
+    file = tmp_path / "checkpoint.h5"
+    save_checkpoint(file, first.checkpoint)
+    checkpoint = load_checkpoint(file, {name: value.shape for name, value in start.items()})
     rest = replace(WHOLE, first_epoch=cut)
-    second = trainer.fit(quantizers, first.weights, rest, "second", progress)
+    second = trainer.fit(quantizers, first.weights, rest, "second", checkpoint)
     same(second.weights, whole.weights)
     assert second.validation_loss == whole.validation_loss
     for curve in ("loss", "validation_loss", "learning_rate"):
@@ -73,7 +73,7 @@ def test_every_epoch_is_a_sign_of_life(trainer, start, monkeypatch):
 
 
 def test_a_training_that_is_over_leaves_nothing_to_go_on_from(whole):
-    assert whole.progress is None
+    assert whole.checkpoint is None
     assert whole.fit.epochs == 4
 
 
@@ -82,7 +82,7 @@ def test_the_best_epoch_of_the_first_part_is_kept(trainer, start):
     quantizers = quantizer_set("8 bits")
     first = trainer.fit(quantizers, start, replace(WHOLE, last_epoch=2), "first")
     wild = replace(WHOLE, first_epoch=2, learning_rate=5.0)
-    second = trainer.fit(quantizers, first.weights, wild, "second", first.progress)
+    second = trainer.fit(quantizers, first.weights, wild, "second", first.checkpoint)
     assert min(second.fit.validation_loss) > first.validation_loss
     same(second.weights, first.weights)
     assert second.validation_loss == first.validation_loss
@@ -90,10 +90,10 @@ def test_the_best_epoch_of_the_first_part_is_kept(trainer, start):
 
 def test_a_file_of_another_network_is_refused(trainer, start, tmp_path):
     first = trainer.fit(quantizer_set("8 bits"), start, replace(WHOLE, last_epoch=1), "first")
-    save_progress(tmp_path / "progress.h5", first.progress)
+    save_checkpoint(tmp_path / "checkpoint.h5", first.checkpoint)
     shapes = {name: value.shape for name, value in start.items()} | {"rnn/kernel": (1, 4)}
     with pytest.raises(ArtifactError, match="weights/rnn/kernel"):
-        load_progress(tmp_path / "progress.h5", shapes)
+        load_checkpoint(tmp_path / "checkpoint.h5", shapes)
 
 
 @pytest.mark.parametrize(("cell", "starts"), [("SimpleRNN", 2), ("GRU", 1)])
@@ -102,7 +102,7 @@ def test_a_network_that_is_dead_at_once_starts_again_with_units_below_one(
 ):
     begun = []
 
-    def fit(quantizers, initial, settings, description, progress):
+    def fit(quantizers, initial, settings, description, checkpoint):
         begun.append(initial)
         return QatResult({}, 1.0, FitResult(), dead=len(begun) == 1)
 

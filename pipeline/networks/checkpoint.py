@@ -23,7 +23,7 @@ _PARTS = ("weights", "first_moment", "second_moment")
 
 
 @dataclass(frozen=True)
-class Progress:
+class Checkpoint:
     """Weights after the last epoch and Adam's moments, float32, each by ``layer/tensor``."""
 
     weights: dict[str, F32]
@@ -31,7 +31,7 @@ class Progress:
     second_moment: dict[str, F32]
 
     @classmethod
-    def of(cls, model: tf.keras.Model, optimizer: Any) -> Progress:
+    def of(cls, model: tf.keras.Model, optimizer: Any) -> Checkpoint:
         """Copy what a model and the Adam that trains it have now."""
         names = list(named_variables(model))
         first = [moment.numpy() for moment in optimizer._momentums]
@@ -53,24 +53,24 @@ class Progress:
         optimizer.iterations.assign(steps)
 
 
-class KeepProgress(tf.keras.callbacks.Callback):  # type: ignore[misc]
+class KeepCheckpoint(tf.keras.callbacks.Callback):  # type: ignore[misc]
     """Note where training stands at its end; before `KeepBest` puts other weights back."""
 
-    progress: Progress
+    checkpoint: Checkpoint
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Copy weights and moments."""
-        self.progress = Progress.of(self.model, self.model.optimizer)
+        self.checkpoint = Checkpoint.of(self.model, self.model.optimizer)
 
 
-def save_progress(path: Path, progress: Progress) -> None:
-    """Write a `Progress`, weights only: ``<part>/<layer>/<tensor>``."""
-    parts = {part: getattr(progress, part) for part in _PARTS}
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a `Checkpoint`, weights only: ``<part>/<layer>/<tensor>``."""
+    parts = {part: getattr(checkpoint, part) for part in _PARTS}
     save_weights(path, {f"{p}/{name}": v for p, own in parts.items() for name, v in own.items()})
 
 
-def load_progress(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Progress:
-    """Read a `Progress` of a network whose weights have these shapes.
+def load_checkpoint(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Checkpoint:
+    """Read a `Checkpoint` of a network whose weights have these shapes.
 
     Raises
     ------
@@ -80,4 +80,4 @@ def load_progress(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Progress
     wanted = {f"{part}/{name}": shape for part in _PARTS for name, shape in shapes.items()}
     found = load_weights(path, wanted)
     first, second, third = ({name: found[f"{part}/{name}"] for name in shapes} for part in _PARTS)
-    return Progress(first, second, third)
+    return Checkpoint(first, second, third)

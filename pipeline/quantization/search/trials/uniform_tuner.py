@@ -1,11 +1,11 @@
-"""Training the reference points of `pipeline.quantization.search.plan.reference_points`."""
+"""Training the uniform networks of `pipeline.quantization.search.plan.uniform`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pipeline.artifacts.search import Trial, uniform_name
-from pipeline.quantization.search.plan.reference_points import uniform_quantizers
+from pipeline.quantization.search.plan.uniform import uniform_quantizers
 from pipeline.quantization.search.trials.network_tuner import NetworkTuner
 from pipeline.quantization.search.trials.oracles import make_list_oracle
 from pipeline.quantization.search.trials.runner import TrialRunner
@@ -14,20 +14,20 @@ from pipeline.quantization.training.trainer import QatSettings
 _BITS = "bits"
 
 
-class ReferenceTuner(NetworkTuner):
+class UniformTuner(NetworkTuner):
     """Trains the points of ``search.uniform_bits`` as trials are trained.
 
     Parameters
     ----------
     runner
         Trains and remembers them; its directory holds the state.
-    stage
+    phase
         See `NetworkTuner`.
     """
 
-    def __init__(self, runner: TrialRunner, stage: int = 0) -> None:
+    def __init__(self, runner: TrialRunner, phase: int = 0) -> None:
         oracle = make_list_oracle(runner.params, _BITS, runner.params.uniform_bits)
-        super().__init__(runner, oracle, stage)
+        super().__init__(runner, oracle, phase)
 
     asked_by = "search.uniform_bits"
 

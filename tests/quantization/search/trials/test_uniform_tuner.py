@@ -1,4 +1,4 @@
-"""Reference points with the same bits everywhere; scores with a limit; outcomes."""
+"""Uniform networks with the same bits everywhere; scores with a limit; outcomes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pipeline.params import load_params
 from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.quantizers.hardware import check_exportable
 from pipeline.quantization.search.plan.pareto import on_front
-from pipeline.quantization.search.plan.reference_points import uniform_quantizers
 from pipeline.quantization.search.plan.score import limit_score
 from pipeline.quantization.search.plan.space import SearchSpaceError
+from pipeline.quantization.search.plan.uniform import uniform_quantizers
 from pipeline.quantization.search.results import (
     outcome_of,
     search_metrics,
@@ -23,8 +23,8 @@ from pipeline.quantization.search.results import (
 )
 from pipeline.quantization.search.trials.network_tuner import check_complete
 from pipeline.quantization.search.trials.quantizer_tuner import best_of
-from pipeline.quantization.search.trials.reference_tuner import ReferenceTuner
 from pipeline.quantization.search.trials.runner import SearchError
+from pipeline.quantization.search.trials.uniform_tuner import UniformTuner
 from tests.imports import ROOT
 from tests.quantization.search.made_up_search import (
     ARCHITECTURE,
@@ -89,9 +89,9 @@ def test_a_missing_list_is_named():
         uniform_quantizers(search_params(quantization_config={}), ARCHITECTURE, 6)
 
 
-def reference_points(tuner):
+def uniform_networks(tuner):
     """Train the points beside a search, as its trials were trained."""
-    points = ReferenceTuner(replace(tuner.runner, directory=Path("state/uniform")))
+    points = UniformTuner(replace(tuner.runner, directory=Path("state/uniform")))
     points.search()
     return points
 
@@ -100,7 +100,7 @@ def test_they_are_trained_as_trials_are_and_only_once():
     trainer = MadeUpTrainer()
     params = search_params(max_trials=2, uniform_bits=[8, 4], seed=7)
     tuner = search(params, trainer)
-    points = reference_points(tuner)
+    points = uniform_networks(tuner)
     records = points.records()
     assert [record.trial for record in records] == ["uniform_8", "uniform_4"]
     assert records[0].energy_nj > records[1].energy_nj
@@ -109,7 +109,7 @@ def test_they_are_trained_as_trials_are_and_only_once():
         assert settings.batch_size == trainer.settings[0].batch_size
         assert settings.seed == 7
     assert trainer.started_from[-1] == WEIGHTS
-    assert reference_points(tuner).records() == records
+    assert uniform_networks(tuner).records() == records
     assert len(trainer.trained) == 4
     result = search_result(outcome_of([tuner], points), 58.3)
     assert result.uniform == records
@@ -117,26 +117,26 @@ def test_they_are_trained_as_trials_are_and_only_once():
 
 def test_a_point_that_fails_is_named_and_tried_again():
     tuner = search(search_params(max_trials=2, uniform_bits=[4, 8, 6]), MadeUpTrainer(fail=(3,)))
-    points = reference_points(tuner)
+    points = uniform_networks(tuner)
     assert [record.trial for record in points.records()] == ["uniform_4", "uniform_6"]
     assert list(points.failures()) == ["uniform_8"]
     with pytest.raises(SearchError, match=r"search\.uniform_bits: 3 trials asked, 2 completed, 1"):
         check_complete(points)
-    again = reference_points(tuner)
+    again = uniform_networks(tuner)
     check_complete(again)
     assert [record.trial for record in again.records()] == ["uniform_4", "uniform_8", "uniform_6"]
 
 
 def test_the_front_is_that_of_the_trials():
     tuner = search(search_params(max_trials=12, uniform_bits=[8]))
-    outcome = outcome_of([tuner], reference_points(tuner))
+    outcome = outcome_of([tuner], uniform_networks(tuner))
     records = outcome.records
     expected = on_front([r.energy_nj for r in records], [r.validation_rmse_mev for r in records])
     result = search_result(outcome, 58.3)
     assert [row.on_front for row in result.trials] == expected.tolist()
     assert all(row.seed == 42 + int(row.trial) for row in result.trials)
     assert result.best == outcome.best.trial
-    assert result.float_rmse_mev == tuner.runner.reference_mev
+    assert result.float_rmse_mev == tuner.runner.baseline.validation_rmse_mev
     assert result.ofmax_rmse_mev == 58.3
     front = result.front
     assert [row.energy_nj for row in front] == sorted(row.energy_nj for row in front)
