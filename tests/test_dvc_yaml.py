@@ -25,6 +25,7 @@ COVERED_BUT_NOT_NEEDED: dict[str, list[str]] = {
     "detector/sequences/summary.py": ["simulate"],
     "integers/compare.py": ["finetune", "candidates"],
     "integers/golden.py": ["finetune", "candidates"],
+    "networks/checkpoint.py": ["train"],
     "quantization/energy/cost.py": ["baseline"],
     "quantization/finetuning/candidates.py": ["finetune"],
     "quantization/finetuning/double_precision.py": ["candidates"],

@@ -66,7 +66,9 @@ class KeepCheckpoint(tf.keras.callbacks.Callback):  # type: ignore[misc]
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a `Checkpoint`, weights only: ``<part>/<layer>/<tensor>``."""
     parts = {part: getattr(checkpoint, part) for part in _PARTS}
-    save_weights(path, {f"{p}/{name}": v for p, own in parts.items() for name, v in own.items()})
+    save_weights(
+        path, {f"{p}/{name}": v for p, tensors in parts.items() for name, v in tensors.items()}
+    )
 
 
 def load_checkpoint(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Checkpoint:
@@ -78,6 +80,6 @@ def load_checkpoint(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Checkp
         If a tensor is missing, superfluous, of another shape or type, or not finite.
     """
     wanted = {f"{part}/{name}": shape for part in _PARTS for name, shape in shapes.items()}
-    found = load_weights(path, wanted)
-    first, second, third = ({name: found[f"{part}/{name}"] for name in shapes} for part in _PARTS)
+    tensors = load_weights(path, wanted)
+    first, second, third = ({name: tensors[f"{part}/{name}"] for name in shapes} for part in _PARTS)
     return Checkpoint(first, second, third)

@@ -4,7 +4,7 @@ Keras' ``fit`` spends nearly all of its time between steps when a network has 89
 parameters. Here the sequence lies on the device, a compiled loop gathers each
 batch of windows from it by index and makes hundreds of steps before it comes
 back to Python, and XLA fuses the unrolled network with its gradient. Loss,
-optimiser and callbacks are Keras' own; the windows of an epoch come in a new
+optimiser and callbacks are those of Keras; the windows of an epoch come in a new
 random order and none is left out, as in Keras.
 """
 
@@ -100,18 +100,9 @@ class FitResult:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long a fit is, and in which order it sees the windows.
+    """Epochs up to the last one, windows in a step, and the seed of their order.
 
-    Attributes
-    ----------
-    epochs
-        The number of the last epoch.
-    batch_size
-        Windows in one step.
-    seed
-        What the order of the windows is drawn with.
-    first_epoch
-        Epochs that a fit with the same seed has run before.
+    ``first_epoch`` counts the epochs that a fit with the same seed has run before.
     """
 
     epochs: int

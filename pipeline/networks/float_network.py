@@ -11,7 +11,7 @@ from pipeline.base.architecture import DENSE_LAYER, RNN_LAYER, Architecture
 from pipeline.base.arrays import F32
 
 # LSTM and GRU keep Keras' usual activations. `reset_after=True` is the GRU that hls4ml's
-# templates compute, whatever they are told: the reset gate scales U h + b_r, not h. It is
+# templates compute, whatever their options are: the reset gate scales U h + b_r, not h. It is
 # Keras' default, too; its bias has two rows, of the kernel's and of the recurrent sum.
 _CELL_OPTIONS: dict[str, dict[str, Any]] = {
     "SimpleRNN": {"activation": "relu"},

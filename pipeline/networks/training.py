@@ -100,7 +100,7 @@ def dead_loss(validation: WindowData) -> float:
     Raises
     ------
     TrainingError
-        If all validation targets are equal, so that nothing can be told.
+        If all validation targets are equal, so that no network can be recognised as dead.
     """
     variance = float(np.var(validation.truth.numpy()))
     if variance == 0:

@@ -9,7 +9,7 @@ With T time steps, u units, g gates and d features every cell costs
 because the state starts at 0: the first step has no recurrent part. LSTM and
 GRU add the element-wise products and sums written at their functions.
 Activation functions cost nothing, as in QTools. The bias is added inside the
-accumulator: it makes the sum wider, but is no addition of its own, as in QTools.
+accumulator: it makes the sum wider, but is no separate addition, as in QTools.
 """
 
 from __future__ import annotations

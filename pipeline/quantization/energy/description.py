@@ -23,7 +23,7 @@ _QUANTIZER_FIELDS = frozenset(
 
 
 class EnergyError(PipelineError):
-    """A network or a quantizer whose energy cannot be told."""
+    """A network or a quantizer without a price."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class RecurrentDescription:
         GRU only: the reset gate multiplies U h + b_r, not h.
     unrounded_output
         LSTM and GRU with a state quantizer: what leaves the layer is h before it is
-        rounded into the state's type, as QKeras' own layers put it out. The network of
+        rounded into the state's type, as QKeras' layers put it out. The network of
         this project rounds the last h as it is stored.
     """
 
@@ -151,7 +151,7 @@ class DenseDescription:
 
 @dataclass(frozen=True, kw_only=True)
 class ActivationDescription:
-    """An activation that stands as a layer of its own."""
+    """An activation as a separate layer."""
 
     name: str
     shape: Shape
@@ -236,12 +236,12 @@ class NetworkDescription:
     @property
     def quantizers(self) -> dict[str, str | None]:
         """Every quantizer by the key that `with_quantizers` takes."""
-        found = {"input": self.input}
+        quantizers = {"input": self.input}
         for layer in self.layers:
             for field in fields(layer):
                 if field.name in _QUANTIZER_FIELDS and _has_tensor(layer, field.name):
-                    found[f"{layer.name}/{field.name}"] = getattr(layer, field.name)
-        return found
+                    quantizers[f"{layer.name}/{field.name}"] = getattr(layer, field.name)
+        return quantizers
 
 
 def float_network(architecture: Architecture) -> NetworkDescription:

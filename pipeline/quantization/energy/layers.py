@@ -147,7 +147,7 @@ class Place:
 
 
 def layer_cost(
-    layer: LayerDescription, given: NumberType, place: Place, typing: Typing, memory: Memory
+    layer: LayerDescription, value: NumberType, place: Place, typing: Typing, memory: Memory
 ) -> tuple[LayerCost, NumberType]:
     """Cost one layer.
 
@@ -155,8 +155,8 @@ def layer_cost(
     ----------
     layer
         Its description.
-    given
-        Type of its input.
+    value
+        Type of the input.
     place
         Whether input or output are the network's.
     typing, memory
@@ -167,12 +167,12 @@ def layer_cost(
     tuple
         The cost, and the type of the output.
     """
-    work = _work(layer, given, typing)
+    work = _work(layer, value, typing)
     result = _output_type(layer, work, typing)
     shapes = layer.weight_shapes
     widths = {tensor: typing.of(layer, tensor).bits for tensor in shapes}
     activation_bits = {"output": float(size(layer.output_shape) * result.bits)}
-    reads = memory.move(layer.input_shape, given.bits, at_the_edge=place.is_first)
+    reads = memory.move(layer.input_shape, value.bits, at_the_edge=place.is_first)
     writes = memory.move(layer.output_shape, result.bits, at_the_edge=place.is_last)
     if isinstance(layer, RecurrentDescription):
         states = 2 if layer.cell == "LSTM" else 1
@@ -198,11 +198,11 @@ def layer_cost(
     return cost, result
 
 
-def _work(layer: LayerDescription, given: NumberType, typing: Typing) -> Work:
+def _work(layer: LayerDescription, value: NumberType, typing: Typing) -> Work:
     """Return the layer's arithmetic; an activation has none in QTools."""
     if isinstance(layer, RecurrentDescription):
         types = CellTypes(
-            input=given,
+            input=value,
             kernel=typing.of(layer, "kernel"),
             recurrent_kernel=typing.of(layer, "recurrent_kernel"),
             state=typing.state(layer),
@@ -213,7 +213,7 @@ def _work(layer: LayerDescription, given: NumberType, typing: Typing) -> Work:
     if isinstance(layer, DenseDescription):
         kernel = layer.weight_shapes["kernel"]
         mac = typing.arithmetic(layer).multiply_accumulate(
-            typing.of(layer, "kernel"), given, kernel
+            typing.of(layer, "kernel"), value, kernel
         )
         count = layer.features * layer.units
         return Work(count * mac.energy, count, 0, mac.result)

@@ -3,8 +3,8 @@
 QTools prices operations and memory of feed-forward layers and answers 0 for
 recurrent ones, so a search by energy is blind to nearly all of a recurrent
 network. Here a `NetworkDescription` (shapes and quantizer strings, no model, no
-weights) is priced with QTools' own operators and tables; for a network of Dense
-layers the figures are QTools' own, before it rounds them. docs/energy.md has
+weights) is priced with the operators and tables of QTools; for a network of Dense
+layers the figures equal those of QTools, before it rounds them. docs/energy.md has
 the formulas and choices.
 """
 
@@ -111,12 +111,12 @@ def network_cost(
         If a quantizer cannot be priced; see `type_of`.
     """
     typing, memory = _typing(params, which), _memory(params, which)
-    given = typing.of_quantizer(description.input, "input")
-    input_bits = float(size(description.layers[0].input_shape) * given.bits)
+    value = typing.of_quantizer(description.input, "input")
+    input_bits = float(size(description.layers[0].input_shape) * value.bits)
     layers = []
     for index, layer in enumerate(description.layers):
         place = Place(index == 0, index == len(description.layers) - 1)
-        cost, given = layer_cost(layer, given, place, typing, memory)
+        cost, value = layer_cost(layer, value, place, typing, memory)
         layers.append(cost)
     return NetworkCost(tuple(layers), input_bits)
 

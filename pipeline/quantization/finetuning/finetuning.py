@@ -1,4 +1,4 @@
-"""Quantization-aware training of the chosen network, and what came of it."""
+"""Quantization-aware training of the chosen network, and its result."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Quantizers: parsed, typed, and made to work in QKeras."""
+"""Quantizers: parsed, typed, and repaired where QKeras needs it."""

@@ -32,18 +32,18 @@ def activation_type(quantizer: Quantizer, key: str) -> FixedPointType:
             f"{key}: {quantizer.text}: expected at most {_MAX_ACTIVATION_BITS} bits, "
             "which is what float32 holds"
         )
-    given = quantizer.arguments
-    integer = int(given.get("integer", 0))
+    arguments = quantizer.arguments
+    integer = int(arguments.get("integer", 0))
     plain_relu = quantizer.name == "quantized_relu" and not (
-        given.get("use_sigmoid") or given.get("negative_slope")
+        arguments.get("use_sigmoid") or arguments.get("negative_slope")
     )
-    if plain_relu and not given.get("use_stochastic_rounding"):
+    if plain_relu and not arguments.get("use_stochastic_rounding"):
         return FixedPointType(
             signed=False, bits=quantizer.bits, fraction_bits=quantizer.bits - integer
         )
-    plain_bits = quantizer.name == "quantized_bits" and given.get("alpha") in (None, 1, 1.0)
-    if plain_bits and not (given.get("symmetric") or given.get("use_stochastic_rounding")):
-        signed = bool(given.get("keep_negative", True))
+    plain_bits = quantizer.name == "quantized_bits" and arguments.get("alpha") in (None, 1, 1.0)
+    if plain_bits and not (arguments.get("symmetric") or arguments.get("use_stochastic_rounding")):
+        signed = bool(arguments.get("keep_negative", True))
         return FixedPointType(
             signed=signed, bits=quantizer.bits, fraction_bits=quantizer.bits - signed - integer
         )
@@ -67,9 +67,9 @@ def gate_type(
         If it is not that class, or another function: without ``use_real_...`` QKeras takes a
         piecewise linear one, for which hls4ml's recurrent templates have no table.
     """
-    given = quantizer.arguments
-    real = quantizer.name == f"quantized_{function}" and given.get(f"use_real_{function}")
-    if not real or given.get("symmetric") or given.get("use_stochastic_rounding"):
+    arguments = quantizer.arguments
+    real = quantizer.name == f"quantized_{function}" and arguments.get(f"use_real_{function}")
+    if not real or arguments.get("symmetric") or arguments.get("use_stochastic_rounding"):
         raise QuantizerError(
             f"{key}: {quantizer.text}: expected quantized_{function}(bits,use_real_{function}=1), "
             "which is what hls4ml's recurrent templates have"
@@ -123,13 +123,13 @@ def stored_type(
         return gate_type(quantizer, key, "tanh")
     if gated and tensor == "rnn/recurrent_activation":
         return gate_type(quantizer, key, "sigmoid")
-    found = activation_type(quantizer, key)
-    if gated and tensor == "rnn/state" and not found.signed:
+    stored = activation_type(quantizer, key)
+    if gated and tensor == "rnn/state" and not stored.signed:
         raise QuantizerError(
             f"{key}: {quantizer.text}: expected quantized_bits(bits,integer,0,alpha=1): the state "
             f"of a cell of type {architecture.cell} has both signs"
         )
-    return found
+    return stored
 
 
 def check_scale(tensor: str, quantizer: Quantizer) -> None:

@@ -57,8 +57,8 @@ class Outcome:
         flags = on_front(
             [r.energy_nj for r in whole], [r.validation_rmse_mev for r in whole]
         ).tolist()
-        found = dict(zip((r.trial for r in whole), flags, strict=True))
-        return {record.trial: found.get(record.trial, False) for record in self.records}
+        on = dict(zip((r.trial for r in whole), flags, strict=True))
+        return {record.trial: on.get(record.trial, False) for record in self.records}
 
     @property
     def limit_met(self) -> bool | None:
@@ -81,7 +81,7 @@ def outcome_of(
     tuners: Sequence[QuantizationTuner],
     points: NetworkTuner | None = None,
 ) -> Outcome:
-    """Collect what the tuners of all blocks found; the winner is scored again first.
+    """Collect the trials of all blocks; the winner is scored again first.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def outcome_of(
     uniform = [] if points is None else points.records()
     if points is not None:
         runners |= {record.trial: points.runner for record in uniform}
-    found = Outcome(
+    outcome = Outcome(
         records=[record for tuner in tuners for record in tuner.records()],
         uniform=uniform,
         best=best,
@@ -110,14 +110,14 @@ def outcome_of(
         asked=sum(tuner.trials_asked for tuner in tuners),
         runners=runners,
     )
-    if found.limit_met is False:
+    if outcome.limit_met is False:
         print(
             f"warning: search.goal.max_rmse_ratio: {last.params.goal.max_rmse_ratio}: no trial is "
             f"within it; trial {best.trial}, the nearest with {best.validation_rmse_mev:.2f} MeV "
             f"(float {last.runner.baseline.validation_rmse_mev:.2f} MeV), is chosen",
             file=sys.stderr,
         )
-    return found
+    return outcome
 
 
 def search_result(outcome: Outcome, ofmax_rmse_mev: float) -> SearchResult:

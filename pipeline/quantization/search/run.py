@@ -130,8 +130,8 @@ def run_search(
         if params.uniform_bits:
             # The oracle's list belongs to these points; with another, it has another state.
             folder = "_".join(["uniform", *map(str, params.uniform_bits)])
-            own = replace(runner, directory=runner.directory / folder)
-            points = UniformTuner(own, phase=len(blocks))
+            beside = replace(runner, directory=runner.directory / folder)
+            points = UniformTuner(beside, phase=len(blocks))
             _complete(points, local_processes, timeout_s)
     if workers.is_worker():
         return None
@@ -153,13 +153,13 @@ def _complete(tuner: NetworkTuner, processes: Any, timeout_s: float) -> None:
 def _tuner(
     runner: TrialRunner, block: Block, number: int, decided: Decided | None, alone: bool
 ) -> QuantizationTuner:
-    own = replace(
+    of_block = replace(
         runner,
         params=runner.params.model_copy(update={"max_trials": block.max_trials}),
         directory=runner.directory / ("trials" if alone else f"block{number + 1}"),
     )
     return QuantizationTuner(
-        own,
+        of_block,
         block.choices,
         filters=block.filters,
         decided=decided,

@@ -30,7 +30,7 @@ from pipeline.params.network import EnergyParams, SearchParams
 STATE_ROOT = Path(".search")
 _BLOCK_BYTES = 1 << 20
 _PIPELINE = Path(__file__).parents[2]
-# What a trial is made by. Parameters are not here: it is their values that matter.
+# The code that a trial depends on. Parameters are not here: it is their values that matter.
 CODE = (
     "artifacts/search.py",
     "base",
@@ -42,7 +42,7 @@ CODE = (
     "quantization/search",
 )
 _PACKAGES = ("keras", "keras-tuner", "numpy", "qkeras", "scipy")
-# What keras-tuner cannot do without in a file of its own.
+# What keras-tuner cannot do without in its files.
 _KEYS = {"oracle.json": "start_order", "trial.json": "status"}
 
 

@@ -1,7 +1,7 @@
-"""The same SimpleRNN with its hidden units in other units of measure.
+"""The same SimpleRNN with its hidden units rescaled.
 
-A ReLU passes a positive factor on: what a unit puts out may be divided by one if what reads
-it is multiplied by it, and the network stays the function that it was. Quantizers do see the
+ReLU is positively homogeneous: the output of a unit may be divided by a factor if what reads
+it is multiplied by the same, and the network stays the same function. Quantizers do see the
 difference. NumPy only.
 """
 
@@ -41,12 +41,12 @@ def within_one(weights: Mapping[str, F32], samples: F32) -> Weights:
 
 
 def is_sign_and_shift(quantizer: Quantizer) -> bool:
-    """Whether a quantizer makes of a weight of its own channel ``±2**n``, of any n in its range."""
-    given = quantizer.arguments
-    if any(given.get(flag) for flag in _OTHER_VALUES):
+    """Whether a quantizer rounds the only weight of a channel to ``±2**n``, any n in its range."""
+    arguments = quantizer.arguments
+    if any(arguments.get(flag) for flag in _OTHER_VALUES):
         return False
     if quantizer.name == "binary":
-        return given.get("alpha") == "auto_po2"
+        return arguments.get("alpha") == "auto_po2"
     return quantizer.name == "quantized_po2"
 
 

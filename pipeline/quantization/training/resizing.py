@@ -47,13 +47,13 @@ def resize(
         Windows ``(n, L)`` and their targets ``(n,)``, scaled: what a network
         without a unit is judged by.
     """
-    found: Weights = dict(weights)
-    while (width := units_of(found)) is not None and width > units:
-        candidates = [_without(found, cell, unit, samples, targets) for unit in range(width)]
-        found = min(candidates, key=lambda candidate: candidate[1])[0]
-    while (width := units_of(found)) is not None and width < units:
-        found = _doubled(found, cell)
-    return found
+    resized: Weights = dict(weights)
+    while (width := units_of(resized)) is not None and width > units:
+        candidates = [_without(resized, cell, unit, samples, targets) for unit in range(width)]
+        resized = min(candidates, key=lambda candidate: candidate[1])[0]
+    while (width := units_of(resized)) is not None and width < units:
+        resized = _doubled(resized, cell)
+    return resized
 
 
 def hidden_states(weights: Mapping[str, F32], cell: str, samples: F32) -> list[F32]:
@@ -75,12 +75,12 @@ def network_output(weights: Mapping[str, F32], cell: str, samples: F32) -> F32:
 
 
 def _step(
-    weights: Mapping[str, F32], cell: str, given: F32, state: F32, memory: F32
+    weights: Mapping[str, F32], cell: str, inputs: F32, state: F32, memory: F32
 ) -> tuple[F32, F32]:
     kernel, recurrent = weights["rnn/kernel"], weights["rnn/recurrent_kernel"]
     if cell == "GRU":
-        return _gru_step(weights, given, state), memory
-    forward = given @ kernel + weights["rnn/bias"]
+        return _gru_step(weights, inputs, state), memory
+    forward = inputs @ kernel + weights["rnn/bias"]
     if cell == "SimpleRNN":
         return np.maximum(forward + state @ recurrent, 0), memory
     i, f, c, o = np.split(forward + state @ recurrent, 4, axis=1)
@@ -88,9 +88,9 @@ def _step(
     return _sigmoid(o) * np.tanh(memory), memory
 
 
-def _gru_step(weights: Mapping[str, F32], given: F32, state: F32) -> F32:
+def _gru_step(weights: Mapping[str, F32], inputs: F32, state: F32) -> F32:
     """Return the state after a step of a GRU whose reset gate scales ``state @ U + b_r``."""
-    forward = given @ weights["rnn/kernel"] + weights["rnn/bias"][0]
+    forward = inputs @ weights["rnn/kernel"] + weights["rnn/bias"][0]
     inner = state @ weights["rnn/recurrent_kernel"] + weights["rnn/bias"][1]
     update, reset, candidate = np.split(forward, 3, axis=1)
     inner_update, inner_reset, inner_candidate = np.split(inner, 3, axis=1)

@@ -47,7 +47,7 @@ class QatSettings:
     units
         Width of the recurrent layer; None is that of the float network.
     first_epoch, last_epoch
-        The part of the training that is made now; None goes to the end.
+        The part of the training that is run now; None goes to the end.
     """
 
     epochs: int
@@ -60,7 +60,7 @@ class QatSettings:
 
     @property
     def reached(self) -> int:
-        """Epochs made when this part of the training is over."""
+        """Epochs run when this part of the training is over."""
         return self.epochs if self.last_epoch is None else self.last_epoch
 
 
@@ -123,7 +123,7 @@ class QatTrainer:
     def build(
         self, quantizers: Mapping[str, Quantizer], units: int | None = None
     ) -> tf.keras.Model:
-        """Build the network with these quantizers; weights are fresh."""
+        """Build the network with these quantizers; with new weights."""
         architecture = self.architecture if units is None else self.architecture.with_units(units)
         with self.strategy.scope():
             return build_quantized_network(architecture, quantizers)
@@ -167,7 +167,7 @@ class QatTrainer:
         description
             Label of the progress bar.
         checkpoint
-            Where a training goes on that was made up to ``settings.first_epoch``.
+            Where a training goes on that was run up to ``settings.first_epoch``.
 
         Raises
         ------
@@ -226,7 +226,7 @@ class QatTrainer:
     def validation_loss(
         self, quantizers: Mapping[str, Quantizer], weights: Mapping[str, F32]
     ) -> float:
-        """Return the validation loss of given weights, trained or not."""
+        """Return the validation loss of some weights, trained or not."""
         model = self.build(quantizers, units_of(weights))
         set_weights(model, weights)
         fitter = WindowFitter(model, tf.keras.optimizers.Adam(), self.strategy, forward)

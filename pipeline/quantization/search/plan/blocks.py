@@ -89,10 +89,10 @@ def group_layers(params: SearchParams, layers: Sequence[Layer]) -> dict[str, lis
     for layer in searched:
         owners = [pattern for pattern, matched in groups.items() if layer in matched]
         if len(owners) != 1:
-            found = " and ".join(repr(owner) for owner in owners) or "none"
+            matching = " and ".join(repr(owner) for owner in owners) or "none"
             raise SearchSpaceError(
                 f"search.blocks: layer {layer.name}: expected one pattern that matches it, "
-                f"found {found}"
+                f"found {matching}"
             )
     return groups
 
@@ -118,7 +118,7 @@ def plan_blocks(
     blocks = []
     for pattern, group in group_layers(params, layers).items():
         names = tuple(layer.name for layer in group)
-        own = tuple(filter(None, (_within(choice, names) for choice in choices)))
+        decisions = tuple(filter(None, (_within(choice, names) for choice in choices)))
         filters = tuple(filter_names(params, group))
         cost = sum(costs[name] for name in names)
         blocks.append(
@@ -127,10 +127,10 @@ def plan_blocks(
                 layers=names,
                 cost=cost,
                 reference=total,
-                max_trials=_trials(params, cost / total, _combinations(params, own, filters)),
-                choices=own,
+                max_trials=_trials(params, cost / total, _combinations(params, decisions, filters)),
+                choices=decisions,
                 filters=filters,
-                combinations=_combinations(params, own, filters),
+                combinations=_combinations(params, decisions, filters),
             )
         )
     if params.schedule_block == "cost":

@@ -1,4 +1,4 @@
-"""Which networks nobody beats in both energy and RMSE, and how they are written down."""
+"""The Pareto front: networks that no other one beats in both energy and RMSE."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def on_front(cost: ArrayLike, error: ArrayLike) -> NDArray[np.bool_]:
 
 
 def nondominated_order(cost: ArrayLike, error: ArrayLike) -> list[int]:
-    """Return indices from the points that nobody beats on, front after front.
+    """Return indices front after front, beginning with the points that no other one beats.
 
     Within a front, the ends come first, then the points with most room around them
     (NSGA-II's crowding distance, Deb et al., IEEE Trans. Evol. Comput. 6 (2002) 182), then

@@ -1,4 +1,4 @@
-"""What can be wrong with a search beyond its space, found before anything is trained.
+"""The plan of a search: its blocks and prices, and checks before anything is trained.
 
 A quantizer that has no price, or a width of no units, would otherwise be met by the
 first trial that draws it, hours later.

@@ -1,8 +1,8 @@
 """What a trial is worth: resolution times the forgiving factor.
 
 AutoQKeras multiplies a metric that grows with quality by ``1 + delta``, where
-delta rewards a trial that is cheaper than the reference and punishes a dearer
-one (Coelho et al., Nature Mach. Intell. 3 (2021) 675). Its metrics are made for
+delta rewards a trial that is cheaper than the reference and punishes a more
+expensive one (Coelho et al., Nature Mach. Intell. 3 (2021) 675). Its metrics are for
 classification: an error such as "mse" is maximised like an accuracy, which
 picks the worst network. Here quality is reference RMSE / trial RMSE: 1 when the
 trial resolves as well as the float network, growing as it gets better.
@@ -28,7 +28,7 @@ def forgiving_delta(
 
     ``delta = p/100 * log(stress * reference / trial) / log(rate)`` with
     ``p = delta_p`` when the trial is cheaper than the stressed reference and
-    ``delta_n`` when it is dearer: with ``delta_p = 8`` and ``rate = 2``, each
+    ``delta_n`` when it is more expensive: with ``delta_p = 8`` and ``rate = 2``, each
     halving of the cost is worth 8 % of quality.
 
     Parameters
@@ -59,7 +59,7 @@ def quality(reference_rmse: float, trial_rmse: float) -> float:
 def forgiving_factor(delta: float) -> float:
     """Return what quality is multiplied by: AutoQKeras' ``1 + delta``, but always above 0.
 
-    For a very dear trial ``1 + delta`` falls to 0 and below, and the product then rewards
+    For a very expensive trial ``1 + delta`` falls to 0 and below, and the product then rewards
     the worse of two trials. From ``delta = -1/2`` on, where the cost is 76 times the
     reference with 8 % and rate 2, it goes on as ``-1 / (4 delta)``: with the same value and
     slope there, falling with the cost for ever and never 0.

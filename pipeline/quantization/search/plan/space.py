@@ -143,7 +143,7 @@ def _parse_config(
 
 
 def _parse_entry(text: str, bits: int, key: str) -> Quantizer:
-    """Parse a quantizer; the bits declared for it, which `limit` bounds, must be its own."""
+    """Parse a quantizer; its string must have the bits declared for it, which `limit` bounds."""
     quantizer = parse_quantizer(text, key)
     if bits != quantizer.bits:
         raise SearchSpaceError(f"{key}: {text}: expected {quantizer.bits} bits, found {bits}")

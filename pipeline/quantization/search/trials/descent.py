@@ -62,20 +62,22 @@ def next_steps(
     price
         Cost of a network.
     """
-    shut = [dict(values) for values in closed]
+    not_open = [dict(values) for values in closed]
     ranked = sorted(tried, key=lambda network: -network.score)
     most = ranked[0].cost if ranked and ranked[0].good else math.inf
     for network in ranked:
         direction = -1 if network.good else 1
-        open_ = [step for step in _steps(network.values, decisions, direction) if step not in shut]
+        open_ = [
+            step for step in _steps(network.values, decisions, direction) if step not in not_open
+        ]
         priced = [(price(step), step) for step in open_]
-        # Two options of one width, or a dearer of two with fewer bits, are no step.
-        fresh = [(cost, step) for cost, step in priced if direction * (cost - network.cost) > 0]
-        fresh = [(cost, step) for cost, step in fresh if cost < most]
-        if fresh:
+        # Options of the same width are no step, nor is one with fewer bits that costs more.
+        steps = [(cost, step) for cost, step in priced if direction * (cost - network.cost) > 0]
+        steps = [(cost, step) for cost, step in steps if cost < most]
+        if steps:
             # The smallest change first: where trials run out, it is the likeliest to be good.
-            fresh.sort(key=lambda item: abs(item[0] - network.cost))
-            return [step for _, step in fresh]
+            steps.sort(key=lambda item: abs(item[0] - network.cost))
+            return [step for _, step in steps]
     return []
 
 

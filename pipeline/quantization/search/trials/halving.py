@@ -19,7 +19,7 @@ from pipeline.quantization.search.trials.descent import (
 from pipeline.quantization.search.trials.oracle_files import RandomOracle
 
 # Values that keras-tuner's Hyperband adds to a trial that goes on with an earlier one, and what
-# else an oracle is told of a trial.
+# else is reported to an oracle about a trial.
 EARLIER, EPOCHS, _TUNER = "tuner/trial_id", "tuner/epochs", "tuner/"
 COST, RMSE, DEAD = "cost", "validation_rmse_mev", "dead"
 
@@ -93,7 +93,7 @@ class HalvingOracle(RandomOracle):
         if alive is None:
             return []
         ranks = nondominated_order(
-            [_told(trial, COST) for trial in alive], [_told(trial, RMSE) for trial in alive]
+            [_metric(trial, COST) for trial in alive], [_metric(trial, RMSE) for trial in alive]
         )
         chosen = [alive[rank] for rank in ranks[: self.survivors]]
         survivors = [{**trial.hyperparameters.values, EARLIER: trial.trial_id} for trial in chosen]
@@ -113,20 +113,23 @@ class HalvingOracle(RandomOracle):
         return steps, True
 
     def _round(self, before: list[Any]) -> list[dict[str, Any]]:
-        alive = [trial for trial in before if not _told(trial, DEAD)]
+        alive = [trial for trial in before if not _metric(trial, DEAD)]
         if not alive:
             return []
-        short = {trial.trial_id: _own(trial) for trial in before[: self.first] if trial in alive}
+        short = {trial.trial_id: _values(trial) for trial in before[: self.first] if trial in alive}
         goes_on = {_earlier(trial) for trial in before}
         tried = [
             Tried(
-                _own(trial), trial.score, _told(trial, COST), not self.limited or trial.score >= 1
+                _values(trial),
+                trial.score,
+                _metric(trial, COST),
+                not self.limited or trial.score >= 1,
             )
             for trial in alive
         ]
-        # A short trial that nobody went on with is open: its training goes on.
+        # A short trial that has not been continued is open: its training goes on.
         open_ = {name: values for name, values in short.items() if name not in goes_on}
-        closed = [_own(trial) for trial in before if trial.trial_id not in open_]
+        closed = [_values(trial) for trial in before if trial.trial_id not in open_]
         steps = next_steps(
             tried,
             {
@@ -146,20 +149,20 @@ class HalvingOracle(RandomOracle):
     def _completed(self, number: int) -> list[Any] | None:
         """Return so many trials from the first on; None if one is not complete."""
         trials: dict[str, Any] = self.trials
-        found = [trials[name] for name in sorted(trials)[:number]]
-        complete = all(trial.status == TrialStatus.COMPLETED for trial in found)
-        return found if complete and len(found) == number else None
+        first = [trials[name] for name in sorted(trials)[:number]]
+        complete = all(trial.status == TrialStatus.COMPLETED for trial in first)
+        return first if complete and len(first) == number else None
 
     def _alive(self) -> list[Any] | None:
         """Return who can be chosen; None until all first trials are complete."""
         first = self._completed(self.first)
-        return None if first is None else [trial for trial in first if not _told(trial, DEAD)]
+        return None if first is None else [trial for trial in first if not _metric(trial, DEAD)]
 
     def _compute_values_hash(self, values: dict[str, Any]) -> Any:
         return super()._compute_values_hash(_without_tuner(values))
 
 
-def _told(trial: Any, metric: str) -> float:
+def _metric(trial: Any, metric: str) -> float:
     return float(trial.metrics.get_best_value(metric))
 
 
@@ -167,7 +170,7 @@ def _earlier(trial: Any) -> Any:
     return trial.hyperparameters.values.get(EARLIER)
 
 
-def _own(trial: Any) -> dict[str, Any]:
+def _values(trial: Any) -> dict[str, Any]:
     return _without_tuner(trial.hyperparameters.values)
 
 

@@ -2,7 +2,7 @@
 
 AutoQKeras drives ``keras_tuner.Tuner``, which rebuilds and compiles a Keras
 model for each trial, swallows exceptions and hands back a "best" model with
-fresh weights. Here the oracles are keras-tuner's own, and a trial is ours: it
+new weights. Here the oracles are those of keras-tuner, and a trial is ours: it
 trains in one compiled loop, keeps its weights, and an exception is a failed
 trial that is counted.
 """
@@ -24,7 +24,7 @@ from pipeline.artifacts.search import Trial
 from pipeline.base.arrays import F32
 from pipeline.base.files import write_text
 from pipeline.quantization.search.trials.halving import COST, DEAD, RMSE
-from pipeline.quantization.search.trials.oracle_files import drop_half_told_trials
+from pipeline.quantization.search.trials.oracle_files import drop_partial_trials
 from pipeline.quantization.search.trials.oracles import trials_of
 from pipeline.quantization.search.trials.runner import SearchError, TrialRunner
 
@@ -40,7 +40,7 @@ def worker_id(name: str, phase: int) -> str:
 
 
 def name_and_phase(tuner_id: str) -> tuple[str, int]:
-    """Return a worker's own name and the phase whose trials it asks for."""
+    """Return a worker's name and the phase whose trials it asks for."""
     name, _, phase = tuner_id.rpartition(_PHASE)
     return name, int(phase)
 
@@ -71,7 +71,7 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
         self.runner, self.params, self.phase = runner, runner.params, phase
         directory = runner.directory
         if not self._is_worker():  # whose chief may be between the two files
-            drop_half_told_trials(directory)
+            drop_partial_trials(directory)
         super().__init__(oracle, directory=str(directory.parent), project_name=directory.name)
         if self._is_worker():
             self.tuner_id: str = worker_id(str(self.tuner_id), phase)
@@ -96,7 +96,7 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
         raise NotImplementedError
 
     def run_trial(self, trial: Any, *_: Any, **__: Any) -> dict[str, float]:
-        """Return what the oracle is told of a trial; why one failed stays beside the records."""
+        """Return the oracle's figures of a trial; why one failed stays beside the records."""
         reason = self._failure_file(trial)
         try:
             record = self.train(trial)

@@ -1,8 +1,8 @@
-"""keras-tuner's files of a search, made to survive being killed.
+"""keras-tuner's files of a search, written so that a kill does no harm.
 
 keras-tuner writes its files in place and in an order that a kill can come
-between. Here each file is replaced atomically, and what a kill left half-told
-is put right by `drop_half_told_trials` before an oracle reads it.
+between. Here each file is replaced atomically, and trials that a kill
+left partially written are dropped by `drop_partial_trials` before an oracle reads them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Durable:
     """Makes an oracle replace files in one step instead of writing into them."""
 
     def save(self, fname: str | None = None) -> None:
-        """Write the oracle's own state."""
+        """Write the oracle's state."""
         oracle: Any = self
         path = Path(fname or oracle._get_oracle_fname())
         write_text(path, json.dumps(oracle.get_state()))
@@ -36,8 +36,8 @@ class RandomOracle(Durable, keras_tuner.oracles.RandomSearchOracle):  # type: ig
     """keras-tuner's."""
 
 
-def drop_half_told_trials(directory: Path) -> None:
-    """Forget trials whose own file was written but not the oracle's.
+def drop_partial_trials(directory: Path) -> None:
+    """Forget trials whose file was written, but not yet the oracle's.
 
     A kill between the two leaves a trial that keras-tuner would neither run nor
     replace; without its file, the oracle asks for the same trial again.

@@ -81,7 +81,7 @@ def make_list_oracle(params: SearchParams, name: str, values: Sequence[int]) -> 
 
 
 def _quiet(oracle: Any) -> Any:
-    """Stop an oracle's own prints: the stage shows its progress itself."""
+    """Stop an oracle's prints: the stage shows its progress itself."""
     oracle.verbose = 0
     return oracle
 

@@ -28,7 +28,7 @@ from pipeline.quantization.training.rescaling import (
 )
 from pipeline.quantization.training.trainer import QatSettings
 
-# AutoQKeras' range of learning rates ends here, as a multiple of the rate given.
+# AutoQKeras' range of learning rates ends here, as a multiple of the learning rate.
 _HIGHEST_RATE = 1.1
 
 

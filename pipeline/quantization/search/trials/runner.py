@@ -141,7 +141,7 @@ class TrialRunner:
         return load_weights(self._weights_file(name), self._shapes(units))
 
     def start(self, units: int) -> Mapping[str, F32]:
-        """Return float weights of a network of some width; made once, then read from disk.
+        """Return float weights of a network of some width; trained once, then read from disk.
 
         A narrower network loses at most a quarter of its units at once and is trained
         before it loses more. Workers that make one at the same time, on machines alike, make
@@ -160,10 +160,10 @@ class TrialRunner:
         wider = min(units + max(units // 3, 1), self._start_units)
         narrower = units < self._start_units
         before = self.start(wider) if narrower else self.float_weights
-        made = self.trainer.float_start(before, units)
-        if not file.exists():  # else another worker has made it, too
-            save_weights(file, made)
-        return made
+        weights = self.trainer.float_start(before, units)
+        if not file.exists():  # else another worker has written it, too
+            save_weights(file, weights)
+        return weights
 
     def verify(self, record: Trial) -> None:
         """Score a network again from its stored weights.

@@ -4,7 +4,7 @@ The process whose ``KERASTUNER_TUNER_ID`` contains ``chief`` answers for the
 oracle at ``KERASTUNER_ORACLE_IP``:``KERASTUNER_ORACLE_PORT``; the others train
 trials. ``processes.workers`` above 1 makes the stage the chief of local processes.
 Unlike in keras-tuner, no worker leaves while a trial runs, so that the trial of
-a worker that died goes to another one, and nobody waits for ever.
+a worker that died goes to another one, and none waits for ever.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _IP, _PORT, _ID = "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_
 _PARENT = "PIPELINE_SEARCH_PARENT"
 _POLL_S = 0.2
 _GRACE_S = 5.0
-# What a local process trains before a fresh one takes its place: 1.4 GB of compiled code.
+# What a local process trains before a new one takes its place: 1.4 GB of compiled code.
 _TRIALS_OF_A_PROCESS = 20
 
 
@@ -72,7 +72,7 @@ class Service(oracle_chief.OracleServicer):  # type: ignore[misc]
         self._heard: dict[str, float] = {}
 
     def CreateTrial(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Hand out a trial; while any still runs, nobody is sent away."""
+        """Hand out a trial; while any still runs, no worker is sent away."""
         with self.lock:
             self._hear(request.tuner_id)
             _, asked = name_and_phase(request.tuner_id)
@@ -98,7 +98,7 @@ class Service(oracle_chief.OracleServicer):  # type: ignore[misc]
             return protos.get_service().UpdateTrialResponse(trial=trial.to_proto())
 
     def EndTrial(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Take a trial back, from whoever is first where a silent worker was only slow.
+        """Take a trial back, from the first worker that ends it, where a silent one was only slow.
 
         Both have trained the same network with the same seed, and left the same files.
         """
@@ -123,7 +123,7 @@ class Service(oracle_chief.OracleServicer):  # type: ignore[misc]
             self._heard[tuner_id] = self.last_call
 
     def finished(self) -> bool:
-        """Whether every trial is over and every worker was told so."""
+        """Whether every trial is over and every worker knows."""
         with self.lock:
             waiting = self.oracle.ongoing_trials or self.oracle.tuner_ids
             return bool(self.stop_triggered and not waiting)
@@ -158,8 +158,8 @@ class LocalProcesses(dict[str, Process]):
 
     def start(self, name: str, position: int) -> None:
         """Start a worker that draws its progress bar in line `position`."""
-        own = {"TQDM_POSITION": str(position), _ID: name, _PARENT: str(os.getpid())}
-        self[name] = subprocess.Popen(self._command, env=os.environ | own)
+        variables = {"TQDM_POSITION": str(position), _ID: name, _PARENT: str(os.getpid())}
+        self[name] = subprocess.Popen(self._command, env=os.environ | variables)
 
     def start_recycled(self) -> None:
         """Start those anew that ended in order to be."""
@@ -186,10 +186,10 @@ def local_workers(count: int, command: Sequence[str]) -> Iterator[LocalProcesses
     This process becomes the chief of a cluster on the loopback interface.
     """
     port = str(_free_port())
-    own = {_IP: "127.0.0.1", _PORT: port, _ID: "chief"}
+    variables = {_IP: "127.0.0.1", _PORT: port, _ID: "chief"}
     processes = LocalProcesses(command)
-    before = {name: os.environ.get(name) for name in own}
-    os.environ.update(own)
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         for number in range(count):
             processes.start(f"worker{number}", number)
@@ -209,7 +209,7 @@ def serve(tuner: Any, processes: dict[str, Process], timeout_s: float) -> None:
     Parameters
     ----------
     tuner
-        A tuner that was made in the chief's environment.
+        A tuner, built in the chief's environment.
     processes
         Local workers by name; empty when workers run elsewhere.
     timeout_s
