@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,39 +9,35 @@ import yaml
 from pipeline import evaluate
 from pipeline.base.files import ArtifactError
 from pipeline.params import ParamsError, load_params, parse_params
-from pipeline.samples.prepared import Prepared, Split
-from tests.imports import ROOT
-from tests.samples.files import write_prepared
+from pipeline.samples.prepared import Split
+from tests.workplace import PARAMS, contents, make_split, make_workplace
 
-PARAMS = ROOT / "params.yaml"
 FILES = [
-    "metrics/evaluate.json",
-    "metrics/evaluate.md",
-    "metrics/plots/evaluate/residuals_all.png",
-    "metrics/plots/evaluate/residuals_high.png",
-    "metrics/plots/evaluate/resolution_by_class.png",
-    "metrics/plots/evaluate/resolution_by_gap.png",
-    "metrics/plots/evaluate/response.png",
-    "metrics/plots/evaluate/stretch.png",
-    "metrics/plots/residuals.csv",
-    "metrics/plots/resolution_by_class.csv",
-    "metrics/plots/response.csv",
+    "evaluate.json",
+    "evaluate.md",
+    "plots/evaluate/residuals_all.png",
+    "plots/evaluate/residuals_high.png",
+    "plots/evaluate/resolution_by_class.png",
+    "plots/evaluate/resolution_by_gap.png",
+    "plots/evaluate/response.png",
+    "plots/evaluate/stretch.png",
+    "plots/residuals.csv",
+    "plots/resolution_by_class.csv",
+    "plots/response.csv",
 ]
 
 
-def make_split(name: str, n_bc: int) -> Split:
+def split_of(name: str, n_bc: int) -> Split:
     rng = np.random.default_rng(2)
     hit = np.where(rng.random(n_bc) < 0.2, rng.uniform(0, 5, n_bc), 0).astype(np.float32)
-    return Split(name, hit, hit, hit, hit, window_length=5, target_lag=5, et_scale_gev=16.0)
+    return make_split(name, hit, hit, window_length=5)
 
 
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    shutil.copy(PARAMS, tmp_path / "params.yaml")
-    test = make_split("test", 2005)
-    prepared = Prepared(make_split("train", 50), make_split("validation", 50), test)
-    write_prepared(evaluate.PREPARED, prepared)
+    test = split_of("test", 2005)
+    make_workplace([split_of("train", 50), split_of("validation", 50), test])
     perfect = test.hit_et_gev[: test.n_windows] / np.float32(16)
     np.save("data/float_test.npy", perfect)
     np.save("data/quantized_test.npy", perfect + np.float32(0.001))
@@ -51,20 +45,12 @@ def workplace(tmp_path, monkeypatch):
     return tmp_path
 
 
-def written(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted((folder / "metrics").rglob("*"))
-        if path.is_file()
-    }
-
-
 def test_writes_every_file_and_the_same_bytes_twice(workplace):
     evaluate.main()
-    first = written(workplace)
+    first = contents(workplace / "metrics")
     evaluate.main()
     assert sorted(first) == sorted(FILES)
-    assert written(workplace) == first
+    assert contents(workplace / "metrics") == first
 
 
 def test_scale_and_alignment_are_right(workplace):
