@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,40 +35,51 @@ def split_of(name: str, n_bc: int) -> Split:
     return make_split(name, hit, hit, window_length=5)
 
 
-@pytest.fixture
-def workplace(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def fill() -> None:
     test = split_of("test", 2005)
     make_workplace([split_of("train", 50), split_of("validation", 50), test])
     perfect = test.hit_et_gev[: test.n_windows] / np.float32(16)
     np.save("data/float_test.npy", perfect)
     np.save("data/quantized_test.npy", perfect + np.float32(0.001))
     np.save("data/firmware_test.npy", perfect + np.float32(0.001))
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fill()
     return tmp_path
 
 
-def test_writes_every_file_and_the_same_bytes_twice(workplace):
-    evaluate.main()
-    first = contents(workplace / "metrics")
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory):
+    """The folder of a finished run."""
+    with contextlib.chdir(tmp_path_factory.mktemp("evaluated")):
+        fill()
+        evaluate.main()
+        return Path.cwd()
+
+
+def test_writes_every_file_and_the_same_bytes_twice(evaluated, monkeypatch):
+    monkeypatch.chdir(evaluated)
+    first = contents(evaluated / "metrics")
     evaluate.main()
     assert sorted(first) == sorted(FILES)
-    assert contents(workplace / "metrics") == first
+    assert contents(evaluated / "metrics") == first
 
 
-def test_scale_and_alignment_are_right(workplace):
-    evaluate.main()
-    found = json.loads(evaluate.METRICS.read_text())
+def test_scale_and_alignment_are_right(evaluated):
+    found = json.loads((evaluated / evaluate.METRICS).read_text())
     for name in ("ofmax", "float"):
         assert found[name]["all"]["rmse_mev"] == pytest.approx(0, abs=1e-3)
     assert found["firmware"]["all"]["bias_mev"] == pytest.approx(16.0, abs=1e-2)
     assert found["firmware"] == found["quantized"]
 
 
-def test_the_label_says_the_pile_up_of_the_parameters(workplace):
-    evaluate.main()
-    params = load_params()
+def test_the_label_says_the_pile_up_of_the_parameters(evaluated):
+    params = load_params(evaluated / "params.yaml")
     mu = f"{params.simulate.pileup.mean_interactions:g}"
-    heading = evaluate.TABLE.read_text(encoding="utf-8").splitlines()[0]
+    heading = (evaluated / evaluate.TABLE).read_text(encoding="utf-8").splitlines()[0]
     assert heading == "# " + params.evaluate.label.format(mu=mu)
 
 

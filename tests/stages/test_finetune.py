@@ -86,6 +86,7 @@ def test_writes_an_integer_network_that_is_the_quantized_one_the_same_twice(work
     assert contents(workplace) == first
 
 
+@pytest.mark.slow
 def test_where_no_epoch_is_better_the_weights_of_the_trial_are_handed_on(
     workplace, monkeypatch, capsys
 ):
@@ -167,6 +168,7 @@ def test_a_missing_search_is_named(workplace, capsys):
     assert "models/search.json: cannot be read" in refused(capsys)
 
 
+@pytest.mark.slow
 def test_a_dead_network_is_an_error_and_nothing_is_written(workplace):
     write_choice(**{"dense/activation": "quantized_relu(1,1)"})
     with pytest.raises(FinetuneError, match="dead after one epoch"):
@@ -174,6 +176,7 @@ def test_a_dead_network_is_an_error_and_nothing_is_written(workplace):
     assert set(contents(workplace)) == INPUTS
 
 
+@pytest.mark.slow
 def test_a_network_of_another_width_is_fine_tuned_from_its_own_weights(workplace):
     write_choice(units=3)
     finetune.main()
@@ -182,6 +185,7 @@ def test_a_network_of_another_width_is_fine_tuned_from_its_own_weights(workplace
     assert read_json(Path("metrics/finetune.json"))["units"] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("bits", "float_bits"), [(6, 32), (16, 64)])
 def test_where_float32_is_too_narrow_the_output_is_qkeras_in_float64(workplace, bits, float_bits):
     wide = f"quantized_bits({bits},0,0,alpha=1)"

@@ -95,6 +95,7 @@ def test_failing_trials_fail_the_stage_and_write_nothing(workplace, monkeypatch,
     assert capsys.readouterr().err.count("failed: FloatingPointError") == 2
 
 
+@pytest.mark.slow
 def test_a_gated_cell_can_be_searched(tmp_path, monkeypatch):
     cell = "LSTM"
     monkeypatch.chdir(tmp_path)
@@ -164,6 +165,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(workplace, capsys):
     assert contents(workplace) == before
 
 
+@pytest.mark.slow
 def test_a_search_in_blocks_writes_a_whole_network(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     changed = {"blocks": ["dense", "rnn"], "schedule_block": "cost", "block_min_trials": 1}

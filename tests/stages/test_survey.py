@@ -72,6 +72,7 @@ def unsynthesised(core: Core, family, timeout_s, work) -> Implemented:
     )
 
 
+@pytest.mark.slow
 def test_figures_are_written(workplace, monkeypatch, capsys):
     monkeypatch.setattr("pipeline.firmware.survey.survey.implement", unsynthesised)
     survey.main()
@@ -92,6 +93,16 @@ def test_figures_are_written(workplace, monkeypatch, capsys):
     assert survey_metrics(networks) == metrics
     assert networks[1].bits == BITS
     assert "trial_01: " in capsys.readouterr().out
+
+
+def test_the_finetuned_network_alone_is_simulated(workplace, monkeypatch):
+    monkeypatch.setattr("pipeline.firmware.survey.survey.implement", unsynthesised)
+    write(Path("models/candidates.json"), Candidates(candidates=[]))
+    survey.main()
+    ((name, figures),) = json.loads(Path("metrics/survey.json").read_text()).items()
+    assert name == "finetuned"
+    assert figures["stream"] == {"windows": 300, "mismatches": 0, "max_difference_mev": 0.0}
+    assert [network.name for network in read(Survey, SURVEY).networks] == [name]
 
 
 def test_a_network_that_differs_writes_nothing(workplace, monkeypatch):

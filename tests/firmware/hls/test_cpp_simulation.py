@@ -52,7 +52,10 @@ CASES = {
 
 
 @pytest.mark.parametrize("intel", [False, True])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    ["8 bits", *(pytest.param(n, marks=pytest.mark.slow) for n in list(CASES)[1:])],
+)
 def test_equals_the_golden_model(name, intel, tmp_path):
     network, of = CASES[name]
     of = QUARTUS if intel else of
