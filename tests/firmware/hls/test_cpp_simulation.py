@@ -69,6 +69,7 @@ def test_equals_the_golden_model(name, intel, tmp_path):
     assert not list((tmp_path / "project").rglob("*.so"))
 
 
+@pytest.mark.slow
 def test_windows_are_checked_and_counted(tmp_path, monkeypatch):
     network = random_network(units=1, length=2)
     write_project(network, VITIS, tmp_path / "p")
@@ -101,6 +102,7 @@ def test_missing_compiler(tmp_path, monkeypatch):
         require_compiler()
 
 
+@pytest.mark.slow
 def test_code_that_does_not_compile_is_an_error_with_its_line(tmp_path):
     network = random_network(units=1, length=1)
     write_project(network, VITIS, tmp_path / "p")
