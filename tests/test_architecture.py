@@ -82,6 +82,14 @@ def test_a_folder_can_be_taken_in_at_a_glance():
         assert len(files) <= MOST_FILES, folder
 
 
+def test_no_test_imports_from_another():
+    """What several tests need lies in a module of its own, so each file of tests stands alone."""
+    tests = {path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py")}
+    for test in tests:
+        others = direct_imports(test) & tests - {test}
+        assert not others, f"{test} imports {sorted(map(str, others))}"
+
+
 def test_tests_mirror_the_pipeline():
     """A test of a folder lies in the folder of the same name; `stages` has those of the scripts."""
     apart = {Path("tests"), Path("tests/stages"), Path("tests/benchmarks")}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks import scaling
 
 
+@pytest.mark.slow
 def test_all_steps_of_a_size(workplace, capsys):
     scaling.main(["--n-bc", "3000"])
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| 3000")]

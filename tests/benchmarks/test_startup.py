@@ -35,6 +35,7 @@ def test_a_probe_says_what_was_loaded(monkeypatch):
     assert 0 < seconds < 60
 
 
+@pytest.mark.slow
 def test_stages_get_two_rows(capsys):
     startup.main(["--no-dvc", "--repeats", "1", "--stages", "evaluate"])
     rows = table(capsys.readouterr().out)

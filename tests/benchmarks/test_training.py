@@ -45,6 +45,7 @@ def test_a_single_epoch_says_nothing_of_later_ones():
     assert figures["final_rmse_mev"] == pytest.approx(50.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_schedules_are_those_of_the_pipeline(workplace, name):
     callbacks = schedule(name, 4)
@@ -56,6 +57,7 @@ def test_schedules_are_those_of_the_pipeline(workplace, name):
         assert rates[-1] == pytest.approx(0.0, abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["float", "quantized"])
 def test_both_sides_run_and_start_alike(workplace, capsys, kind):
     training.main(
@@ -71,6 +73,7 @@ def test_both_sides_run_and_start_alike(workplace, capsys, kind):
     assert nobody == ["not reached", "not reached", "no pair"]
 
 
+@pytest.mark.slow
 def test_the_same_network_is_trained_on_both_sides(workplace):
     """The quantized forward pass of the pipeline is a faster one, not another one."""
     import tensorflow as tf

@@ -98,6 +98,7 @@ def test_quality_is_one_score_for_both_sides(workplace):
     assert trials.quality_of([(103.0, 10.0)])["cheapest_pj"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # stock AutoQKeras has many
 @pytest.mark.filterwarnings("ignore::UserWarning:keras")
 def test_both_sides_search(workplace, capsys):

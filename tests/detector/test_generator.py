@@ -63,6 +63,7 @@ def test_samples_have_no_baseline_shift(cell):
     assert 1e3 * abs(cell.dig_et_gev.mean()) < 5
 
 
+@pytest.mark.slow
 def test_noise_and_pileup_are_stationary_from_the_first_bunch_crossing():
     first = np.array(
         [

@@ -41,6 +41,7 @@ def test_a_tool_that_hangs_is_stopped(tmp_path):
         run("import time; time.sleep(30)", tmp_path, 0.2)
 
 
+@pytest.mark.slow
 def test_what_a_stopped_tool_has_started_ends_with_it(tmp_path):
     code = (
         "import subprocess, sys\n"

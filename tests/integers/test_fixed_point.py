@@ -1,6 +1,5 @@
 """Fixed-point arithmetic against an independent evaluator on exact fractions."""
 
-import math
 from fractions import Fraction
 
 import numpy as np
@@ -16,22 +15,7 @@ from pipeline.integers.fixed_point import (
     quantize,
     requantize,
 )
-
-
-def reference(value: Fraction, to: FixedPointType) -> int:
-    """The definition, on Python integers: round, then overflow."""
-    scaled = value * Fraction(2) ** to.fraction_bits
-    if to.rounding == "TRN":
-        integer = math.floor(scaled)
-    elif to.rounding == "RND":
-        integer = math.floor(scaled + Fraction(1, 2))
-    else:
-        integer = round(scaled)  # Fraction rounds ties to even
-    if to.overflow == "SAT":
-        return min(max(integer, to.minimum), to.maximum)
-    integer %= 1 << to.bits
-    return integer - (1 << to.bits) if integer > to.maximum else integer
-
+from tests.integers.definition import reference
 
 types = st.builds(
     FixedPointType,
@@ -44,6 +28,7 @@ types = st.builds(
 int64 = st.integers(-(2**63), 2**63 - 1) | st.integers(-40, 40) | st.just(-(2**62))
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, deadline=None)
 @given(st.lists(int64, min_size=1, max_size=8), st.integers(-70, 140), types)
 def test_requantize_equals_the_definition(integers, fraction_bits, to):
@@ -53,6 +38,7 @@ def test_requantize_equals_the_definition(integers, fraction_bits, to):
     assert found.dtype == np.int64
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, deadline=None)
 @given(
     st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=8)

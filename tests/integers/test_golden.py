@@ -12,8 +12,8 @@ from pipeline.integers import network as integer_network
 from pipeline.integers.accumulators import AccumulatorError, widest_by_layer
 from pipeline.integers.golden import GoldenError, evaluate, evaluate_integers, evaluate_tensors
 from pipeline.integers.network import IntegerNetwork
+from tests.integers.definition import reference
 from tests.integers.networks import fixed, random_network, random_windows
-from tests.integers.test_fixed_point import reference
 
 NETWORKS = {
     "8 bits": random_network(),

@@ -11,8 +11,7 @@ import pytest
 from pipeline.params import Params, load_params, parse_params
 from pipeline.params.document import document
 from tests.imports import ROOT
-from tests.params.test_params import SHIPPED, TREE, changed
-from tests.params.test_values_are_kept import fields
+from tests.params.shipped import SHIPPED, TREE, changed, fields
 
 PAGE = ROOT / "docs" / "parameters.md"
 COMMAND = [sys.executable, "-m", "pipeline.params", "--document"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -12,32 +10,7 @@ from pydantic import ValidationError
 
 from pipeline.params import ParamsError, load_params, parse_params
 from pipeline.params.section import MAX_SEED
-from tests.imports import ROOT
-
-SHIPPED = ROOT / "params.yaml"
-TREE = load_params(SHIPPED).model_dump()
-
-
-def changed(key: str, value: object) -> dict:
-    """Return the shipped tree with the dotted `key` set."""
-    tree = copy.deepcopy(TREE)
-    *sections, last = key.split(".")
-    branch = tree
-    for section in sections:
-        branch = branch[section]
-    branch[last] = value
-    return tree
-
-
-def removed(key: str) -> dict:
-    tree = copy.deepcopy(TREE)
-    *sections, last = key.split(".")
-    branch = tree
-    for section in sections:
-        branch = branch[section]
-    del branch[last]
-    return tree
-
+from tests.params.shipped import SHIPPED, TREE, changed, removed
 
 TEMPLATE = yaml.safe_dump(changed("train.learning_rate", "RATE"))
 

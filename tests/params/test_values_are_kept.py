@@ -6,17 +6,14 @@ So no field has a default, and no validator changes a value.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
-from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
 from pipeline.params import Params, load_params
-from pipeline.params.section import Section
-from tests.params.test_params import SHIPPED, changed
+from tests.params.shipped import SHIPPED, changed, fields
 
 
 def as_dvc_reads(path: Path) -> dict:
@@ -30,14 +27,6 @@ def kinds(tree: object) -> object:
     if isinstance(tree, list):
         return [kinds(value) for value in tree]
     return "number" if type(tree) in (int, float) else type(tree)
-
-
-def fields(model: type[Section], above: str = "") -> Iterator[tuple[str, FieldInfo]]:
-    """Return every field of a section and of the sections in it, with its dotted key."""
-    for name, field in model.model_fields.items():
-        yield above + name, field
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            yield from fields(field.annotation, f"{above}{name}.")
 
 
 def check_kept(path: Path) -> None:

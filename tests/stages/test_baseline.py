@@ -9,15 +9,13 @@ import pytest
 from pipeline import baseline
 from pipeline.base.files import read_json
 from pipeline.params import load_params
-from tests.imports import ROOT
-
-PARAMS = ROOT / "params.yaml"
+from tests.workplace import PARAMS, set_params
 
 
 @pytest.fixture
 def metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    (tmp_path / "params.yaml").write_bytes(PARAMS.read_bytes())
     monkeypatch.chdir(tmp_path)
+    set_params()
     baseline.main()
     return read_json(tmp_path / "metrics" / "baseline.json")
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-import yaml
 
 from pipeline import candidates
 from pipeline.artifacts.candidates import Candidates
@@ -18,14 +15,14 @@ from pipeline.base.weights import save_weights
 from pipeline.quantization.finetuning.trials import SEARCH_WEIGHTS
 from tests.quantization.quantizer_sets import random_weights
 from tests.quantization.searched import search_content, trial_row
-from tests.stages.test_search import make_workplace
+from tests.workplace import make_trained_cell, set_params
 
 
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
     """Prepared data with windows of three samples, and a search of three networks."""
     monkeypatch.chdir(tmp_path)
-    make_workplace()
+    make_trained_cell()
     trials = [
         trial_row("00", units=3, energy_nj=0.02, on_front=True),
         trial_row("01", units=2, energy_nj=0.01, on_front=True),
@@ -38,14 +35,8 @@ def workplace(tmp_path, monkeypatch):
         for tensor, values in random_weights(network_shapes("SimpleRNN", row["units"])).items()
     }
     save_weights(SEARCH_WEIGHTS, weights)
-    set_survey(points=1, uniform_bits=[4])
+    set_params(survey={"points": 1, "uniform_bits": [4]})
     return tmp_path
-
-
-def set_survey(**changed) -> None:
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    params["survey"] |= changed
-    Path("params.yaml").write_text(yaml.safe_dump(params))
 
 
 def test_networks_of_the_front_and_uniform_ones_are_written_the_same_twice(workplace):
@@ -63,9 +54,7 @@ def test_networks_of_the_front_and_uniform_ones_are_written_the_same_twice(workp
 
 @pytest.mark.parametrize("cell", ["LSTM", "GRU"])
 def test_there_is_none_of_a_cell_without_exact_integers(workplace, cell):
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    params["train"]["cell"] = cell
-    Path("params.yaml").write_text(yaml.safe_dump(params))
+    set_params(train={"cell": cell})
     candidates.main()
     assert read_json(candidates.CANDIDATES) == {"schema_version": 1, "candidates": []}
 
@@ -78,7 +67,7 @@ def test_there_is_none_of_a_cell_without_exact_integers(workplace, cell):
     ],
 )
 def test_a_network_that_was_not_searched_is_refused(workplace, changed, message):
-    set_survey(**changed)
+    set_params(survey=changed)
     with pytest.raises(PipelineError, match=message):
         candidates.main()
     assert not candidates.CANDIDATES.exists()
@@ -88,7 +77,7 @@ def test_a_trial_that_left_tensors_float_is_refused(workplace):
     search = read_json(SEARCH)
     del search["trials"][0]["quantizers"]["dense/kernel"]
     write_json(SEARCH, search)
-    set_survey(points=["00"])
+    set_params(survey={"points": ["00"]})
     with pytest.raises(PipelineError, match=r"^survey\.points: 00: .*dense/kernel"):
         candidates.main()
     assert not candidates.CANDIDATES.exists()

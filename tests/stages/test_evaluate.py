@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+import contextlib
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,76 +11,75 @@ import yaml
 from pipeline import evaluate
 from pipeline.base.files import ArtifactError
 from pipeline.params import ParamsError, load_params, parse_params
-from pipeline.samples.prepared import Prepared, Split
-from tests.imports import ROOT
-from tests.samples.files import write_prepared
+from pipeline.samples.prepared import Split
+from tests.workplace import PARAMS, contents, make_split, make_workplace
 
-PARAMS = ROOT / "params.yaml"
 FILES = [
-    "metrics/evaluate.json",
-    "metrics/evaluate.md",
-    "metrics/plots/evaluate/residuals_all.png",
-    "metrics/plots/evaluate/residuals_high.png",
-    "metrics/plots/evaluate/resolution_by_class.png",
-    "metrics/plots/evaluate/resolution_by_gap.png",
-    "metrics/plots/evaluate/response.png",
-    "metrics/plots/evaluate/stretch.png",
-    "metrics/plots/residuals.csv",
-    "metrics/plots/resolution_by_class.csv",
-    "metrics/plots/response.csv",
+    "evaluate.json",
+    "evaluate.md",
+    "plots/evaluate/residuals_all.png",
+    "plots/evaluate/residuals_high.png",
+    "plots/evaluate/resolution_by_class.png",
+    "plots/evaluate/resolution_by_gap.png",
+    "plots/evaluate/response.png",
+    "plots/evaluate/stretch.png",
+    "plots/residuals.csv",
+    "plots/resolution_by_class.csv",
+    "plots/response.csv",
 ]
 
 
-def make_split(name: str, n_bc: int) -> Split:
+def split_of(name: str, n_bc: int) -> Split:
     rng = np.random.default_rng(2)
     hit = np.where(rng.random(n_bc) < 0.2, rng.uniform(0, 5, n_bc), 0).astype(np.float32)
-    return Split(name, hit, hit, hit, hit, window_length=5, target_lag=5, et_scale_gev=16.0)
+    return make_split(name, hit, hit, window_length=5)
+
+
+def fill() -> None:
+    test = split_of("test", 2005)
+    make_workplace([split_of("train", 50), split_of("validation", 50), test])
+    perfect = test.hit_et_gev[: test.n_windows] / np.float32(16)
+    np.save("data/float_test.npy", perfect)
+    np.save("data/quantized_test.npy", perfect + np.float32(0.001))
+    np.save("data/firmware_test.npy", perfect + np.float32(0.001))
 
 
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    shutil.copy(PARAMS, tmp_path / "params.yaml")
-    test = make_split("test", 2005)
-    prepared = Prepared(make_split("train", 50), make_split("validation", 50), test)
-    write_prepared(evaluate.PREPARED, prepared)
-    perfect = test.hit_et_gev[: test.n_windows] / np.float32(16)
-    np.save("data/float_test.npy", perfect)
-    np.save("data/quantized_test.npy", perfect + np.float32(0.001))
-    np.save("data/firmware_test.npy", perfect + np.float32(0.001))
+    fill()
     return tmp_path
 
 
-def written(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted((folder / "metrics").rglob("*"))
-        if path.is_file()
-    }
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory):
+    """The folder of a finished run."""
+    with contextlib.chdir(tmp_path_factory.mktemp("evaluated")):
+        fill()
+        evaluate.main()
+        return Path.cwd()
 
 
-def test_writes_every_file_and_the_same_bytes_twice(workplace):
-    evaluate.main()
-    first = written(workplace)
+def test_writes_every_file_and_the_same_bytes_twice(evaluated, monkeypatch):
+    monkeypatch.chdir(evaluated)
+    first = contents(evaluated / "metrics")
     evaluate.main()
     assert sorted(first) == sorted(FILES)
-    assert written(workplace) == first
+    assert contents(evaluated / "metrics") == first
 
 
-def test_scale_and_alignment_are_right(workplace):
-    evaluate.main()
-    found = json.loads(evaluate.METRICS.read_text())
+def test_scale_and_alignment_are_right(evaluated):
+    found = json.loads((evaluated / evaluate.METRICS).read_text())
     for name in ("ofmax", "float"):
         assert found[name]["all"]["rmse_mev"] == pytest.approx(0, abs=1e-3)
     assert found["firmware"]["all"]["bias_mev"] == pytest.approx(16.0, abs=1e-2)
     assert found["firmware"] == found["quantized"]
 
 
-def test_the_label_says_the_pile_up_of_the_parameters(workplace):
-    evaluate.main()
-    params = load_params()
+def test_the_label_says_the_pile_up_of_the_parameters(evaluated):
+    params = load_params(evaluated / "params.yaml")
     mu = f"{params.simulate.pileup.mean_interactions:g}"
-    heading = evaluate.TABLE.read_text(encoding="utf-8").splitlines()[0]
+    heading = (evaluated / evaluate.TABLE).read_text(encoding="utf-8").splitlines()[0]
     assert heading == "# " + params.evaluate.label.format(mu=mu)
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from pipeline import finetune, search
 from pipeline.artifacts.search import SEARCH, SearchResult
@@ -25,10 +24,10 @@ from pipeline.quantization.training.trainer import QatSettings, QatTrainer
 from pipeline.samples.predictions import read_predictions
 from pipeline.samples.prepared import read_prepared
 from pipeline.samples.windows import windows
-from tests.quantization.quantizer_sets import quantizer_set, random_weights
+from tests.quantization.quantizer_sets import quantizer_set
 from tests.quantization.searched import search_content, trial_row
 from tests.stages.strategy_order import assert_strategy_first
-from tests.stages.test_search import contents, make_workplace
+from tests.workplace import contents, make_trained_cell, set_params, write_choice
 
 ARCHITECTURE = Architecture("SimpleRNN", 2, 3)
 INPUTS = {"models/float.weights.h5", "models/search.json", "models/search.weights.h5"}
@@ -42,32 +41,10 @@ WRITTEN = {
 }
 
 
-def write_choice(cell: str = "SimpleRNN", units: int = 2, **changed: str) -> dict[str, str]:
-    """A search of one trial, which starts from weights like those of the float network."""
-    texts = {t: q.text for t, q in quantizer_set("auto_po2", cell).items()} | changed
-    row = trial_row("0", quantizers=texts, units=units)
-    write_json(SEARCH, search_content([row]))
-    weights = random_weights(network_shapes(cell, units))
-    weights["rnn/kernel"][:] = 0.75
-    weights["rnn/recurrent_kernel"][:] = -0.1
-    weights["dense/kernel"][:] = 1 / units
-    weights["rnn/bias"][:] = weights["dense/bias"][:] = 0
-    if cell != "SimpleRNN":  # forgets soon; the candidate is the sample less what was before
-        candidate = slice(2 * units, 3 * units)
-        weights["rnn/kernel"][:] = weights["rnn/recurrent_kernel"][:] = 0
-        weights["rnn/kernel"][:, candidate] = 1
-        weights["rnn/recurrent_kernel"][:, candidate] = -0.9 * np.eye(units)
-        gates = [0.9, -0.9, 0, 0.9] if cell == "LSTM" else [-0.9, 0, 0]
-        weights["rnn/bias"][:] = np.repeat(gates, units)
-        weights["dense/kernel"][:] = (1.8 if cell == "LSTM" else 1.1) / units
-    save_weights(SEARCH_WEIGHTS, {f"0/{name}": w for name, w in weights.items()})
-    return texts
-
-
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    make_workplace()
+    make_trained_cell()
     write_choice()
     return tmp_path
 
@@ -109,6 +86,7 @@ def test_writes_an_integer_network_that_is_the_quantized_one_the_same_twice(work
     assert contents(workplace) == first
 
 
+@pytest.mark.slow
 def test_where_no_epoch_is_better_the_weights_of_the_trial_are_handed_on(
     workplace, monkeypatch, capsys
 ):
@@ -143,11 +121,8 @@ def test_the_parameters_say_what_is_trained_and_how(workplace, monkeypatch, tria
     zeros = {name: np.zeros(s, np.float32) for name, s in network_shapes("SimpleRNN", 2).items()}
     both = {"0": start, "1": zeros}
     save_weights(SEARCH_WEIGHTS, {f"{n}/{t}": v for n, own in both.items() for t, v in own.items()})
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    params["finetune"] = {
-        "trial": trial, "seed": 11, "epochs": 5, "batch_size": 32, "learning_rate": 0.125,
-    }  # fmt: skip
-    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    changed = {"seed": 11, "epochs": 5, "batch_size": 32, "learning_rate": 0.125}
+    set_params(finetune={"trial": trial, **changed})
     given = []
 
     def fit(self, *arguments):
@@ -193,6 +168,7 @@ def test_a_missing_search_is_named(workplace, capsys):
     assert "models/search.json: cannot be read" in refused(capsys)
 
 
+@pytest.mark.slow
 def test_a_dead_network_is_an_error_and_nothing_is_written(workplace):
     write_choice(**{"dense/activation": "quantized_relu(1,1)"})
     with pytest.raises(FinetuneError, match="dead after one epoch"):
@@ -200,6 +176,7 @@ def test_a_dead_network_is_an_error_and_nothing_is_written(workplace):
     assert set(contents(workplace)) == INPUTS
 
 
+@pytest.mark.slow
 def test_a_network_of_another_width_is_fine_tuned_from_its_own_weights(workplace):
     write_choice(units=3)
     finetune.main()
@@ -208,6 +185,7 @@ def test_a_network_of_another_width_is_fine_tuned_from_its_own_weights(workplace
     assert read_json(Path("metrics/finetune.json"))["units"] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("bits", "float_bits"), [(6, 32), (16, 64)])
 def test_where_float32_is_too_narrow_the_output_is_qkeras_in_float64(workplace, bits, float_bits):
     wide = f"quantized_bits({bits},0,0,alpha=1)"

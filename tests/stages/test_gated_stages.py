@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from pipeline import finetune, implement, report, rtl, search, survey, synthesize
 from pipeline.artifacts.finetune import FINETUNE, FinetuneFigures
@@ -24,8 +23,7 @@ from pipeline.samples.predictions import read_predictions
 from pipeline.samples.prepared import read_prepared
 from tests.firmware.hls.targets import target
 from tests.integers.networks import random_gated_network
-from tests.stages.test_finetune import write_choice
-from tests.stages.test_search import contents, make_workplace
+from tests.workplace import contents, make_trained_cell, set_params, write_choice
 
 CELLS = ["LSTM", "GRU"]
 FINE = {"dense/activation": "quantized_relu(12,0)"}
@@ -34,14 +32,13 @@ FINE = {"dense/activation": "quantized_relu(12,0)"}
 @pytest.fixture
 def workplace(tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
-    make_workplace(request.param)
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    params["synthesize"]["gate_table_size"] = 16384  # compiles faster than the default
-    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    make_trained_cell(request.param)
+    set_params(synthesize={"gate_table_size": 16384})  # compiles faster than the default
     write_choice(request.param, units=3, **FINE)
     return request.param
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workplace", CELLS, indirect=True)
 def test_a_gated_cell_becomes_firmware_whose_differences_are_measured(workplace, tmp_path, capsys):
     cell = workplace

@@ -3,9 +3,7 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
-import yaml
 
 from pipeline import implement
 from pipeline.artifacts.design import DESIGN, RtlDesign
@@ -17,38 +15,30 @@ from pipeline.firmware.synthesis import implementation
 from pipeline.firmware.synthesis.implementation import family_metrics
 from pipeline.firmware.vendors.tools import VendorRun
 from pipeline.integers.compare import MismatchError
-from pipeline.samples.prepared import Prepared, Split
 from tests.firmware.fake_tools import FakeTools
 from tests.firmware.sections import rtl_params
-from tests.imports import ROOT
 from tests.integers.networks import fixed, random_network
-from tests.samples.files import write_prepared
+from tests.workplace import (
+    INTEGER_NETWORK,
+    make_workplace,
+    noise_splits,
+    nothing_written,
+    set_params,
+)
 
 NETWORK = random_network(5, 2, 2, weight=fixed(4, 1), sample=fixed(6, 3))
-PARAMS = ROOT / "params.yaml"
 OUTPUTS = ("metrics/implement.json", "models/implementation.json", "logs/implement.txt")
-
-
-def make_split(name: str, n_bc: int) -> Split:
-    samples = np.random.default_rng(n_bc).normal(0, 8, n_bc).astype(np.float32)
-    zeros = np.zeros(n_bc, np.float32)
-    return Split(name, samples, zeros, zeros, zeros, 2, 2, 16.0)
 
 
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    params = yaml.safe_load(PARAMS.read_text())
-    params["implement"].update({"families": ["xcup"], "route": False, "netlist_windows": 200})
-    Path("params.yaml").write_text(yaml.safe_dump(params))
-    write(Path("models/integer.json"), NETWORK)
+    make_workplace(
+        noise_splits((50, 51, 300), window_length=2),
+        NETWORK,
+        implement={"families": ["xcup"], "route": False, "netlist_windows": 200},
+    )
     write_rtl(NETWORK, rtl_params(), Path("models/rtl"))
-    splits = [make_split("train", 50), make_split("validation", 51), make_split("test", 300)]
-    write_prepared(Path("data/prepared.h5"), Prepared(*splits))
-
-
-def nothing_written() -> bool:
-    return not any(Path(path).exists() for path in OUTPUTS)
 
 
 def test_figures_are_written(workplace, capsys):
@@ -87,15 +77,13 @@ def test_a_netlist_that_differs_writes_nothing(workplace, monkeypatch):
     monkeypatch.setattr(implementation, "check_stream", differs)
     with pytest.raises(PipelineError, match="first in window 3"):
         implement.main()
-    assert nothing_written()
+    assert nothing_written(OUTPUTS)
 
 
 def test_families_keep_the_order_of_the_parameters(workplace, monkeypatch):
     families = ["ecp5", "xcup"]
     FakeTools(monkeypatch)
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    params["implement"] |= {"families": families, "route": True}
-    Path("params.yaml").write_text(yaml.safe_dump(params))
+    set_params(implement={"families": families, "route": True})
     implement.main()
     result = read(Implementation, IMPLEMENTATION)
     assert [one.name for one in result.families] == families
@@ -104,7 +92,7 @@ def test_families_keep_the_order_of_the_parameters(workplace, monkeypatch):
 
 
 def test_rtl_of_another_network_is_refused(workplace):
-    write(Path("models/integer.json"), random_network(5, 2, 3))
+    write(INTEGER_NETWORK, random_network(5, 2, 3))
     with pytest.raises(PipelineError, match="the RTL has window_length 2, the network 3"):
         implement.main()
-    assert nothing_written()
+    assert nothing_written(OUTPUTS)

@@ -4,7 +4,6 @@ import h5py
 import numpy as np
 import pytest
 import uproot
-import yaml
 
 from pipeline import prepare
 from pipeline.base.errors import run_stage
@@ -19,28 +18,17 @@ from pipeline.samples.prepared import (
     read_prepared,
     stream_prepared,
 )
-from tests.detector.cell import PARAMS_FILE, made_up, sequence, simulate_params
+from tests.detector.cell import made_up, sequence, simulate_params
 from tests.samples.files import write_prepared
+from tests.workplace import set_params
 
 SOURCE = Path("source.h5")
 
 
 @pytest.fixture
-def configure(tmp_path, monkeypatch):
+def data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-    def write(file=SOURCE, **changes):
-        tree = yaml.safe_load(PARAMS_FILE.read_text())
-        tree["data"]["file"] = str(file)
-        tree["prepare"].update(changes)
-        Path("params.yaml").write_text(yaml.safe_dump(tree))
-
-    write()
-    return write
-
-
-@pytest.fixture
-def data(configure):
+    set_params(data={"file": str(SOURCE)})
     values = sequence(simulate_params(n_bc=5000))
     write_sequences(SOURCE, 5000, [values])
     return values
@@ -86,13 +74,13 @@ def test_writing_from_memory_gives_the_same_bytes(data):
     assert Path("again.h5").read_bytes() == prepare.PREPARED.read_bytes()
 
 
-def test_root_and_hdf5_give_the_same_result(data, configure):
+def test_root_and_hdf5_give_the_same_result(data):
     prepare.main()
     first = outputs()
     with uproot.recreate("source.root") as file:
         for location, values in zip(LOCATIONS, data, strict=True):
             file[f"EMB_cell/{location}"] = (values, np.arange(values.size + 1.0))
-    configure("source.root")
+    set_params(data={"file": "source.root"})
     prepare.main()
     assert outputs() == first
 

@@ -4,50 +4,27 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
-import yaml
 
 from pipeline import rtl
 from pipeline.base.errors import PipelineError
-from pipeline.base.schema import write
 from pipeline.integers.compare import MismatchError
-from pipeline.samples.prepared import Prepared, Split
-from tests.imports import ROOT
 from tests.integers.networks import random_network
-from tests.samples.files import write_prepared
+from tests.workplace import make_workplace, noise_splits, nothing_written, set_params
 
 NETWORK = random_network(0, 2, 3)
-PARAMS = ROOT / "params.yaml"
-
-
-def make_split(name: str, n_bc: int) -> Split:
-    samples = np.random.default_rng(n_bc).normal(0, 8, n_bc).astype(np.float32)
-    zeros = np.zeros(n_bc, np.float32)
-    return Split(name, samples, zeros, zeros, zeros, 3, 3, 16.0)
-
-
-def set_params(**changes) -> None:
-    params = yaml.safe_load(PARAMS.read_text())
-    params["rtl"].update({"stream_windows": 2000, "event_windows": 0, **changes})
-    Path("params.yaml").write_text(yaml.safe_dump(params))
+OUTPUTS = ("models/rtl", "metrics/rtl.json", "logs")
 
 
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    set_params()
-    write(Path("models/integer.json"), NETWORK)
-    splits = [make_split("train", 50), make_split("validation", 51), make_split("test", 1003)]
-    write_prepared(Path("data/prepared.h5"), Prepared(*splits))
-
-
-def nothing_written() -> bool:
-    return not list(Path("models").glob("*rtl*")) and not Path("metrics/rtl.json").exists()
+    splits = noise_splits((50, 51, 1003), window_length=3)
+    make_workplace(splits, NETWORK, rtl={"stream_windows": 2000, "event_windows": 0})
 
 
 def test_agreement_writes_rtl_and_metrics(workplace, capsys):
-    set_params(event_windows=20)
+    set_params(rtl={"event_windows": 20})
     rtl.main()
     metrics = json.loads(Path("metrics/rtl.json").read_text())
     assert metrics["rtl"] == {"windows": 1000, "mismatches": 0, "max_difference_mev": 0.0}
@@ -77,10 +54,10 @@ def test_a_simulator_that_only_some_machines_have_can_fail_the_stage(workplace, 
     monkeypatch.setattr(rtl, "check_event_simulators", differs)
     with pytest.raises(PipelineError, match=r"icarus differs .* first in window 3"):
         rtl.main()
-    assert nothing_written()
-    assert not Path("logs").exists()
+    assert nothing_written(OUTPUTS)
 
 
+@pytest.mark.slow
 def test_a_fault_in_the_rtl_fails_and_writes_nothing(workplace, monkeypatch):
     faulty = NETWORK.model_dump()
     faulty["layers"][0]["kernel"]["integers"][0][1] ^= 1
@@ -92,14 +69,14 @@ def test_a_fault_in_the_rtl_fails_and_writes_nothing(workplace, monkeypatch):
     monkeypatch.setattr(rtl, "write_rtl", write_faulty)
     with pytest.raises(PipelineError, match=r"rtl differs from golden in .* first in window"):
         rtl.main()
-    assert nothing_written()
+    assert nothing_written(OUTPUTS)
 
 
 def test_without_a_compiler_nothing_is_written(workplace, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     with pytest.raises(PipelineError, match=r"g\+\+: not found on PATH"):
         rtl.main()
-    assert nothing_written()
+    assert nothing_written(OUTPUTS)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +89,7 @@ def test_without_a_compiler_nothing_is_written(workplace, monkeypatch, tmp_path)
     ],
 )
 def test_bad_parameters_name_their_key(workplace, key, value, message):
-    set_params(**{key: value})
+    set_params(rtl={key: value})
     with pytest.raises(PipelineError, match=message):
         rtl.main()
-    assert nothing_written()
+    assert nothing_written(OUTPUTS)

@@ -1,4 +1,4 @@
-"""The search and fine-tuning stages on a tiny synthetic cell, from files to files."""
+"""The search stage on a tiny synthetic cell, from files to files."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ import pytest
 import yaml
 
 from pipeline import search
-from pipeline.base.architecture import Architecture, quantized_tensors
+from pipeline.base.architecture import quantized_tensors
 from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json
-from pipeline.base.weights import save_weights
+from pipeline.base.weights import FLOAT_WEIGHTS
 from pipeline.quantization.search.trials.runner import SearchError
-from pipeline.samples.prepared import Prepared, Split
-from tests.imports import ROOT
-from tests.quantization.quantizer_sets import random_weights
-from tests.samples.files import write_prepared
+from pipeline.samples.prepared import PREPARED
+from tests.workplace import PARAMS, contents, make_trained_cell
 
-PARAMS = ROOT / "params.yaml"
 WRITTEN = [
     "metrics/search.json",
     "models/search.json",
@@ -29,54 +26,14 @@ WRITTEN = [
 ]
 
 
-def make_split(name: str, n_bc: int) -> Split:
-    """Deposits and a pulse of three samples."""
-    rng = np.random.default_rng(n_bc)
-    hit = np.where(rng.random(n_bc) < 0.1, rng.uniform(0, 5, n_bc), 0).astype(np.float32)
-    samples = np.convolve(hit, [1.0, 0.6, 0.2])[:n_bc].astype(np.float32)
-    return Split(name, samples, hit, hit, hit, window_length=3, target_lag=1, et_scale_gev=16.0)
-
-
-def make_workplace(cell: str = "SimpleRNN", workers: int = 1, **changed: Any) -> None:
-    params = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
-    params["train"] |= {"cell": cell, "units": 2}
-    small = {"mode": "random", "max_trials": 2, "epochs": 1, "batch_size": 64}
-    params["search"] |= small | {"uniform_bits": [8]} | {"tune_filters": "none", **changed}
-    params["processes"]["workers"] = workers
-    params["finetune"] |= {"epochs": 2, "batch_size": 64}
-    if cell != "SimpleRNN":
-        params["search"]["uniform_bits"] = []
-    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
-    prepared = Prepared(*(make_split(n, size) for n, size in SIZES.items()))
-    write_prepared(search.PREPARED, prepared)
-    weights = random_weights(Architecture(cell, 2, 3).weight_shapes)
-    if cell == "SimpleRNN":  # alive from the start: three quarters of the last sample
-        weights["rnn/kernel"][:] = 0.75
-        weights["rnn/recurrent_kernel"][:] = -0.1
-        weights["dense/kernel"][:] = 0.5
-        weights["rnn/bias"][:] = weights["dense/bias"][:] = 0
-    save_weights(search.FLOAT_WEIGHTS, weights)
-
-
-SIZES = {"train": 1503, "validation": 503, "test": 703}
-
-
-def contents(folder: Path, skip: tuple[str, ...] = ("data/prepared.h5", "params.yaml")) -> dict:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and str(path.relative_to(folder)) not in skip
-    }
-
-
 def written(folder: Path) -> dict[str, bytes]:
-    return contents(folder, ("data/prepared.h5", "params.yaml", str(search.FLOAT_WEIGHTS)))
+    return contents(folder, (str(PREPARED), "params.yaml", str(FLOAT_WEIGHTS)))
 
 
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    make_workplace()
+    make_trained_cell()
     return tmp_path
 
 
@@ -138,10 +95,11 @@ def test_failing_trials_fail_the_stage_and_write_nothing(workplace, monkeypatch,
     assert capsys.readouterr().err.count("failed: FloatingPointError") == 2
 
 
+@pytest.mark.slow
 def test_a_gated_cell_can_be_searched(tmp_path, monkeypatch):
     cell = "LSTM"
     monkeypatch.chdir(tmp_path)
-    make_workplace(cell, max_trials=1)
+    make_trained_cell(cell, max_trials=1)
     search.main()
     found = read_json(Path("models/search.json"))
     assert set(found["quantizers"]) == set(quantized_tensors(cell))
@@ -175,7 +133,7 @@ def test_a_bad_parameter_is_one_line_and_nothing_is_written(
     tmp_path, monkeypatch, capsys, key, change, run
 ):
     monkeypatch.chdir(tmp_path)
-    make_workplace(**change)
+    make_trained_cell(**change)
     before = contents(tmp_path)
     with pytest.raises(SystemExit) as caught:
         run_stage(run)
@@ -188,12 +146,12 @@ def test_a_bad_parameter_is_one_line_and_nothing_is_written(
 
 
 def test_weights_of_another_network_are_refused(workplace, capsys):
-    with h5py.File(search.FLOAT_WEIGHTS, "a") as file:
+    with h5py.File(FLOAT_WEIGHTS, "a") as file:
         del file["dense/bias"]
     with pytest.raises(SystemExit):
         run_stage(search.main)
     error = capsys.readouterr().err
-    assert str(search.FLOAT_WEIGHTS) in error
+    assert str(FLOAT_WEIGHTS) in error
     assert "dense/bias" in error
     assert not any(Path(name).exists() for name in WRITTEN)
 
@@ -207,10 +165,11 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(workplace, capsys):
     assert contents(workplace) == before
 
 
+@pytest.mark.slow
 def test_a_search_in_blocks_writes_a_whole_network(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     changed = {"blocks": ["dense", "rnn"], "schedule_block": "cost", "block_min_trials": 1}
-    make_workplace(tune_filters="block", filter_range=[0.5, 1.5], uniform_bits=[], **changed)
+    make_trained_cell(tune_filters="block", filter_range=[0.5, 1.5], uniform_bits=[], **changed)
     search.main()
     found = read_json(Path("models/search.json"))
     assert set(found["quantizers"]) == set(quantized_tensors("SimpleRNN"))
@@ -221,7 +180,7 @@ def test_a_search_in_blocks_writes_a_whole_network(tmp_path, monkeypatch):
 
 def test_a_pattern_without_a_layer_stops_before_anything_is_trained(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    make_workplace(blocks=["rnn", "hidden"])
+    make_trained_cell(blocks=["rnn", "hidden"])
     before = contents(tmp_path)
     with pytest.raises(SystemExit):
         run_stage(search.main)

@@ -12,10 +12,13 @@ import pytest
 
 from pipeline.base.files import read_json
 from tests.imports import ROOT
-from tests.stages.test_search import WRITTEN, make_workplace
+from tests.workplace import make_trained_cell
+
+pytestmark = pytest.mark.slow
 
 DRIVER = ROOT / "tests" / "stages" / "search_driver.py"
 PATIENCE_S = 300.0
+WRITTEN = ["metrics/search.json", "models/search.json", "models/search.weights.h5"]
 TRAINED = [*(f"trial {n}" for n in range(4)), "uniform_6", "uniform_9"]
 
 
@@ -35,7 +38,9 @@ def finish(process: subprocess.Popen[bytes]) -> None:
 def workplace(folder: Path, monkeypatch, **changed) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
-    make_workplace(**{"max_trials": 4, "uniform_bits": [6, 9], "tune_filters": "layer", **changed})
+    make_trained_cell(
+        **{"max_trials": 4, "uniform_bits": [6, 9], "tune_filters": "layer", **changed}
+    )
     return folder
 
 

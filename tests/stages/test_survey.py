@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from pipeline import survey
 from pipeline.artifacts.candidates import Candidate, Candidates
@@ -18,15 +17,13 @@ from pipeline.firmware.survey.metrics import survey_metrics
 from pipeline.firmware.survey.subjects import SurveyError
 from pipeline.firmware.survey.survey import golden_rmse_mev
 from pipeline.firmware.synthesis.implementation import Core
-from pipeline.samples.prepared import Prepared, Split
-from tests.imports import ROOT
+from pipeline.samples.prepared import Split
 from tests.integers.networks import fixed, random_network
-from tests.samples.files import write_prepared
+from tests.workplace import make_split, make_workplace, noise, nothing_written
 
 NETWORK = random_network(5, 2, 2, weight=fixed(4, 1), sample=fixed(6, 3))
 TRIAL = random_network(6, 3, 2, weight=fixed(4, 1), sample=fixed(6, 3))
 UNIFORM = random_network(7, 2, 2, weight=fixed(4, 1), sample=fixed(6, 3))
-PARAMS = ROOT / "params.yaml"
 OUTPUTS = ("metrics/survey.json", "models/survey.json")
 BITS = {"rnn_kernel": 4, "rnn_recurrent_kernel": 4, "rnn_state": 5}
 FINETUNE = {
@@ -42,33 +39,23 @@ FOUND = [
 ]  # fmt: skip
 
 
-def make_split(name: str, n_bc: int) -> Split:
-    rng = np.random.default_rng(n_bc)
-    samples = rng.normal(0, 4, n_bc).astype(np.float32)
-    zeros = np.zeros(n_bc, np.float32)
-    return Split(name, samples, np.abs(samples), zeros, zeros, 2, 2, 16.0)
-
-
-def set_params() -> None:
-    params = yaml.safe_load(PARAMS.read_text())
-    params["rtl"] |= {"top": "cell_rnn", "clock_period_ns": 2.0, "cells": 3}
-    params["survey"] |= {"windows": 300, "netlist_windows": 100}
-    Path("params.yaml").write_text(yaml.safe_dump(params))
+def make_splits() -> list[Split]:
+    sizes = {"train": 50, "validation": 400, "test": 51}
+    samples = {name: noise(size, 4.0) for name, size in sizes.items()}
+    return [make_split(name, of, np.abs(of), window_length=2) for name, of in samples.items()]
 
 
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    set_params()
-    write(Path("models/integer.json"), NETWORK)
+    make_workplace(
+        make_splits(),
+        NETWORK,
+        rtl={"top": "cell_rnn", "clock_period_ns": 2.0, "cells": 3},
+        survey={"windows": 300, "netlist_windows": 100},
+    )
     write_json(Path("metrics/finetune.json"), FINETUNE)
     write(Path("models/candidates.json"), Candidates(candidates=FOUND))
-    splits = [make_split("train", 50), make_split("validation", 400), make_split("test", 51)]
-    write_prepared(Path("data/prepared.h5"), Prepared(*splits))
-
-
-def nothing_written() -> bool:
-    return not any(Path(path).exists() for path in OUTPUTS)
 
 
 def unsynthesised(core: Core, family, timeout_s, work) -> Implemented:
@@ -85,6 +72,7 @@ def unsynthesised(core: Core, family, timeout_s, work) -> Implemented:
     )
 
 
+@pytest.mark.slow
 def test_figures_are_written(workplace, monkeypatch, capsys):
     monkeypatch.setattr("pipeline.firmware.survey.survey.implement", unsynthesised)
     survey.main()
@@ -96,7 +84,7 @@ def test_figures_are_written(workplace, monkeypatch, capsys):
         assert figures["core"]["lut"] == 100 * figures["units"]
     assert metrics["finetuned"]["energy_pj"] == pytest.approx(100)
     assert metrics["trial_01"]["energy_pj"] == pytest.approx(10)
-    rmse_mev = golden_rmse_mev(TRIAL, make_split("validation", 400))
+    rmse_mev = golden_rmse_mev(TRIAL, make_splits()[1])
     assert metrics["trial_01"]["validation_rmse_mev"] == pytest.approx(rmse_mev)
     networks = read(Survey, SURVEY).networks
     assert [(network.name, network.kind) for network in networks] == [
@@ -105,6 +93,16 @@ def test_figures_are_written(workplace, monkeypatch, capsys):
     assert survey_metrics(networks) == metrics
     assert networks[1].bits == BITS
     assert "trial_01: " in capsys.readouterr().out
+
+
+def test_the_finetuned_network_alone_is_simulated(workplace, monkeypatch):
+    monkeypatch.setattr("pipeline.firmware.survey.survey.implement", unsynthesised)
+    write(Path("models/candidates.json"), Candidates(candidates=[]))
+    survey.main()
+    ((name, figures),) = json.loads(Path("metrics/survey.json").read_text()).items()
+    assert name == "finetuned"
+    assert figures["stream"] == {"windows": 300, "mismatches": 0, "max_difference_mev": 0.0}
+    assert [network.name for network in read(Survey, SURVEY).networks] == [name]
 
 
 def test_a_network_that_differs_writes_nothing(workplace, monkeypatch):
@@ -116,7 +114,7 @@ def test_a_network_that_differs_writes_nothing(workplace, monkeypatch):
     monkeypatch.setattr("pipeline.firmware.survey.survey.survey", differs)
     with pytest.raises(PipelineError, match="finetuned: stream differs; first in window 3"):
         survey.main()
-    assert nothing_written()
+    assert nothing_written(OUTPUTS)
 
 
 def test_candidates_that_are_none_are_refused(workplace):
@@ -125,4 +123,4 @@ def test_candidates_that_are_none_are_refused(workplace):
     write_json(Path("models/candidates.json"), content)
     with pytest.raises(PipelineError, match=r"candidates\.json: candidates\.1\.network\.layers"):
         survey.main()
-    assert nothing_written()
+    assert nothing_written(OUTPUTS)

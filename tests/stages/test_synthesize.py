@@ -5,23 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from pipeline import synthesize
 from pipeline.base.errors import PipelineError
 from pipeline.base.files import ArtifactError
-from pipeline.base.schema import write
 from pipeline.firmware.hls import projects
 from pipeline.integers.golden import evaluate
 from pipeline.samples.predictions import write_predictions
-from pipeline.samples.prepared import Prepared, Split
 from pipeline.samples.windows import windows
-from tests.imports import ROOT
 from tests.integers.networks import random_network
-from tests.samples.files import write_prepared
+from tests.workplace import make_workplace, noise_splits, nothing_written, set_params
 
 NETWORK = random_network(0, 3, 3)
-PARAMS = ROOT / "params.yaml"
 OUTPUTS = (
     "models/firmware",
     "models/firmware_quartus",
@@ -31,32 +26,15 @@ OUTPUTS = (
 )
 
 
-def make_split(name: str, n_bc: int) -> Split:
-    rng = np.random.default_rng(n_bc)
-    samples = rng.normal(0, 8, n_bc).astype(np.float32)
-    zeros = np.zeros(n_bc, np.float32)
-    return Split(name, samples, zeros, zeros, zeros, 3, 3, 16.0)
-
-
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    params = yaml.safe_load(PARAMS.read_text())
-    Path("params.yaml").write_text(yaml.safe_dump(params))
-    write(Path("models/integer.json"), NETWORK)
-    prepared = Prepared(
-        make_split("train", 50), make_split("validation", 51), make_split("test", 603)
-    )
-    write_prepared(Path("data/prepared.h5"), prepared)
-    scaled = prepared.test.dig_et_gev / np.float32(16)
+    splits = noise_splits((50, 51, 603), window_length=3)
+    make_workplace(splits, NETWORK)
+    scaled = splits[2].dig_et_gev / np.float32(16)
     quantized = evaluate(NETWORK, windows(scaled, 3)).astype(np.float32)
     write_predictions(Path("data/quantized_test.npy"), quantized)
     return quantized
-
-
-def nothing_written() -> bool:
-    leftovers = [*Path("models").glob("*tmp*"), *Path("data").glob("*tmp*")]
-    return not leftovers and not any(Path(path).exists() for path in OUTPUTS)
 
 
 def test_agreement_writes_project_outputs_and_metrics(workplace, capsys):
@@ -75,15 +53,17 @@ def test_agreement_writes_project_outputs_and_metrics(workplace, capsys):
     assert first == second
 
 
+@pytest.mark.slow
 def test_a_mismatch_fails_and_writes_nothing(workplace):
     wrong = workplace.copy()
     wrong[123] += 2.0**-6
     write_predictions(Path("data/quantized_test.npy"), wrong)
     with pytest.raises(PipelineError, match=r"first in window 123.*dense0\.activation, unit 0"):
         synthesize.main()
-    assert nothing_written()
+    assert nothing_written(OUTPUTS)
 
 
+@pytest.mark.slow
 def test_a_fault_in_the_cpp_fails_and_writes_nothing(workplace, monkeypatch):
     faulty = NETWORK.model_dump()
     faulty["layers"][0]["kernel"]["integers"][0][1] ^= 1
@@ -95,14 +75,14 @@ def test_a_fault_in_the_cpp_fails_and_writes_nothing(workplace, monkeypatch):
     monkeypatch.setattr(projects, "write_project", write_faulty)
     with pytest.raises(PipelineError, match=r"vitis differs from golden in .* first in window"):
         synthesize.main()
-    assert nothing_written()
+    assert nothing_written(OUTPUTS)
 
 
 def test_without_a_compiler_nothing_is_written(workplace, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     with pytest.raises(PipelineError, match=r"g\+\+: not found on PATH"):
         synthesize.main()
-    assert nothing_written()
+    assert nothing_written(OUTPUTS)
 
 
 @pytest.mark.parametrize(
@@ -124,12 +104,10 @@ def test_without_a_compiler_nothing_is_written(workplace, monkeypatch, tmp_path)
     ],
 )
 def test_bad_parameters_name_their_key(workplace, key, value, message):
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    params["synthesize"][key] = value
-    Path("params.yaml").write_text(yaml.safe_dump(params))
+    set_params(synthesize={key: value})
     with pytest.raises(PipelineError, match=message):
         synthesize.main()
-    assert nothing_written()
+    assert nothing_written(OUTPUTS)
 
 
 def test_predictions_of_another_length_are_refused(workplace):

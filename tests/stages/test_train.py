@@ -7,20 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from pipeline import train
 from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json, write_text
 from pipeline.base.weights import load_weights
-from pipeline.params import load_params
 from pipeline.samples.predictions import read_predictions
-from pipeline.samples.prepared import Prepared, Split
-from tests.imports import ROOT
-from tests.samples.files import write_prepared
+from pipeline.samples.prepared import Split
 from tests.stages.strategy_order import assert_strategy_first
+from tests.workplace import make_split, make_workplace, set_params
 
-SHIPPED = load_params(ROOT / "params.yaml").model_dump()
 OUTPUTS = [
     Path(name)
     for name in (
@@ -39,24 +35,18 @@ SHAPES = {
 }
 
 
-def make_split(name: str, n_bc: int) -> Split:
+def split_of(name: str, n_bc: int) -> Split:
     """Make a truth that is the last sample of each window."""
     et_gev = np.random.default_rng(n_bc).uniform(0, 16, n_bc).astype(np.float32)
-    return Split(name, et_gev, et_gev, et_gev, et_gev, 3, 1, 16.0)
-
-
-def configure(**changes: object) -> None:
-    small = {"units": 4, "epochs": 3, "batch_size": 8, "learning_rate": 0.01}
-    tree = SHIPPED | {"train": SHIPPED["train"] | small | changes}
-    Path("params.yaml").write_text(yaml.safe_dump(tree))
+    return make_split(name, et_gev, et_gev, target_lag=1)
 
 
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    configure()
-    prepared = Prepared(*(make_split(n, b) for n, b in (("train", 900), ("v", 103), ("t", 203))))
-    write_prepared(Path("data/prepared.h5"), prepared)
+    small = {"units": 4, "epochs": 3, "batch_size": 8, "learning_rate": 0.01}
+    splits = [split_of(name, n) for name, n in (("train", 900), ("v", 103), ("t", 203))]
+    make_workplace(splits, train=small)
 
 
 @pytest.fixture
@@ -92,7 +82,7 @@ def test_writes_everything_and_the_same_bytes_twice(workplace):
     assert metrics["epochs"] == 3
     assert metrics["parameters"] == sum(weight.size for weight in weights.values()) == 29
 
-    truth_gev = make_split("t", 203).hit_et_gev[2:202]
+    truth_gev = split_of("t", 203).hit_et_gev[2:202]
     spread_mev = 16000 / np.sqrt(12)
     assert np.sqrt(np.mean((outputs * 16 - truth_gev) ** 2)) * 1000 < spread_mev / 2
     assert 0 < metrics["validation_rmse_mev"] < spread_mev / 2
@@ -118,14 +108,14 @@ def test_without_prepared_data_nothing_is_written(earlier, monkeypatch, capsys):
 
 
 def test_a_wrong_parameter_is_named(earlier, capsys):
-    configure(strategy="cluster")
+    set_params(train={"strategy": "cluster"})
     assert "params.yaml: train.strategy: " in fails_with_one_line(capsys)
     assert earlier()
 
 
 def test_a_network_that_stays_dead_writes_nothing(earlier, monkeypatch, capsys):
     monkeypatch.setattr("pipeline.networks.training.dead_loss", lambda _: 0.0)
-    configure(epochs=1, max_restarts=0)
+    set_params(train={"epochs": 1, "max_restarts": 0})
     assert "train.max_restarts: 1 seeds from 1 on all gave" in fails_with_one_line(capsys)
     assert earlier()
 

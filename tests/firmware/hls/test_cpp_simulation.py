@@ -52,7 +52,10 @@ CASES = {
 
 
 @pytest.mark.parametrize("intel", [False, True])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    ["8 bits", *(pytest.param(n, marks=pytest.mark.slow) for n in list(CASES)[1:])],
+)
 def test_equals_the_golden_model(name, intel, tmp_path):
     network, of = CASES[name]
     of = QUARTUS if intel else of
@@ -66,6 +69,7 @@ def test_equals_the_golden_model(name, intel, tmp_path):
     assert not list((tmp_path / "project").rglob("*.so"))
 
 
+@pytest.mark.slow
 def test_windows_are_checked_and_counted(tmp_path, monkeypatch):
     network = random_network(units=1, length=2)
     write_project(network, VITIS, tmp_path / "p")
@@ -98,6 +102,7 @@ def test_missing_compiler(tmp_path, monkeypatch):
         require_compiler()
 
 
+@pytest.mark.slow
 def test_code_that_does_not_compile_is_an_error_with_its_line(tmp_path):
     network = random_network(units=1, length=1)
     write_project(network, VITIS, tmp_path / "p")

@@ -106,11 +106,12 @@ def test_tables_without_the_comparison_are_refused(tmp_path, recurrent, name):
 @pytest.mark.parametrize(
     ("kind", "backend", "table_size"),
     [
-        ("lstm", "Vitis", 1024),
-        ("gru", "Vitis", 1024),
+        pytest.param("lstm", "Vitis", 1024, marks=pytest.mark.slow),
+        pytest.param("gru", "Vitis", 1024, marks=pytest.mark.slow),
         ("lstm", "Quartus", 1024),
         ("gru", "Quartus", 1024),
-        ("gru", "Quartus", 32768),  # 16 bits hold every index, but not the one past the end
+        # 16 bits hold every index, but not the one past the end
+        pytest.param("gru", "Quartus", 32768, marks=pytest.mark.slow),
     ],
 )
 def test_the_tables_saturate_from_their_limits_on(tmp_path, kind, backend, table_size):

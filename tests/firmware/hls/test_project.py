@@ -73,9 +73,11 @@ def test_scripts_name_part_clock_and_backend(tmp_path):
 def test_tensorflow_stays_out(tmp_path):
     program = (
         "import sys; from pathlib import Path\n"
-        "from tests.firmware.hls.test_project import TARGET, SMALL, write_project\n"
+        "from pipeline.firmware.hls.project import write_project\n"
+        "from tests.firmware.hls.targets import target\n"
+        "from tests.integers.networks import random_network\n"
         "import pipeline.firmware.hls.cpp_simulation, pipeline.firmware.hls.verification\n"
-        "write_project(SMALL, TARGET, Path(sys.argv[1]))\n"
+        "write_project(random_network(units=2), target(), Path(sys.argv[1]))\n"
         "print([name for name in ('tensorflow', 'keras', 'qkeras') if name in sys.modules])"
     )
     done = subprocess.run(

@@ -48,6 +48,7 @@ def test_a_fault_is_caught_and_its_window_named(fault):
         check_golden(NETWORK, WINDOWS, simulated.astype(np.float32), 0.0)
 
 
+@pytest.mark.slow
 def test_a_project_of_another_network_fails_the_stage(tmp_path):
     write_project(changed(NETWORK, flip_a_weight), TARGET, tmp_path / "p")
     expected = golden.evaluate(NETWORK, WINDOWS)

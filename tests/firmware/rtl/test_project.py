@@ -20,6 +20,7 @@ from pipeline.integers import golden
 from pipeline.integers.compare import MismatchError
 from pipeline.integers.fixed_point import quantize
 from pipeline.integers.network import IntegerNetwork
+from tests.firmware.compiled_once import compiling_once
 from tests.firmware.sections import rtl_params
 from tests.integers.networks import fixed, random_network, random_windows
 
@@ -83,6 +84,12 @@ def test_every_value_of_a_rounding(rounding, signed):
     assert np.array_equal(found[:, 0], golden.evaluate_integers(network, integers))
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _compiled_once():
+    with compiling_once():
+        yield
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     directory = tmp_path_factory.mktemp("rtl")
@@ -110,6 +117,7 @@ def test_the_simulated_network_equals_the_golden_model(written):
     assert read(RtlDesign, directory / DESIGN) == design
 
 
+@pytest.mark.slow
 def test_a_signed_output_narrower_than_its_type(tmp_path):
     """What da4ml trims from the output is put back: sign, and zeros at the end."""
     network = random_network(
@@ -128,7 +136,9 @@ def round_half_up(layers) -> None:
     layers[0]["activation"]["rounding"] = "RND"
 
 
-@pytest.mark.parametrize("fault", [flip_a_weight, round_half_up])
+@pytest.mark.parametrize(
+    "fault", [flip_a_weight, pytest.param(round_half_up, marks=pytest.mark.slow)]
+)
 def test_a_fault_is_caught_and_names_the_first_window(fault, tmp_path):
     """The RTL of a network with one fault, against the golden model of the right one."""
     network, integers = SMALL, integers_of(SMALL, 2000)
@@ -142,6 +152,7 @@ def test_a_fault_is_caught_and_names_the_first_window(fault, tmp_path):
         check_network(network, design, verilog_files(tmp_path / "r", False), integers)
 
 
+@pytest.mark.slow
 def test_a_core_that_takes_a_window_every_second_clock_only_is_caught(written, tmp_path):
     """Its latency is right; what enters between is lost, which is no initiation interval of 1."""
     directory, design = written
@@ -247,6 +258,7 @@ def test_text_that_is_no_verilog_is_an_error(tmp_path):
         pass
 
 
+@pytest.mark.slow
 def test_registers_start_at_random(tmp_path):
     """A register that is never written shows what it began with, the same at each run."""
     (tmp_path / "t.v").write_text(

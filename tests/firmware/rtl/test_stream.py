@@ -10,6 +10,7 @@ from pipeline.firmware.rtl.stream_clocks import expected_stream, random_stream
 from pipeline.integers import golden
 from pipeline.integers.compare import MismatchError
 from pipeline.integers.network import IntegerNetwork
+from tests.firmware.compiled_once import compiling_once
 from tests.firmware.sections import rtl_params
 from tests.integers.networks import fixed, random_network
 
@@ -19,6 +20,12 @@ CELLS = 5
 
 def samples(n: int = 400) -> np.ndarray:
     return np.random.default_rng(2).integers(-2048, 2048, n)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _compiled_once():
+    with compiling_once():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +75,7 @@ def test_a_wrong_latency_names_the_flag(written):
         check_stream(NETWORK, late, files, clocks)
 
 
+@pytest.mark.slow
 def test_windows_of_one_sample_need_no_history(tmp_path):
     network = random_network(7, 2, 1)
     design = write_rtl(
@@ -78,6 +86,7 @@ def test_windows_of_one_sample_need_no_history(tmp_path):
     assert check_stream(network, design, files, clocks).windows == 300
 
 
+@pytest.mark.slow
 def test_a_flipped_weight_names_the_first_window(tmp_path, written):
     """The lowest bit of one weight, in the RTL of the streaming core."""
     tree = NETWORK.model_dump()
@@ -113,6 +122,7 @@ MISSING_RESETS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sound", MISSING_RESETS)
 def test_a_missing_reset_is_caught(tiny, tmp_path, sound):
     design, directory = tiny
@@ -123,6 +133,7 @@ def test_a_missing_reset_is_caught(tiny, tmp_path, sound):
         check_stream(TINY, design, files, clocks, optimise=False)
 
 
+@pytest.mark.slow
 def test_what_no_reset_reached_at_power_up_is_caught(tiny, tmp_path):
     """No reset but the first, and registers that start at random."""
     design, directory = tiny

@@ -20,6 +20,7 @@ from pipeline.integers.network import IntegerNetwork
 from pipeline.samples.prepared import GeometryError, Split
 from tests.firmware.sections import rtl_params, survey_params
 from tests.integers.networks import fixed, random_network
+from tests.workplace import make_split
 
 NETWORK = random_network(5, 2, 2, weight=fixed(4, 1), sample=fixed(6, 3))
 SUBJECT = Subject("trial_07", "front", NETWORK, 12.5, 40, {"rnn_kernel": 4})
@@ -28,16 +29,14 @@ CORE = Implemented(name="xcup", title="AMD", tool="-", resources={}, n_windows=0
 HOW = rtl_params(), survey_params(), 300.0
 
 
-def make_split(lag: int = 1, n_bc: int = 400) -> Split:
-    rng = np.random.default_rng(2)
-    samples, truth = rng.normal(0, 8, (2, n_bc)).astype(np.float32)
-    zeros = np.zeros(n_bc, np.float32)
-    return Split("validation", samples, np.abs(truth), zeros, zeros, 2, lag, 16.0)
+def split_of(lag: int = 1) -> Split:
+    samples, truth = np.random.default_rng(2).normal(0, 8, (2, 400)).astype(np.float32)
+    return make_split("validation", samples, np.abs(truth), window_length=2, target_lag=lag)
 
 
 @pytest.mark.parametrize("lag", [0, 1, 2])
 def test_the_rmse_is_that_of_the_golden_model_in_mev(lag):
-    split = make_split(lag)
+    split = split_of(lag)
     errors = []
     for first in range(split.n_bc - 2):
         window = split.dig_et_gev[first : first + 2] / np.float32(16)
@@ -49,12 +48,13 @@ def test_the_rmse_is_that_of_the_golden_model_in_mev(lag):
 
 def test_a_split_of_another_geometry_is_refused():
     with pytest.raises(GeometryError, match="window_length: the network has 2"):
-        golden_rmse_mev(NETWORK, replace(make_split(), window_length=3))
+        golden_rmse_mev(NETWORK, replace(split_of(), window_length=3))
 
 
+@pytest.mark.slow
 def test_a_network_is_built_simulated_and_synthesised():
-    found = survey(SUBJECT, make_split(), *HOW)
-    assert found.validation_rmse_mev == golden_rmse_mev(NETWORK, make_split())
+    found = survey(SUBJECT, split_of(), *HOW)
+    assert found.validation_rmse_mev == golden_rmse_mev(NETWORK, split_of())
     assert found.units == 2
     assert (found.stream.n_windows, found.stream.mismatches) == (300, 0)
     assert (found.core.name, found.core.n_windows, found.core.mismatches) == ("xcup", 100, 0)
@@ -70,16 +70,17 @@ def test_a_network_too_wide_for_float32_says_so(monkeypatch):
     )  # fmt: skip
     monkeypatch.setattr(survey_module, "check_stream", lambda *_, **__: EQUAL)
     monkeypatch.setattr(survey_module, "implement", lambda *_, **__: CORE)
-    assert not survey(replace(SUBJECT, network=wide), make_split(), *HOW).float32_exact
+    assert not survey(replace(SUBJECT, network=wide), split_of(), *HOW).float32_exact
 
 
+@pytest.mark.slow
 def test_rtl_of_another_network_stops_the_survey_and_is_named(monkeypatch):
     tree = NETWORK.model_dump()
     tree["layers"][0]["kernel"]["integers"][0][0] ^= 1
     other = IntegerNetwork.model_validate(tree)
     monkeypatch.setattr(survey_module, "write_rtl", lambda _, *rest: write_rtl(other, *rest))
     with pytest.raises(SurveyError, match=r"^trial_07: stream differs .* first in window \d+"):
-        survey(SUBJECT, make_split(), *HOW)
+        survey(SUBJECT, split_of(), *HOW)
 
 
 def test_a_netlist_of_another_network_stops_the_survey_and_is_named(monkeypatch):
@@ -89,7 +90,7 @@ def test_a_netlist_of_another_network_stops_the_survey_and_is_named(monkeypatch)
     monkeypatch.setattr(survey_module, "check_stream", lambda *_, **__: EQUAL)
     monkeypatch.setattr(survey_module, "implement", differs)
     with pytest.raises(SurveyError, match=r"^trial_07: netlist_xcup differs; first in window 3"):
-        survey(SUBJECT, make_split(), *HOW)
+        survey(SUBJECT, split_of(), *HOW)
 
 
 def test_the_largest_network_starts_first_and_the_first_failure_stops_the_rest(monkeypatch):
@@ -105,11 +106,11 @@ def test_the_largest_network_starts_first_and_the_first_failure_stops_the_rest(m
     monkeypatch.setattr(survey_module, "survey", fake)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     subjects = [replace(SUBJECT, name=str(n), weight_bits=100 - n) for n in range(40)]
-    assert sorted(survey_all(subjects[2::-1], make_split(), *HOW)) == ["0", "1", "2"]
+    assert sorted(survey_all(subjects[2::-1], split_of(), *HOW)) == ["0", "1", "2"]
     assert sorted(started[:2]) == ["0", "1"]
     started.clear()
     with pytest.raises(SurveyError, match="3: differs"):
-        list(survey_all(subjects, make_split(), *HOW))
+        list(survey_all(subjects, split_of(), *HOW))
     assert "3" in started
     assert len(started) < 40
 

@@ -31,14 +31,16 @@ PARAMS = rtl_params()
 SAMPLES = np.arange(NETWORK.input.minimum, NETWORK.input.maximum + 1)
 
 
-def run(network, rtl, design, work):
-    core = Core(network, design, rtl, netlist_clocks(SAMPLES, design, 500, 1))
-    return implement(core, "xcup", 300.0, work)
+@pytest.fixture(scope="module")
+def core(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("core") / "rtl"
+    design = write_rtl(NETWORK, PARAMS, directory)
+    return Core(NETWORK, design, directory, netlist_clocks(SAMPLES, design, 500, 1))
 
 
-def test_a_netlist_is_the_network_and_is_counted(tmp_path):
-    design = write_rtl(NETWORK, PARAMS, tmp_path / "rtl")
-    found = run(NETWORK, tmp_path / "rtl", design, tmp_path / "work")
+@pytest.mark.slow
+def test_a_netlist_is_the_network_and_is_counted(core, tmp_path):
+    found = implement(core, "xcup", 300.0, tmp_path)
     assert (found.n_windows, found.mismatches) == (500, 0)
     assert found.resources["lut"] > 50
     assert found.resources["ff"] > 50
@@ -48,21 +50,16 @@ def test_a_netlist_is_the_network_and_is_counted(tmp_path):
     assert found.resources["lut_route_through"] <= 8 * found.resources["carry"]
 
 
-def test_a_netlist_of_another_network_is_caught(tmp_path):
+@pytest.mark.slow
+def test_a_netlist_of_another_network_is_caught(core, tmp_path):
     tree = NETWORK.model_dump()
     tree["layers"][0]["kernel"]["integers"][0][0] ^= 1
     design = write_rtl(IntegerNetwork.model_validate(tree), PARAMS, tmp_path / "rtl")
     with pytest.raises(MismatchError, match=r"netlist_xcup differs .* first in window \d+"):
-        run(NETWORK, tmp_path / "rtl", design, tmp_path / "work")
+        implement(replace(core, design=design, rtl=tmp_path / "rtl"), "xcup", 300.0, tmp_path)
 
 
 FAMILIES_ASKED = ["xcup", "ecp5", "cyclonev"]
-
-
-@pytest.fixture
-def core(tmp_path):
-    design = write_rtl(NETWORK, PARAMS, tmp_path / "rtl")
-    return Core(NETWORK, design, tmp_path / "rtl", netlist_clocks(SAMPLES, design, 200, 1))
 
 
 def all_of(core, tmp_path, route=True):
@@ -121,6 +118,7 @@ def test_without_windows_or_routing_neither_is_asked_for(core, tmp_path, monkeyp
     assert {(one.n_windows, one.routed) for one in found} == {(0, None)}
 
 
+@pytest.mark.slow
 def test_a_netlist_that_nobody_simulates_is_not_written(core, tmp_path):
     made = synthesize(
         verilog_files(core.rtl, stream=True), "cell_rnn_stream", FAMILIES["xcup"],

@@ -173,6 +173,7 @@ def test_tools_are_run_and_their_reports_read(project, monkeypatch):
     assert "synth_design -top cell_rnn_stream -part xcvu9p-flga2577-2-e" in script
 
 
+@pytest.mark.slow
 def test_tools_that_fail_or_hang_leave_a_line(project, monkeypatch):
     path = project[1]
     put(path, "vitis_hls", "echo 'ERROR: [HLS 1] no licence'; exit 3")
