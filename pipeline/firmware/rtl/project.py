@@ -54,7 +54,7 @@ def write_rtl(network: IntegerNetwork, params: RtlParams, directory: Path) -> Rt
         latency_cycles=graph.latency_cycles,
         adder_operations=graph.operations,
     )
-    _write_da4ml(graph, params.top, directory)
+    _write_da4ml(graph, design, directory)
     write_text(directory / "verilog" / f"{params.top}.v", _verilog_top(design, graph))
     write_text(directory / "verilog" / f"{params.top}_stream.v", stream_verilog(design))
     write_text(directory / "vhdl" / f"{params.top}.vhd", _vhdl_top(design, graph))
@@ -81,18 +81,41 @@ def verilog_files(directory: Path, stream: bool) -> list[Path]:
     return [path for path in found if stream or not path.name.endswith("_stream.v")]
 
 
-def _write_da4ml(graph: AdderGraph, top: str, directory: Path) -> None:
+def _write_da4ml(graph: AdderGraph, design: RtlDesign, directory: Path) -> None:
     """da4ml's own text, less its latency estimates and linter pragmas."""
     from da4ml.codegen.rtl import verilog, vhdl
 
     for package, folder, suffix in ((verilog, "verilog", "v"), (vhdl, "vhdl", "vhd")):
-        codes = package.pipeline_logic_gen(graph.pipeline, f"{top}_core", False)
+        codes = package.pipeline_logic_gen(graph.pipeline, f"{design.top}_core", False)
+        _check_ports(codes[f"{design.top}_core"], design, graph)
         for name, text in codes.items():
             write_text(directory / folder / f"{name}.{suffix}", _PRAGMA.sub("", text))
         source = Path(package.__file__).parent / "source"
         for block in _BLOCKS:
             text = (source / f"{block}.{suffix}").read_text(encoding="utf-8")
             write_text(directory / folder / f"{block}.{suffix}", _PRAGMA.sub("", text))
+
+
+_PORT = {
+    name: re.compile(rf"\[(\d+):0\] {name}\b|{name}:\w+ std_logic_vector\((\d+) downto 0\)")
+    for name in ("model_inp", "model_out")
+}
+
+
+def _check_ports(text: str, design: RtlDesign, graph: AdderGraph) -> None:
+    """Check that da4ml's ports are as wide as the wrapper connects them.
+
+    A language would connect other widths without a word, Verilog by cutting bits off.
+    """
+    wanted = {
+        "model_inp": design.window_length * design.sample_bits,
+        "model_out": graph.output_bits,
+    }
+    for name, bits in wanted.items():
+        port = _PORT[name].search(text)
+        found = 0 if port is None else int(port[1] or port[2]) + 1
+        if found != bits:
+            raise RtlError(f"da4ml's port {name}: expected {bits} bits, found {found}")
 
 
 def _padding(design: RtlDesign, graph: AdderGraph) -> tuple[int, int, int]:

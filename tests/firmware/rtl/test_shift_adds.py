@@ -1,0 +1,121 @@
+"""The adder graph is the network, for every window length that parameters allow to build."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.base.arrays import I64
+from pipeline.firmware.rtl import project, shift_adds
+from pipeline.firmware.rtl.project import write_rtl
+from pipeline.firmware.rtl.shift_adds import MAX_TRACED, RtlError, adder_graph
+from pipeline.integers import golden
+from pipeline.integers.network import IntegerNetwork
+from tests.firmware.sections import rtl_params
+from tests.integers.networks import fixed, random_network
+
+# Types as in trained networks: sums of more fraction bits than the state, whose scale drifts.
+FINE = {
+    "weight": fixed(9, 2),
+    "recurrent": fixed(6, 1),
+    "bias": fixed(11, -2),
+    "sample": fixed(11, 1),
+    "activation": fixed(12, 0, signed=False),
+    "state": fixed(9, 0, signed=False),
+}
+
+
+def random_integers(network: IntegerNetwork, n: int = 300) -> I64:
+    """Windows of samples, half of them small, and the extremes of the type."""
+    rng = np.random.default_rng(1)
+    low, high = network.input.minimum, network.input.maximum
+    shape = (n, network.window_length)
+    small = rng.integers(low // 20, high // 20 + 1, shape)
+    windows = np.where(rng.random(shape) < 0.5, rng.integers(low, high + 1, shape), small)
+    windows[0], windows[1] = low, high
+    return windows.astype(np.int64)
+
+
+def outputs(network: IntegerNetwork, windows: I64) -> np.ndarray[Any, Any]:
+    """What da4ml's interpreter gives, in steps of the output type."""
+    predicted = adder_graph(network, 2).logic.predict(windows.astype(np.float64))
+    return np.asarray(predicted).reshape(len(windows))
+
+
+def without(network: IntegerNetwork, tensor: str, keep: Any = None) -> IntegerNetwork:
+    """The network with a weight tensor of zeros, but for the entries `keep`."""
+    content = network.model_dump()
+    weights = np.array(content["layers"][0][tensor]["integers"])
+    zeros = np.zeros_like(weights)
+    if keep is not None:
+        zeros[keep] = weights[keep]
+    content["layers"][0][tensor]["integers"] = zeros.tolist()
+    return IntegerNetwork.model_validate(content)
+
+
+@pytest.mark.parametrize("length", [1, 2, 8, 13, 14, 17, 24])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_equals_the_integers_for_long_windows(length, seed):
+    network = random_network(seed, 4, length, **FINE)
+    windows = random_integers(network)
+    np.testing.assert_array_equal(
+        outputs(network, windows), golden.evaluate_integers(network, windows)
+    )
+
+
+def test_only_a_long_window_is_summed_from_the_sample_on():
+    """So that the shipped network shares adders between sample and state."""
+    for length, from_sample in ((5, False), (24, True)):
+        network = random_network(2, 4, length, **FINE)
+        drifting = shift_adds._widest(shift_adds._traced(network, from_sample=False))
+        assert (drifting > MAX_TRACED) == from_sample
+        assert shift_adds._widest(shift_adds._traced(network, from_sample=True)) < 2.0**40
+
+
+def test_a_scale_that_drifts_all_the_same_is_refused(monkeypatch):
+    network = random_network(2, 4, 24, **FINE)
+    monkeypatch.setattr(shift_adds, "MAX_TRACED", 2.0**8)
+    with pytest.raises(RtlError, match="window_length 24: da4ml counts in 64 bits"):
+        adder_graph(network, 2)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "keep"),
+    [
+        ("recurrent_kernel", None),  # only the last sample has an effect
+        ("recurrent_kernel", np.s_[0, 1]),  # only the last two have one
+        ("kernel", np.s_[0, 2]),  # one unit reads the sample
+    ],
+)
+def test_samples_without_effect_stay_inputs(tmp_path, tensor, keep):
+    network = without(random_network(3, 4, 5), tensor, keep)
+    windows = random_integers(network)
+    graph = adder_graph(network, 2)
+    assert graph.logic.shape[0] == network.window_length
+    predicted = np.asarray(graph.logic.predict(windows.astype(np.float64))).ravel()
+    np.testing.assert_array_equal(predicted, golden.evaluate_integers(network, windows))
+    design = write_rtl(network, rtl_params(), tmp_path / "rtl")
+    core = (tmp_path / "rtl" / "verilog" / f"{design.top}_core.v").read_text()
+    assert f"input [{5 * network.input.bits - 1}:0] model_inp" in core
+
+
+@pytest.mark.parametrize("port", ["model_inp", "model_out"])
+@pytest.mark.parametrize("language", ["verilog", "vhdl"])
+def test_a_port_of_another_width_is_refused(tmp_path, monkeypatch, port, language):
+    from importlib import import_module
+
+    package = import_module(f"da4ml.codegen.rtl.{language}")
+    original = package.pipeline_logic_gen
+
+    def narrower(pipeline, name, *rest):
+        codes = original(pipeline, name, *rest)
+        bits = project._PORT[port].search(codes[name])
+        width = int(bits[1] or bits[2])
+        codes[name] = codes[name].replace(bits[0], bits[0].replace(str(width), str(width - 1)), 1)
+        return codes
+
+    monkeypatch.setattr(package, "pipeline_logic_gen", narrower)
+    with pytest.raises(RtlError, match=f"da4ml's port {port}: expected "):
+        write_rtl(random_network(0, 2, 3), rtl_params(), tmp_path / "rtl")
