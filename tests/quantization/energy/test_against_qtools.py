@@ -5,44 +5,28 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
-from qkeras import QActivation, QDense, quantized_bits, quantized_tanh, stochastic_binary
-from qkeras.autoqkeras.forgiving_metrics.forgiving_energy import ForgivingFactorPower
+from qkeras import QActivation, quantized_bits, quantized_tanh, stochastic_binary
 from qkeras.qtools.config_public import config_settings
 from qkeras.qtools.run_qtools import QTools
 
-from pipeline.params.network import EnergyParams
 from pipeline.quantization.energy.network import NetworkCost, network_cost
 from pipeline.quantization.energy.table import PROCESSES
-from pipeline.quantization.quantizers.quantizer import parse_quantizer
 from tests.quantization.energy.from_keras import describe_model
+from tests.quantization.energy.qtools_networks import (
+    FEATURES,
+    SOURCE,
+    Layers,
+    functional,
+    made,
+    q_dense,
+    stock,
+)
 from tests.quantization.energy_settings import settings
 
-FEATURES = 7
-SOURCE = "quantized_bits(12,3,1)"
 PARTS = ("inputs", "outputs", "parameters", "op_cost")
 # QTools rounds to 0.01 pJ. Its figures are linear in its table, so with a table
 # in attojoule the rounding is below 1e-8 pJ.
 FINE = 1e6
-
-Layers = list[tf.keras.layers.Layer]
-
-
-def made(quantizer: str | None) -> Any:
-    if quantizer is None or "(" not in quantizer:
-        return quantizer
-    return parse_quantizer(quantizer, "test").build()
-
-
-def q_dense(units: int, kernel: str, activation: str | None = None, **options: Any) -> QDense:
-    bias = options.pop("bias", "quantized_bits(6,2,1)")
-    return QDense(
-        units,
-        kernel_quantizer=made(kernel),
-        bias_quantizer=made(bias),
-        activation=made(activation),
-        kernel_initializer="zeros",
-        **options,
-    )
 
 
 def float_network() -> Layers:
@@ -134,14 +118,6 @@ SETTINGS = {
 }
 
 
-def functional(layers: Layers) -> tf.keras.Model:
-    inputs = tf.keras.Input((FEATURES,))
-    tensor = inputs
-    for layer in layers:
-        tensor = layer(tensor)
-    return tf.keras.Model(inputs, tensor)
-
-
 def sequential(layers: Layers) -> tf.keras.Model:
     return tf.keras.Sequential([tf.keras.Input((FEATURES,)), *layers])
 
@@ -158,22 +134,6 @@ def fine_table(monkeypatch: pytest.MonkeyPatch) -> None:
         for name, polynomial in PROCESSES["horowitz"].items()
     }
     monkeypatch.setitem(PROCESSES, "horowitz", fine)
-
-
-def stock(params: EnergyParams, source: Any) -> ForgivingFactorPower:
-    return ForgivingFactorPower(
-        8.0,
-        8.0,
-        2.0,
-        process=params.process,
-        parameters_on_memory=params.parameters_on_memory,
-        activations_on_memory=params.activations_on_memory,
-        min_sram_size=params.min_sram_size_bits,
-        rd_wr_on_io=params.rd_wr_on_io,
-        source_quantizers=[source],
-        reference_internal=params.reference_internal,
-        reference_accumulator=params.reference_accumulator,
-    )
 
 
 def require_equal(ours: NetworkCost, theirs: dict[str, Any], total: int) -> None:

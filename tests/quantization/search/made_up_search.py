@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,24 @@ def search(params: SearchParams, trainer: MadeUpTrainer | None = None, directory
     tuner = make_tuner(params, trainer or MadeUpTrainer(), directory)
     tuner.search()
     return tuner
+
+
+class ResizingTrainer(MadeUpTrainer):
+    """Makes weights of the right shapes; counts how often a width is started."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.widths: list[int] = []
+
+    def fit(self, quantizers, initial_weights, settings, description, checkpoint=None):
+        result = super().fit(quantizers, initial_weights, settings, description, checkpoint)
+        shapes = ARCHITECTURE.with_units(settings.units).weight_shapes
+        weights = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+        weights["dense/bias"][:] = result.validation_loss
+        stand = None if result.checkpoint is None else Checkpoint(weights, weights, weights)
+        return replace(result, weights=weights, checkpoint=stand)
+
+    def float_start(self, weights, units):
+        self.widths.append(units)
+        shapes = ARCHITECTURE.with_units(units).weight_shapes
+        return {name: np.full(shape, units, np.float32) for name, shape in shapes.items()}

@@ -24,8 +24,12 @@ from pipeline.quantization.search.trials.oracles import hyperparameters, make_or
 from pipeline.quantization.search.trials.quantizer_tuner import best_of
 from pipeline.quantization.search.trials.runner import TrialRunner, measure_baseline
 from tests.imports import ROOT
-from tests.quantization.search.made_up_search import ARCHITECTURE, WEIGHTS, search_params
-from tests.quantization.search.plan.test_widths import ResizingTrainer
+from tests.quantization.search.made_up_search import (
+    ARCHITECTURE,
+    WEIGHTS,
+    ResizingTrainer,
+    search_params,
+)
 
 LAYERS = network_layers("SimpleRNN")
 COSTS = {"rnn": 98.25, "dense": 3.77}

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from pipeline.networks.checkpoint import Checkpoint
 from pipeline.params import ParamsError, load_params, parse_params
 from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.quantizers.quantizer import parse_quantizer
@@ -24,32 +21,11 @@ from tests.imports import ROOT
 from tests.quantization.search.made_up_search import (
     ARCHITECTURE,
     WEIGHTS,
-    MadeUpTrainer,
+    ResizingTrainer,
     search_params,
 )
 
 LAYERS = network_layers("SimpleRNN")
-
-
-class ResizingTrainer(MadeUpTrainer):
-    """Makes weights of the right shapes; counts how often a width is started."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.widths: list[int] = []
-
-    def fit(self, quantizers, initial_weights, settings, description, checkpoint=None):
-        result = super().fit(quantizers, initial_weights, settings, description, checkpoint)
-        shapes = ARCHITECTURE.with_units(settings.units).weight_shapes
-        weights = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
-        weights["dense/bias"][:] = result.validation_loss
-        stand = None if result.checkpoint is None else Checkpoint(weights, weights, weights)
-        return replace(result, weights=weights, checkpoint=stand)
-
-    def float_start(self, weights, units):
-        self.widths.append(units)
-        shapes = ARCHITECTURE.with_units(units).weight_shapes
-        return {name: np.full(shape, units, np.float32) for name, shape in shapes.items()}
 
 
 def search(params, trainer, filters=None):

@@ -11,7 +11,7 @@ import tensorflow as tf
 from pipeline.quantization.energy.network import network_cost
 from pipeline.quantization.search.plan.score import forgiving_delta, quality, score
 from tests.quantization.energy.from_keras import describe_model
-from tests.quantization.energy.test_against_qtools import (
+from tests.quantization.energy.qtools_networks import (
     SOURCE,
     functional,
     made,
