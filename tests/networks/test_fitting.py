@@ -131,6 +131,7 @@ def test_evaluation_equals_keras(monkeypatch, n_windows, lag):
     assert fitter.mean_squared_error(data) == pytest.approx(mse, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["LSTM", "GRU"])
 def test_gated_cells_predict_and_train(cell):
     model, data = lively_network(cell), window_data(40, lag=2)
@@ -281,6 +282,7 @@ def test_a_fit_is_quiet_without_a_terminal(capfd):
 # Several devices
 
 
+@pytest.mark.slow
 def test_two_devices_train_like_one(tmp_path):
     files = [tmp_path / "one.h5", tmp_path / "two.h5"]
     command = [sys.executable, "-m", "tests.networks.mirrored", str(files[1])]

@@ -60,6 +60,7 @@ def dead_at_first(monkeypatch):
     return install
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_dead", [0, 2])
 def test_dead_networks_start_again_from_the_next_seed(dead_at_first, n_dead):
     seeds = dead_at_first(n_dead)

@@ -147,6 +147,7 @@ def require_equal(ours: NetworkCost, theirs: dict[str, Any], total: int) -> None
     assert ours.total > FINE
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fine_table")
 @pytest.mark.parametrize("build", [functional, sequential])
 @pytest.mark.parametrize("setting", SETTINGS)

@@ -42,6 +42,7 @@ def network_of(name: str):
     return frozen_network(texts, 8, LENGTH)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_equals_the_integers_bit_for_bit(name):
     model, quantizers, weights, network = network_of(name)
@@ -71,6 +72,7 @@ def test_precision_is_reported_in_mev():
     assert found["float32_max_difference_mev"] == 1000.0
 
 
+@pytest.mark.slow
 def test_afterwards_everything_is_float32_again():
     _, quantizers, weights, _ = network_of("16 bits")
     before = qkeras.quantizers.K, qkeras.quantizers.tf

@@ -91,6 +91,7 @@ def test_a_scale_that_is_a_power_of_two_can_be_exported(alpha):
     check_exportable(ARCHITECTURE, quantizer_set("8 bits", rnn_kernel=text))
 
 
+@pytest.mark.slow
 def test_why_alpha_auto_must_be_refused():
     """Its four bits of weight would become integers of four times as many."""
     text = "quantized_bits(4,0,1,alpha='auto')"
@@ -99,6 +100,7 @@ def test_why_alpha_auto_must_be_refused():
     assert network.rnn.recurrent_kernel.type.bits > 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("name", SETS)
 def test_the_golden_model_equals_qkeras_bit_for_bit(name, seed):

@@ -46,11 +46,13 @@ def test_a_killed_halving_goes_on_where_survivors_train_on(interrupted):
     assert_goes_on(search_params(mode="halving"), interrupted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interrupted", [8, 9, 12])
 def test_a_killed_descent_goes_on_in_the_middle_of_a_round(interrupted):
     assert_goes_on(search_params(mode="halving", descents=6), interrupted)
 
 
+@pytest.mark.slow
 def test_a_killed_bayesian_search_goes_on_where_the_gaussian_process_chooses(monkeypatch):
     """It does so once there are three trials for each of the choices, here at trial 6.
 
@@ -112,6 +114,7 @@ FILES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", ["empty", "truncated"])
 @pytest.mark.parametrize("file", FILES)
 def test_a_broken_state_is_set_aside_with_a_warning(file, size, capsys):

@@ -40,6 +40,7 @@ def rmse_mev(kernel: int, activation: int) -> float:
     return REFERENCE_MEV * (1 + 0.5 * 2.0**-kernel + 0.3 * 2.0**-activation)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("delta_p", "delta_n"), [(8.0, 8.0), (2.0, 16.0), (40.0, 1.0)])
 def test_trials_of_a_dense_network_are_ranked_as_by_stock(delta_p, delta_n):
     params = settings()
