@@ -1,1 +1,1 @@
-"""Integers: fixed point, golden model, hls4ml project; never imports TensorFlow for arithmetic."""
+"""From integers to firmware: HLS projects, RTL, simulation, synthesis and the vendors' tools."""
