@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from decimal import localcontext
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,11 @@ with warnings.catch_warnings():
 
 # Cost model of da4ml: an adder of any width takes one unit of time.
 _HARDWARE = HWConfig(1, -1, -1)
-MAX_TRACED = 2.0**53
-"""Largest number in da4ml's own scale: float64 holds it, and 64 bits have room for its sums."""
+
+# da4ml keeps a number as bits times a power of two, as a `Decimal`, and cuts its logarithm off.
+# Rounding multiplies the power in every step of the state: after some ten steps the 28 digits of
+# the default no longer hold it, and a shift is one too small. These hold 2**-1000.
+_DIGITS = 1000
 
 
 class RtlError(PipelineError):
@@ -100,15 +104,13 @@ def adder_graph(network: IntegerNetwork, adders_per_stage: int) -> AdderGraph:
                 f"{accumulator.name} needs {accumulator.bits} bits: RTL is limited to "
                 f"{MANTISSA_BITS - 2}"
             )
-    comb = _traced(network, from_sample=False)
-    if _widest(comb) > MAX_TRACED:  # the scale of the state drifts with each step
-        comb = _traced(network, from_sample=True)
-    if _widest(comb) > MAX_TRACED:
-        raise RtlError(
-            f"window_length {network.window_length}: da4ml counts in 64 bits, which hold no more "
-            "steps of a network in which a hidden unit does not read the sample"
-        )
-    pipeline = to_pipeline(comb, adders_per_stage, verbose=False)
+    with localcontext(prec=_DIGITS):
+        window, energy = _unrolled(network)
+        if energy.low == energy.high:
+            raise RtlError(f"the output is the constant {int(energy.low)}: nothing to build")
+        # A sample without effect stays an input: the ports are those of the whole window.
+        comb = comb_trace(window, _array([energy], window), keep_dead_inputs=True)
+        pipeline = to_pipeline(comb, adders_per_stage, verbose=False)
     qint = comb.out_qint[0]
     return AdderGraph(
         logic=comb,
@@ -121,29 +123,8 @@ def adder_graph(network: IntegerNetwork, adders_per_stage: int) -> AdderGraph:
     )
 
 
-def _traced(network: IntegerNetwork, from_sample: bool) -> Any:
-    """da4ml's combinational logic of the network; see `_unrolled`."""
-    window, energy = _unrolled(network, from_sample)
-    if energy.low == energy.high:
-        raise RtlError(f"the output is the constant {int(energy.low)}: nothing to build")
-    # A sample without effect stays an input: the ports are those of the whole window.
-    return comb_trace(window, _array([energy], window), keep_dead_inputs=True)
-
-
-def _widest(comb: Any) -> float:
-    """Largest number, or power of two that makes one whole, in da4ml's scale of any operation."""
-    intervals = [op.qint for op in comb.ops]
-    return float(max(max(abs(of.min), abs(of.max), 1 / of.step) for of in intervals))
-
-
-def _unrolled(network: IntegerNetwork, from_sample: bool) -> tuple[Any, Any]:
-    """Input array and output variable of the network, every value an integer of its type.
-
-    da4ml keeps a number as an integer times a power of two, which a sum takes from its first
-    term. Rounding multiplies that power, so a state that is summed first in every step drifts
-    away from 1. With `from_sample` the sample is the first term; its columns of the kernel then
-    share no adders with the state's.
-    """
+def _unrolled(network: IntegerNetwork) -> tuple[Any, Any]:
+    """Input array and output variable of the network, every value an integer of its type."""
     of, rnn = network.input, network.rnn
     length = network.window_length
     whole = np.full(length, of.bits - of.signed)
@@ -156,7 +137,7 @@ def _unrolled(network: IntegerNetwork, from_sample: bool) -> tuple[Any, Any]:
         terms = [(window[step : step + 1], rnn.kernel, of.fraction_bits)]
         if state is not None:
             terms.append((state, rnn.recurrent_kernel, rnn.state.fraction_bits))
-        hidden = _layer(terms, rnn.bias, rnn.activation, from_sample)
+        hidden = _layer(terms, rnn.bias, rnn.activation)
         state = hidden
         if rnn.state != rnn.activation:
             point = rnn.activation.fraction_bits
@@ -171,39 +152,27 @@ def _unrolled(network: IntegerNetwork, from_sample: bool) -> tuple[Any, Any]:
 
 
 def _layer(
-    terms: list[tuple[Any, IntegerTensor, int]],
-    bias: IntegerTensor,
-    to: FixedPointType,
-    in_order: bool = False,
+    terms: list[tuple[Any, IntegerTensor, int]], bias: IntegerTensor, to: FixedPointType
 ) -> Any:
     """One exact sum per unit, rounded into the activation's type."""
     points = [point + kernel.type.fraction_bits for _, kernel, point in terms]
     finest = max(*points, bias.type.fraction_bits)
-    kernels = [
-        term[1].array.astype(np.float64) * 2.0 ** (finest - point)
-        for term, point in zip(terms, points, strict=True)
-    ]
+    kernel = np.concatenate(
+        [
+            term[1].array.astype(np.float64) * 2.0 ** (finest - point)
+            for term, point in zip(terms, points, strict=True)
+        ]
+    )
     values = np.concatenate([term[0] for term in terms]) if len(terms) > 1 else terms[0][0]
-    if in_order and len(terms) > 1:
-        products = [term[0] @ kernel for term, kernel in zip(terms, kernels, strict=True)]
-        sums = [_in_order(*pair) for pair in zip(*(p._vars for p in products), strict=True)]
-    else:
-        sums = list((values @ np.concatenate(kernels))._vars)
+    total = values @ kernel
     constants = bias.array << (finest - bias.type.fraction_bits)
     return _array(
         [
             _rounded_into(variable, int(constant), finest, to)
-            for variable, constant in zip(sums, constants, strict=True)
+            for variable, constant in zip(total._vars, constants, strict=True)
         ],
         values,
     )
-
-
-def _in_order(first: Any, second: Any) -> Any:
-    """``first + second`` at the scale of `first`; da4ml puts a positive scale to the front."""
-    if first._factor < 0 < second._factor:
-        return -((-first) + (-second))
-    return first + second
 
 
 def _rounded_into(variable: Any, constant: int, point: int, to: FixedPointType) -> Any:

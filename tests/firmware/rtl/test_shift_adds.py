@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from pipeline.base.arrays import I64
-from pipeline.firmware.rtl import project, shift_adds
+from pipeline.firmware.rtl import project
 from pipeline.firmware.rtl.project import write_rtl
-from pipeline.firmware.rtl.shift_adds import MAX_TRACED, RtlError, adder_graph
+from pipeline.firmware.rtl.shift_adds import RtlError, adder_graph
 from pipeline.integers import golden
 from pipeline.integers.network import IntegerNetwork
 from tests.firmware.sections import rtl_params
@@ -55,30 +55,15 @@ def without(network: IntegerNetwork, tensor: str, keep: Any = None) -> IntegerNe
     return IntegerNetwork.model_validate(content)
 
 
-@pytest.mark.parametrize("length", [1, 2, 8, 13, 14, 17, 24])
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("length", [1, 2, 8, 10, 13, 14, 18, 24])
+@pytest.mark.parametrize("seed", [2, 3])
 def test_equals_the_integers_for_long_windows(length, seed):
+    """Without all digits of da4ml's scales, seed 3 fails from 10 samples on, seed 2 from 18."""
     network = random_network(seed, 4, length, **FINE)
     windows = random_integers(network)
     np.testing.assert_array_equal(
         outputs(network, windows), golden.evaluate_integers(network, windows)
     )
-
-
-def test_only_a_long_window_is_summed_from_the_sample_on():
-    """So that the shipped network shares adders between sample and state."""
-    for length, from_sample in ((5, False), (24, True)):
-        network = random_network(2, 4, length, **FINE)
-        drifting = shift_adds._widest(shift_adds._traced(network, from_sample=False))
-        assert (drifting > MAX_TRACED) == from_sample
-        assert shift_adds._widest(shift_adds._traced(network, from_sample=True)) < 2.0**40
-
-
-def test_a_scale_that_drifts_all_the_same_is_refused(monkeypatch):
-    network = random_network(2, 4, 24, **FINE)
-    monkeypatch.setattr(shift_adds, "MAX_TRACED", 2.0**8)
-    with pytest.raises(RtlError, match="window_length 24: da4ml counts in 64 bits"):
-        adder_graph(network, 2)
 
 
 @pytest.mark.parametrize(
