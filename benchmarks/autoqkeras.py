@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from pipeline.params.network import SearchParams
+from pipeline.quantization.search.plan.space import declared_bits
 
 SETTINGS = ("equal", "stock")
 
@@ -32,7 +33,7 @@ def repair() -> None:
     """Let AutoQKeras rebuild models from Keras 2.15's JSON; once in a process."""
     import qkeras.utils
 
-    import pipeline.quantization.quantizers.qkeras_compat  # noqa: F401
+    import pipeline.quantizers.qkeras_compat  # noqa: F401
 
     original = qkeras.utils.quantized_model_from_json
     if getattr(original, "repaired", False):
@@ -65,7 +66,7 @@ def settings_of(name: str, search: SearchParams) -> dict[str, Any]:
     search
         The ``search`` section.
     """
-    known = {k: dict(v) for k, v in search.quantization_config.items() if k != "state"}
+    known = {k: dict(v) for k, v in declared_bits(search).items() if k != "state"}
     if name == "stock":
         limit: dict[str, Any] = {"SimpleRNN": [8, 14, 8, 12], "Dense": [8, 14, 12]}
         return {"quantization_config": known, "limit": limit}

@@ -20,6 +20,7 @@ from benchmarks.compare import ROOT, machine
 from benchmarks.stages import run_stage, workplace
 from pipeline.base.files import read_json
 from pipeline.params import load_params
+from pipeline.quantization.search.plan.space import declared_bits
 
 WEIGHTS = "quantized_bits({},0,1,alpha='auto_po2')"
 PO2 = "quantized_po2(5,2)"
@@ -45,10 +46,11 @@ STAGES = ("search", "finetune", "synthesize", "rtl")
 def params_of(network: str, epochs: int, stream_windows: int) -> dict[str, Any]:
     """Return the shipped parameters with a search space of this one network."""
     factor, weights, state = NETWORKS[network]
-    tree = copy.deepcopy(load_params(ROOT / "params.yaml").model_dump())
+    shipped = load_params(ROOT / "params.yaml")
+    tree = copy.deepcopy(shipped.model_dump())
     search = tree["search"]
     bits = {text: _bits(text) for text in (weights, state)}
-    config = search["quantization_config"]
+    search["quantization_config"] = config = declared_bits(shipped.search)
     for kind in ("kernel", "recurrent_kernel"):
         config[kind] = {weights: bits[weights]}
     config["state"] = {state: bits[state]}

@@ -10,7 +10,7 @@ from pipeline.base.architecture import Architecture, network_shapes, quantized_t
 from pipeline.base.arrays import F32
 from pipeline.base.weights import FLOAT_WEIGHTS, load_weights
 from pipeline.params import load_params
-from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
+from pipeline.quantizers.quantizer import Quantizer, parse_quantizer
 
 BATCH = 64
 LEARNING_RATE = 0.001

@@ -25,8 +25,8 @@ from benchmarks.stages import run_stage, workplace
 from pipeline.base.files import read_json
 from pipeline.base.units import PJ_PER_NJ
 from pipeline.params import load_params
-from pipeline.quantization.quantizers.quantizer import parse_quantizer
 from pipeline.quantization.search.plan.score import forgiving_factor
+from pipeline.quantizers.quantizer import parse_quantizer
 from pipeline.samples.predictions import read_predictions
 from pipeline.samples.prepared import Split, read_prepared
 

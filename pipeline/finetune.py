@@ -24,7 +24,7 @@ from pipeline.params import load_params
 from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.finetuning.export import to_integer_network
 from pipeline.quantization.finetuning.trials import trial_quantizers, trial_weights
-from pipeline.quantization.quantizers.hardware import check_exportable
+from pipeline.quantizers.hardware import check_exportable
 from pipeline.samples.predictions import QUANTIZED_TEST, write_predictions
 from pipeline.samples.prepared import PREPARED, read_prepared
 

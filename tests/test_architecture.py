@@ -11,7 +11,8 @@ from tests.imports import ROOT, direct_imports
 # What a folder may import, besides itself. A file directly in ``pipeline/`` is a stage.
 MAY_IMPORT = {
     "base": set(),
-    "params": {"base"},
+    "quantizers": {"base"},
+    "params": {"base", "quantizers"},
     "samples": {"base"},
     "presentation": {"base"},
     "artifacts": {"base", "integers"},
@@ -19,17 +20,24 @@ MAY_IMPORT = {
     "networks": {"base", "params", "samples"},
     "integers": {"base"},
     "evaluation": {"base", "params", "samples", "presentation"},
-    "quantization": {"base", "params", "samples", "networks", "integers", "artifacts"},
+    "quantization": {
+        "base",
+        "quantizers",
+        "params",
+        "samples",
+        "networks",
+        "integers",
+        "artifacts",
+    },
     "firmware": {"base", "params", "samples", "integers", "artifacts"},
     "reports": {"base", "presentation", "artifacts"},
 }
 # The same inside the folders that have folders.
 QUANTIZATION = {
-    "quantizers": set(),
-    "energy": {"quantizers"},
-    "training": {"quantizers"},
-    "search": {"quantizers", "energy", "training"},
-    "finetuning": {"quantizers", "energy", "training"},
+    "energy": set(),
+    "training": set(),
+    "search": {"energy", "training"},
+    "finetuning": {"energy", "training"},
 }
 FIRMWARE = {
     "processes.py": set(),

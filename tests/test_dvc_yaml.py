@@ -30,7 +30,7 @@ COVERED_BUT_NOT_NEEDED: dict[str, list[str]] = {
     "quantization/finetuning/candidates.py": ["finetune"],
     "quantization/finetuning/double_precision.py": ["candidates"],
     "quantization/finetuning/finetuning.py": ["candidates"],
-    "quantization/quantizers/hardware.py": ["baseline"],
+    "quantizers/hardware.py": ["baseline"],
     "samples/predictions.py": ["prepare", "search", "candidates", "rtl", "implement", "survey"],
 }
 

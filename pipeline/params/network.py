@@ -32,6 +32,19 @@ def _one_trial(value: Any) -> Any:
     raise ValueError("should be best or the name of a trial")
 
 
+def _one_config(value: Any) -> Any:
+    if isinstance(value, list) and all(isinstance(text, str) for text in value):
+        if len(set(value)) == len(value):
+            return value
+        raise ValueError("must not repeat a quantizer")
+    if isinstance(value, dict) and all(
+        isinstance(text, str) and type(bits) is int for text, bits in value.items()
+    ):
+        return value
+    raise ValueError("should be a list of quantizers, or quantizers with their bits")
+
+
+Quantizers = Annotated[list[str] | dict[str, int], BeforeValidator(_one_config)]
 Limit = Annotated[int | list[int | list[str]], BeforeValidator(_one_limit)]
 TrialName = Annotated[str | int, Field(union_mode="left_to_right"), BeforeValidator(_one_trial)]
 
@@ -231,10 +244,11 @@ class SearchParams(Section):
     )
     input_quantizer: str = Field(description="Quantizer of the samples.")
     goal: GoalParams
-    quantization_config: dict[str, dict[str, int]] = Field(
-        description="Quantizers and their bits, by kind of tensor: `kernel`, "
+    quantization_config: dict[str, Quantizers] = Field(
+        description="A list of quantizers for each kind of tensor: `kernel`, "
         "`recurrent_kernel`, `bias`, `activation`, `state` and, for LSTM and GRU, "
-        "`recurrent_activation`.",
+        "`recurrent_activation`. AutoQKeras' dictionaries from quantizers to their bits are "
+        "read, too.",
     )
     limit: dict[str, Limit] = Field(
         description="For each kind of tensor of a layer the most bits, or a list of quantizers, "

@@ -10,6 +10,7 @@ from benchmarks import trials
 from benchmarks.autoqkeras import settings_of
 from benchmarks.trial_clock import TrialClock, TrialTime, extrapolated
 from pipeline.params import load_params
+from pipeline.quantization.search.plan.space import declared_bits
 from tests.benchmarks.conftest import PARAMS, table
 
 SEARCH = load_params(PARAMS).search
@@ -59,11 +60,11 @@ def test_equal_settings_offer_the_quantizers_of_this_project():
     equal = settings_of("equal", SEARCH)
     offered = equal["quantization_config"]["kernel"]
     assert set(offered) == {
-        text for kind in ("kernel", "recurrent_kernel") for text in SEARCH.quantization_config[kind]
+        text for kind in ("kernel", "recurrent_kernel") for text in declared_bits(SEARCH)[kind]
     }
     kernel, bias, recurrent, activation = equal["limit"]["SimpleRNN"]
-    assert kernel == recurrent == list(SEARCH.quantization_config["recurrent_kernel"])
-    assert bias == max(SEARCH.quantization_config["bias"].values())
+    assert kernel == recurrent == list(declared_bits(SEARCH)["recurrent_kernel"])
+    assert bias == max(declared_bits(SEARCH)["bias"].values())
     assert activation == equal["activation_bits"] == 12
     assert equal["limit"]["Dense"][0] == ["quantized_bits(8,0,1,alpha='auto_po2')"]
 

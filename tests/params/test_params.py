@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from pipeline.params import ParamsError, load_params, parse_params
 from pipeline.params.section import MAX_SEED
+from pipeline.quantization.search.plan.space import declared_bits
 from tests.params.shipped import SHIPPED, TREE, changed, removed
 
 TEMPLATE = yaml.safe_dump(changed("train.learning_rate", "RATE"))
@@ -37,7 +38,7 @@ def test_the_shipped_file_is_valid():
     params = load_params(SHIPPED)
     assert (params.prepare.window_length, params.prepare.target_lag) == (5, 5)
     assert params.train.min_delta == 1e-8
-    assert list(params.search.quantization_config["activation"].values()) == [12, 13]
+    assert list(declared_bits(params.search)["activation"].values()) == [12, 13]
     assert parse_params(TREE) == params
 
 

@@ -61,6 +61,7 @@ def test_the_shipped_values():
         ("search.goal.max_rmse_ratio", None),
         ("search.limit", {"rnn": 8, "Dense": [8, ["quantized_bits(4)", "binary"], 12]}),
         ("search.quantization_config", {"state": {"b": 9, "a": 8}, "kernel": {"c": 1}}),
+        ("search.quantization_config", {"state": ["b", "a"], "kernel": {"c": 1}, "bias": []}),
         ("finetune.trial", 14),
         ("finetune.trial", "14"),
         ("survey.points", ["14", 14, "best"]),

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.base.architecture import Architecture, quantized_tensors
 from pipeline.base.arrays import F32
 from pipeline.integers.network import IntegerNetwork
-from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
+from pipeline.quantizers.quantizer import Quantizer, parse_quantizer
 
 INPUT_TEXT = "quantized_bits(12,0,0,alpha=1)"
 _BIAS = "quantized_bits(10,0,0,alpha=1)"

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from pipeline.quantization.quantizers.quantizer import parse_quantizer
+from pipeline.quantizers.quantizer import parse_quantizer
 from pipeline.reports.search_front import bits, front_columns, front_markdown, pareto_table
 from tests.imports import ROOT
 from tests.reports.search_of_four import FRONT, search

@@ -11,7 +11,7 @@ from pipeline.base.architecture import Architecture
 from pipeline.params.network import EnergyParams
 from pipeline.quantization.energy.description import float_network
 from pipeline.quantization.energy.network import NetworkCost, network_cost
-from pipeline.quantization.quantizers.quantizer import Quantizer
+from pipeline.quantizers.quantizer import Quantizer
 
 Goal = Literal["energy", "bits"]
 

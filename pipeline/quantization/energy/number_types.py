@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pipeline.base.errors import PipelineError
 from pipeline.quantization.energy.description import EnergyError
-from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
+from pipeline.quantizers.quantizer import Quantizer, parse_quantizer
 
 Kind = Literal["fixed", "power of two", "ternary", "signs", "bit", "float"]
 
@@ -80,7 +80,7 @@ def type_of(text: str, key: str) -> NumberType:
     Parameters
     ----------
     text
-        As `pipeline.quantization.quantizers.quantizer` reads it.
+        As `pipeline.quantizers.quantizer` reads it.
     key
         The tensor it stands at, for messages.
 

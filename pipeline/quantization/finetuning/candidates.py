@@ -14,8 +14,8 @@ from pipeline.base.units import PJ_PER_NJ
 from pipeline.integers.network import IntegerNetwork
 from pipeline.quantization.finetuning.export import to_integer_network
 from pipeline.quantization.finetuning.trials import trial_quantizers
-from pipeline.quantization.quantizers.hardware import check_exportable
-from pipeline.quantization.quantizers.quantizer import QuantizerError
+from pipeline.quantizers.hardware import check_exportable
+from pipeline.quantizers.quantizer import QuantizerError
 
 
 def select(

@@ -18,9 +18,9 @@ from pipeline.base.arrays import F32, F64, Real
 from pipeline.base.units import MEV_PER_GEV
 from pipeline.networks.fitting import EVALUATION_BATCH, WindowData
 from pipeline.networks.float_network import set_weights
-from pipeline.quantization.quantizers import qkeras_compat
-from pipeline.quantization.quantizers.quantizer import Quantizer
 from pipeline.quantization.training.network import build_quantized_network, forward, without_ste
+from pipeline.quantizers import qkeras_compat
+from pipeline.quantizers.quantizer import Quantizer
 from pipeline.samples.windows import windows
 
 

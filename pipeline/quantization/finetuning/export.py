@@ -12,8 +12,8 @@ from pipeline.base.architecture import Architecture
 from pipeline.base.fixed_point_type import MAX_BITS, FixedPointType
 from pipeline.integers.layers import DenseLayer, GatedLayer, IntegerTensor, SimpleRnnLayer
 from pipeline.integers.network import IntegerNetwork
-from pipeline.quantization.quantizers.hardware import stored_type
-from pipeline.quantization.quantizers.quantizer import Quantizer, QuantizerError
+from pipeline.quantizers.hardware import stored_type
+from pipeline.quantizers.quantizer import Quantizer, QuantizerError
 
 _MAX_FRACTION_BITS = 40
 

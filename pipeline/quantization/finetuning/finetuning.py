@@ -15,9 +15,9 @@ from pipeline.networks.fitting import FitResult, WindowData, WindowFitter, rmse_
 from pipeline.networks.float_network import get_weights, set_weights
 from pipeline.params.network import FinetuneParams
 from pipeline.quantization.energy.cost import CostModel
-from pipeline.quantization.quantizers.quantizer import Quantizer
 from pipeline.quantization.training.network import forward, freeze
 from pipeline.quantization.training.trainer import QatSettings, QatTrainer
+from pipeline.quantizers.quantizer import Quantizer
 
 
 class FinetuneError(PipelineError):

@@ -8,7 +8,7 @@ from pipeline.artifacts.search import SEARCH, SearchResult, Trial
 from pipeline.base.architecture import Architecture
 from pipeline.base.arrays import F32
 from pipeline.base.weights import load_weights
-from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
+from pipeline.quantizers.quantizer import Quantizer, parse_quantizer
 
 SEARCH_WEIGHTS = Path("models/search.weights.h5")
 

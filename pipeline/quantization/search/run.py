@@ -19,13 +19,13 @@ from pipeline.networks.runtime import make_strategy
 from pipeline.params.network import SearchParams
 from pipeline.params.processes import ProcessesParams
 from pipeline.quantization.energy.cost import CostModel
-from pipeline.quantization.quantizers.quantizer import parse_quantizer
 from pipeline.quantization.search.plan.blocks import Block
 from pipeline.quantization.search.trials.network_tuner import NetworkTuner, check_complete
 from pipeline.quantization.search.trials.quantizer_tuner import Decided, QuantizationTuner, best_of
 from pipeline.quantization.search.trials.runner import SearchError, TrialRunner, measure_baseline
 from pipeline.quantization.search.trials.uniform_tuner import UniformTuner
 from pipeline.quantization.training.trainer import QatTrainer
+from pipeline.quantizers.quantizer import parse_quantizer
 from pipeline.samples.prepared import Prepared
 
 WORKER_COMMAND = (sys.executable, "-m", "pipeline.search")

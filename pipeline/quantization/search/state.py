@@ -36,7 +36,7 @@ CODE = (
     "base",
     "samples",
     "networks",
-    "quantization/quantizers",
+    "quantizers",
     "quantization/energy",
     "quantization/training",
     "quantization/search",

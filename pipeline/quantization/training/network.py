@@ -12,8 +12,8 @@ import tensorflow as tf
 from pipeline.base.architecture import DENSE_LAYER, INPUT, RNN_LAYER, Architecture
 from pipeline.base.arrays import F32
 from pipeline.networks.float_network import get_weights, named_variables, set_weights
-from pipeline.quantization.quantizers import qkeras_compat
-from pipeline.quantization.quantizers.quantizer import Quantizer, QuantizerError
+from pipeline.quantizers import qkeras_compat
+from pipeline.quantizers.quantizer import Quantizer, QuantizerError
 
 # Rounds of quantizing after which a weight must stand still.
 _SETTLE_ROUNDS = 8

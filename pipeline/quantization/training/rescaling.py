@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from pipeline.base.arrays import F32
-from pipeline.quantization.quantizers.quantizer import Quantizer
 from pipeline.quantization.training.resizing import Weights, hidden_states
+from pipeline.quantizers.quantizer import Quantizer
 
 KERNEL = "rnn/kernel"
 # Flags of 0 instead of a sign, of even exponents only, and of chance.

@@ -19,10 +19,10 @@ from pipeline.networks.fitting import FitResult, Schedule, WindowData, WindowFit
 from pipeline.networks.float_network import get_weights, set_weights
 from pipeline.networks.runtime import seed_everything
 from pipeline.networks.training import DeadNetworkGuard, KeepBest, dead_loss
-from pipeline.quantization.quantizers.quantizer import Quantizer
 from pipeline.quantization.training.network import build_quantized_network, forward
 from pipeline.quantization.training.rescaling import within_one
 from pipeline.quantization.training.resizing import resize
+from pipeline.quantizers.quantizer import Quantizer
 
 # A network that lost or gained units: how it is trained as a float network, and how many
 # windows decide which units it can spare. More epochs make a better float network, whose larger

@@ -9,7 +9,7 @@ from qkeras import QDense
 from qkeras.autoqkeras.forgiving_metrics.forgiving_energy import ForgivingFactorPower
 
 from pipeline.params.network import EnergyParams
-from pipeline.quantization.quantizers.quantizer import parse_quantizer
+from pipeline.quantizers.quantizer import parse_quantizer
 
 FEATURES = 7
 SOURCE = "quantized_bits(12,3,1)"

@@ -10,8 +10,8 @@ from qkeras import QGRU, QLSTM, QActivation, quantized_bits, quantized_po2, quan
 from pipeline.base.architecture import Architecture
 from pipeline.networks.float_network import build_float_network
 from pipeline.quantization.energy.description import EnergyError, float_network
-from pipeline.quantization.quantizers.quantizer import parse_quantizer
 from pipeline.quantization.training.network import build_quantized_network
+from pipeline.quantizers.quantizer import parse_quantizer
 from tests.quantization.energy.from_keras import describe_model, quantizer_text
 
 layers = tf.keras.layers

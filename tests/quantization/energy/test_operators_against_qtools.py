@@ -26,7 +26,7 @@ from pipeline.quantization.energy.network import network_cost
 from pipeline.quantization.energy.number_types import NumberType, default_type, type_of
 from pipeline.quantization.energy.operators import Arithmetic, multiplier
 from pipeline.quantization.energy.table import PROCESSES, SRAM_WORD_BITS
-from pipeline.quantization.quantizers.quantizer import parse_quantizer
+from pipeline.quantizers.quantizer import parse_quantizer
 from tests.quantization.energy_settings import settings
 
 # Rows of QTools' table of multipliers.

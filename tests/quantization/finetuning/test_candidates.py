@@ -11,8 +11,8 @@ from pipeline.base.errors import PipelineError
 from pipeline.quantization.finetuning.candidates import candidate, select
 from pipeline.quantization.finetuning.export import to_integer_network
 from pipeline.quantization.finetuning.trials import trial_quantizers
-from pipeline.quantization.quantizers.quantizer import QuantizerError
 from pipeline.quantization.training.network import frozen_weights
+from pipeline.quantizers.quantizer import QuantizerError
 from tests.quantization.quantizer_sets import quantizer_set, random_weights
 from tests.quantization.searched import search_result, trial_row
 

@@ -12,9 +12,9 @@ from pipeline.base.fixed_point_type import FixedPointType
 from pipeline.integers.golden import evaluate
 from pipeline.networks.float_network import get_weights, set_weights
 from pipeline.quantization.finetuning.export import integer_tensor, to_integer_network
-from pipeline.quantization.quantizers.hardware import check_exportable
-from pipeline.quantization.quantizers.quantizer import QuantizerError
 from pipeline.quantization.training.network import build_quantized_network, freeze
+from pipeline.quantizers.hardware import check_exportable
+from pipeline.quantizers.quantizer import QuantizerError
 from tests.quantization.quantizer_sets import SETS, quantizer_set, random_weights, random_windows
 
 UNITS, LENGTH = 4, 5

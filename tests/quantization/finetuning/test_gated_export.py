@@ -5,8 +5,8 @@ import pytest
 
 from pipeline.base.architecture import Architecture, network_shapes, quantized_tensors
 from pipeline.quantization.finetuning.export import to_integer_network
-from pipeline.quantization.quantizers.hardware import check_exportable, stored_type
-from pipeline.quantization.quantizers.quantizer import QuantizerError
+from pipeline.quantizers.hardware import check_exportable, stored_type
+from pipeline.quantizers.quantizer import QuantizerError
 from tests.quantization.quantizer_sets import quantizer_set, random_weights
 
 CELLS = ["LSTM", "GRU"]

@@ -14,7 +14,11 @@ from pipeline.networks.fitting import FitResult
 from pipeline.params import load_params
 from pipeline.params.network import SearchParams
 from pipeline.quantization.energy.cost import CostModel
-from pipeline.quantization.search.plan.space import build_search_space, network_layers
+from pipeline.quantization.search.plan.space import (
+    build_search_space,
+    declared_bits,
+    network_layers,
+)
 from pipeline.quantization.search.trials.quantizer_tuner import QuantizationTuner
 from pipeline.quantization.search.trials.runner import TrialRunner, measure_baseline
 from pipeline.quantization.training.trainer import QatResult, QatSettings
@@ -89,9 +93,10 @@ def search_params(**changed: Any) -> SearchParams:
     halving = {"first_epochs": 1, "survivors": 2, "descents": 0}
     alone = {"tune_filters": "none", "uniform_bits": []}
     changed = {**small, **halving, **alone, **changed}
-    tree = load_params(PARAMS).search.model_dump()
+    shipped = load_params(PARAMS).search
+    tree = shipped.model_dump()
     tree["goal"]["max_rmse_ratio"] = None
-    config: dict[str, dict[str, int]] = tree["quantization_config"]
+    config = declared_bits(shipped)
     tree["quantization_config"] = config | {
         kind: {**config[kind], **entries} if kind in OF_GATED_CELLS_TOO else entries
         for kind, entries in CONFIG.items()

@@ -12,13 +12,13 @@ from pipeline.networks.float_network import (
     get_weights,
     set_weights,
 )
-from pipeline.quantization.quantizers.quantizer import QuantizerError
 from pipeline.quantization.training.network import (
     build_quantized_network,
     forward,
     freeze,
     frozen_weights,
 )
+from pipeline.quantizers.quantizer import QuantizerError
 from tests.networks.sequences import weight_shapes
 from tests.quantization.quantizer_sets import SETS, quantizer_set, random_weights, random_windows
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from pipeline.base.architecture import Architecture
-from pipeline.quantization.quantizers.quantizer import parse_quantizer
 from pipeline.quantization.training.rescaling import (
     is_sign_and_shift,
     kernel_of_powers_of_two,
     within_one,
 )
 from pipeline.quantization.training.resizing import hidden_states, network_output
+from pipeline.quantizers.quantizer import parse_quantizer
 from tests.quantization.quantizer_sets import random_weights, random_windows
 
 LENGTH = 4

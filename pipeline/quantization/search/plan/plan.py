@@ -14,13 +14,6 @@ from pipeline.params.network import MAX_UNITS, EnergyParams, SearchParams
 from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.energy.description import EnergyError
 from pipeline.quantization.energy.number_types import type_of
-from pipeline.quantization.quantizers.hardware import (
-    ACTIVATIONS,
-    activation_type,
-    check_scale,
-    stored_type,
-)
-from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
 from pipeline.quantization.search.plan.blocks import Block, group_layers, plan_blocks
 from pipeline.quantization.search.plan.space import (
     Choice,
@@ -29,6 +22,13 @@ from pipeline.quantization.search.plan.space import (
     network_layers,
 )
 from pipeline.quantization.search.plan.uniform import uniform_networks
+from pipeline.quantizers.hardware import (
+    ACTIVATIONS,
+    activation_type,
+    check_scale,
+    stored_type,
+)
+from pipeline.quantizers.quantizer import Quantizer, parse_quantizer
 
 _HYPERBAND_FACTOR = 3  # keras-tuner's default
 

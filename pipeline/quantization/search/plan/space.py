@@ -22,8 +22,8 @@ from typing import Any
 
 from pipeline.base.errors import PipelineError
 from pipeline.params.network import SearchParams
-from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
 from pipeline.quantization.training.resizing import scaled_units
+from pipeline.quantizers.quantizer import Quantizer, parse_quantizer
 
 # Order of the entries of one limit, as in AutoQKeras, with the state added.
 DENSE_LIMIT_ORDER = ("kernel", "bias", "activation")
@@ -98,7 +98,7 @@ def build_search_space(params: SearchParams, layers: Sequence[Layer]) -> list[Ch
     QuantizerError
         If a quantizer string is not understood.
     """
-    config = _parse_config(params.quantization_config)
+    config = _parse_config(declared_bits(params))
     _check_patterns(params, layers)
     choices: dict[str, Choice] = {}
     for layer in layers:
@@ -115,6 +115,25 @@ def build_search_space(params: SearchParams, layers: Sequence[Layer]) -> list[Ch
     if not choices:
         raise SearchSpaceError("search.layer_indexes: leaves no layer to quantize")
     return list(choices.values())
+
+
+def declared_bits(params: SearchParams) -> dict[str, dict[str, int]]:
+    """Return bits by kind of tensor and quantizer; of a list, what its quantizers say.
+
+    Raises
+    ------
+    QuantizerError
+        If a quantizer of a list is not understood.
+    """
+    return {
+        kind: entries
+        if isinstance(entries, dict)
+        else {
+            text: parse_quantizer(text, f"search.quantization_config.{kind}").bits
+            for text in entries
+        }
+        for kind, entries in params.quantization_config.items()
+    }
 
 
 def _kinds(layer: Layer) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 from pipeline.base.architecture import INPUT, Architecture
 from pipeline.params.network import SearchParams
-from pipeline.quantization.quantizers.hardware import check_exportable
-from pipeline.quantization.quantizers.quantizer import Quantizer, QuantizerError, parse_quantizer
-from pipeline.quantization.search.plan.space import SearchSpaceError
+from pipeline.quantization.search.plan.space import SearchSpaceError, declared_bits
+from pipeline.quantizers.hardware import check_exportable
+from pipeline.quantizers.quantizer import Quantizer, QuantizerError, parse_quantizer
 
 _WEIGHTS = "quantized_bits({bits},0,1,alpha='auto_po2')"
 _STATE = "quantized_relu({bits},0)"
@@ -67,8 +67,8 @@ def uniform_quantizers(
             texts[tensor] = state.format(bits=bits)
         else:
             of_gates = architecture.gated and tensor == "rnn/activation"
-            texts[tensor] = _widest(params.quantization_config, kind, of_gates)
-            most = params.quantization_config[kind][texts[tensor]]
+            texts[tensor] = _widest(declared_bits(params), kind, of_gates)
+            most = declared_bits(params)[kind][texts[tensor]]
             if tensor == "rnn/activation" and not architecture.gated and most < bits:
                 texts[tensor] = state.format(bits=bits)
     return {tensor: parse_quantizer(text, f"search: {tensor}") for tensor, text in texts.items()}

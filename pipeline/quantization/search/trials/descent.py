@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.quantization.quantizers.quantizer import parse_quantizer
+from pipeline.quantizers.quantizer import parse_quantizer
 
 Values = Mapping[str, Any]
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from pipeline.artifacts.search import Trial
 from pipeline.base.arrays import F32
-from pipeline.quantization.quantizers.quantizer import Quantizer
 from pipeline.quantization.search.plan.space import (
     LEARNING_RATE,
     LEARNING_RATE_CHOICES,
@@ -27,6 +26,7 @@ from pipeline.quantization.training.rescaling import (
     kernel_of_powers_of_two,
 )
 from pipeline.quantization.training.trainer import QatSettings
+from pipeline.quantizers.quantizer import Quantizer
 
 # AutoQKeras' range of learning rates ends here, as a multiple of the learning rate.
 _HIGHEST_RATE = 1.1

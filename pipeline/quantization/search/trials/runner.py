@@ -16,9 +16,9 @@ from pipeline.networks.checkpoint import load_checkpoint, save_checkpoint
 from pipeline.networks.fitting import rmse_mev
 from pipeline.params.network import GoalParams, SearchParams
 from pipeline.quantization.energy.cost import CostModel
-from pipeline.quantization.quantizers.quantizer import Quantizer, parse_quantizer
 from pipeline.quantization.search.plan.score import forgiving_delta, limit_score, quality, score
 from pipeline.quantization.training.trainer import QatSettings, QatTrainer
+from pipeline.quantizers.quantizer import Quantizer, parse_quantizer
 
 _SAME_RMSE = 1e-6  # relative; XLA may sum in another order
 

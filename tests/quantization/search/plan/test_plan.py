@@ -11,13 +11,13 @@ from pipeline.base.architecture import Architecture
 from pipeline.params import load_params
 from pipeline.params.network import MAX_UNITS, EnergyParams
 from pipeline.quantization.search.plan.plan import plan_search
-from pipeline.quantization.search.plan.space import SearchSpaceError
+from pipeline.quantization.search.plan.space import SearchSpaceError, declared_bits
 from tests.imports import ROOT
 from tests.quantization.search.made_up_search import search_params
 
 PARAMS = load_params(ROOT / "params.yaml")
 KERNEL = "quantized_bits(6,0,1,alpha='auto_po2')"
-CONFIG = search_params().quantization_config
+CONFIG = declared_bits(search_params())
 
 
 def plan(cell: Any = "SimpleRNN", energy: EnergyParams = PARAMS.energy, **changed: Any):

@@ -10,13 +10,13 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.quantization.quantizers import qkeras_compat  # noqa: F401  (before AutoQKeras is imported)
 from pipeline.quantization.search.plan.score import (
     forgiving_delta,
     forgiving_factor,
     quality,
     score,
 )
+from pipeline.quantizers import qkeras_compat  # noqa: F401  (before AutoQKeras is imported)
 
 GOAL = {"delta_p": 8.0, "delta_n": 8.0, "rate": 2.0, "stress": 1.0}
 TRUTH = np.linspace(0, 0.3, 32, dtype=np.float32)[:, None]

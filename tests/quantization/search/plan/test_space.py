@@ -12,14 +12,14 @@ import tensorflow as tf
 from pipeline.base.architecture import Architecture, quantized_tensors
 from pipeline.params import load_params
 from pipeline.params.network import SearchParams
-from pipeline.quantization.quantizers import qkeras_compat  # noqa: F401  (before AutoQKeras is imported)
-from pipeline.quantization.quantizers.quantizer import QuantizerError
 from pipeline.quantization.search.plan.plan import check_space_exportable
 from pipeline.quantization.search.plan.space import (
     SearchSpaceError,
     build_search_space,
     network_layers,
 )
+from pipeline.quantizers import qkeras_compat  # noqa: F401  (before AutoQKeras is imported)
+from pipeline.quantizers.quantizer import QuantizerError
 
 B = "quantized_bits({},0,0,alpha=1)"
 R = "quantized_relu({},0)"

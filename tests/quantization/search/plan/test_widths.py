@@ -8,7 +8,6 @@ import pytest
 
 from pipeline.params import ParamsError, load_params, parse_params
 from pipeline.quantization.energy.cost import CostModel
-from pipeline.quantization.quantizers.quantizer import parse_quantizer
 from pipeline.quantization.search.plan.space import (
     build_search_space,
     chosen_units,
@@ -17,6 +16,7 @@ from pipeline.quantization.search.plan.space import (
 )
 from pipeline.quantization.search.trials.quantizer_tuner import QuantizationTuner
 from pipeline.quantization.search.trials.runner import TrialRunner, measure_baseline
+from pipeline.quantizers.quantizer import parse_quantizer
 from tests.imports import ROOT
 from tests.quantization.search.made_up_search import (
     ARCHITECTURE,

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from pipeline.artifacts.search import Trial
-from pipeline.quantization.quantizers.quantizer import parse_quantizer
 from pipeline.quantization.search.plan.pareto import nondominated_order
 from pipeline.quantization.search.plan.score import forgiving_delta
+from pipeline.quantization.search.plan.space import declared_bits
 from pipeline.quantization.search.results import (
     outcome_of,
     search_metrics,
@@ -23,6 +23,7 @@ from pipeline.quantization.search.trials.network_tuner import check_complete
 from pipeline.quantization.search.trials.quantizer_tuner import best_of
 from pipeline.quantization.search.trials.runner import SearchError
 from pipeline.quantization.training.trainer import QatSettings, cosine_decay
+from pipeline.quantizers.quantizer import parse_quantizer
 from tests.quantization.search.made_up_search import (
     DIRECTORY,
     REFERENCE_LOSS,
@@ -118,7 +119,7 @@ def test_trials_start_from_the_float_weights_or_from_new_ones(transfer):
 def test_a_kernel_of_signs_and_shifts_starts_as_such_where_the_trial_decides_it(decided):
     """Of an earlier block's kernel, QAT has made something already."""
     signs = "binary(alpha='auto_po2')"
-    config = search_params().quantization_config
+    config = declared_bits(search_params())
     config = config | {"kernel": config["kernel"] | {signs: 1}}
     limit = search_params().limit | {"SimpleRNN": [[signs], 14, 10, 12, 12]}
     params = search_params(max_trials=1, quantization_config=config, limit=limit)

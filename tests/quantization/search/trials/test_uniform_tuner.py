@@ -11,10 +11,9 @@ import pytest
 from pipeline.base.architecture import Architecture, quantized_tensors
 from pipeline.params import load_params
 from pipeline.quantization.energy.cost import CostModel
-from pipeline.quantization.quantizers.hardware import check_exportable
 from pipeline.quantization.search.plan.pareto import on_front
 from pipeline.quantization.search.plan.score import limit_score
-from pipeline.quantization.search.plan.space import SearchSpaceError
+from pipeline.quantization.search.plan.space import SearchSpaceError, declared_bits
 from pipeline.quantization.search.plan.uniform import uniform_quantizers
 from pipeline.quantization.search.results import (
     outcome_of,
@@ -25,6 +24,7 @@ from pipeline.quantization.search.trials.network_tuner import check_complete
 from pipeline.quantization.search.trials.quantizer_tuner import best_of
 from pipeline.quantization.search.trials.runner import SearchError
 from pipeline.quantization.search.trials.uniform_tuner import UniformTuner
+from pipeline.quantizers.hardware import check_exportable
 from tests.imports import ROOT
 from tests.quantization.search.made_up_search import (
     ARCHITECTURE,
@@ -44,7 +44,7 @@ def workplace(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM"])
 def test_weights_and_state_have_the_bits_and_the_rest_the_most(cell):
-    config = search_params().quantization_config | {
+    config = declared_bits(search_params()) | {
         "recurrent_activation": {"quantized_sigmoid(6)": 6, "quantized_sigmoid(9)": 9}
     }
     found = uniform_quantizers(
@@ -63,9 +63,7 @@ def test_weights_and_state_have_the_bits_and_the_rest_the_most(cell):
 
 @pytest.mark.parametrize(("cell", "bits"), [("SimpleRNN", 16), ("LSTM", 13)])
 def test_an_activation_is_not_narrower_than_the_state_that_copies_it(cell, bits):
-    config = search_params().quantization_config | {
-        "recurrent_activation": {"quantized_sigmoid(9)": 9}
-    }
+    config = declared_bits(search_params()) | {"recurrent_activation": {"quantized_sigmoid(9)": 9}}
     found = uniform_quantizers(
         search_params(quantization_config=config), Architecture(cell, 8, 5), 16
     )

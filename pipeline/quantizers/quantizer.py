@@ -75,7 +75,7 @@ class Quantizer:
 
     def build(self) -> Any:
         """Return a new QKeras quantizer object; imports QKeras."""
-        from pipeline.quantization.quantizers import (
+        from pipeline.quantizers import (
             qkeras_compat,  # imports TensorFlow: not at the top
         )
 

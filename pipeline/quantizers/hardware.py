@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pipeline.base.architecture import Architecture
 from pipeline.base.fixed_point_type import FixedPointType
-from pipeline.quantization.quantizers.quantizer import Quantizer, QuantizerError
+from pipeline.quantizers.quantizer import Quantizer, QuantizerError
 
 # Above it, float32 has no exact `2**bits - 1`: QKeras saturates one step too high.
 _MAX_ACTIVATION_BITS = 24

@@ -14,8 +14,8 @@ from pipeline.base.architecture import quantized_tensors
 from pipeline.base.fixed_point_type import FixedPointType
 from pipeline.integers.fixed_point import dequantize, quantize
 from pipeline.params import load_params
-from pipeline.quantization.quantizers.hardware import activation_type, gate_type
-from pipeline.quantization.quantizers.quantizer import Quantizer, QuantizerError, parse_quantizer
+from pipeline.quantizers.hardware import activation_type, gate_type
+from pipeline.quantizers.quantizer import Quantizer, QuantizerError, parse_quantizer
 
 KEY = "search.quantization_config.kernel"
 
@@ -158,8 +158,8 @@ def test_no_string_is_executed(tmp_path):
 
 def test_parsing_needs_no_tensorflow():
     code = (
-        "import sys; from pipeline.quantization.quantizers.hardware import check_exportable;"
-        "from pipeline.quantization.quantizers.quantizer import parse_quantizer;"
+        "import sys; from pipeline.quantizers.hardware import check_exportable;"
+        "from pipeline.quantizers.quantizer import parse_quantizer;"
         "parse_quantizer('quantized_bits(4)', 'k'); sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
