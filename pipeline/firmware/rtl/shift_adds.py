@@ -12,9 +12,13 @@ negative or not.
 
 from __future__ import annotations
 
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import localcontext
+from math import log2
 from typing import Any
 
 import numpy as np
@@ -36,8 +40,14 @@ _HARDWARE = HWConfig(1, -1, -1)
 
 # da4ml keeps a number as bits times a power of two, as a `Decimal`, and cuts its logarithm off.
 # Rounding multiplies the power in every step of the state: after some ten steps the 28 digits of
-# the default no longer hold it, and a shift is one too small. These hold 2**-1000.
+# the default no longer hold it, and a shift is one too small; after some fifty a float64 may not.
+# So there are more digits, and where the power is beyond 2**+-200 it starts again at 1.
 _DIGITS = 1000
+_FARTHEST = 200
+
+# da4ml follows a graph by functions that call themselves, once for each operation in a row: a
+# window of some hundred samples goes beyond Python's default. (Calls take no room on the C stack.)
+_DEPTH = 1_000_000
 
 
 class RtlError(PipelineError):
@@ -104,13 +114,14 @@ def adder_graph(network: IntegerNetwork, adders_per_stage: int) -> AdderGraph:
                 f"{accumulator.name} needs {accumulator.bits} bits: RTL is limited to "
                 f"{MANTISSA_BITS - 2}"
             )
-    with localcontext(prec=_DIGITS):
-        window, energy = _unrolled(network)
+    with _room():
+        window, energy, far = _unrolled(network)
         if energy.low == energy.high:
             raise RtlError(f"the output is the constant {int(energy.low)}: nothing to build")
         # A sample without effect stays an input: the ports are those of the whole window.
         comb = comb_trace(window, _array([energy], window), keep_dead_inputs=True)
-        pipeline = to_pipeline(comb, adders_per_stage, verbose=False)
+        # Retiming builds the sums anew, without what `_rescaled` added.
+        pipeline = to_pipeline(comb, adders_per_stage, retiming=not far, verbose=False)
     qint = comb.out_qint[0]
     return AdderGraph(
         logic=comb,
@@ -123,8 +134,23 @@ def adder_graph(network: IntegerNetwork, adders_per_stage: int) -> AdderGraph:
     )
 
 
-def _unrolled(network: IntegerNetwork) -> tuple[Any, Any]:
-    """Input array and output variable of the network, every value an integer of its type."""
+@contextmanager
+def _room() -> Iterator[None]:
+    """Give da4ml the digits and the depth of calls that a long window needs."""
+    depth = sys.getrecursionlimit()
+    sys.setrecursionlimit(_DEPTH)
+    try:
+        with localcontext(prec=_DIGITS):
+            yield
+    finally:
+        sys.setrecursionlimit(depth)
+
+
+def _unrolled(network: IntegerNetwork) -> tuple[Any, Any, bool]:
+    """Input array and output variable of the network, every value an integer of its type.
+
+    And whether the window is so long that `_rescaled` was needed.
+    """
     of, rnn = network.input, network.rnn
     length = network.window_length
     whole = np.full(length, of.bits - of.signed)
@@ -133,6 +159,7 @@ def _unrolled(network: IntegerNetwork) -> tuple[Any, Any]:
     )
     state: Any = None
     hidden: Any = None
+    far = False
     for step in range(length):
         terms = [(window[step : step + 1], rnn.kernel, of.fraction_bits)]
         if state is not None:
@@ -143,12 +170,36 @@ def _unrolled(network: IntegerNetwork) -> tuple[Any, Any]:
             point = rnn.activation.fraction_bits
             rounded = [_rounded_into(v, 0, point, rnn.state) for v in hidden._vars]
             state = _array(rounded, window)
+        near = [_rescaled(variable) for variable in state._vars]
+        far = far or any(new is not old for new, old in zip(near, state._vars, strict=True))
+        state = _array(near, window)
     before = rnn.activation
     for layer in network.dense:
         terms = [(hidden, layer.kernel, before.fraction_bits)]
         hidden = _layer(terms, layer.bias, layer.activation)
         before = layer.activation
-    return window, hidden._vars[0]
+    return window, hidden._vars[0], far
+
+
+def _rescaled(variable: Any) -> Any:
+    """Return the same number with a power of two that is not far from 1; see `_FARTHEST`.
+
+    It is 1 plus the number, less 1: a sum has the power of its first term. (Zero will not do:
+    da4ml's Verilog has no zero as a term.)
+    """
+    if abs(variable._factor.adjusted()) * log2(10) < _FARTHEST:
+        return variable
+    one = FixedVariable.from_const(1.0, hwconf=variable.hwconf)
+    above = FixedVariable(
+        variable.low + 1,
+        variable.high + 1,
+        variable.step,
+        _from=(one, variable),
+        _factor=1,
+        opr="vadd",
+        hwconf=variable.hwconf,
+    )
+    return above - 1
 
 
 def _layer(

@@ -66,6 +66,28 @@ def test_equals_the_integers_for_long_windows(length, seed):
     )
 
 
+# As many fraction bits as 53 bits of a sum allow: each step shifts the state's scale by 18.
+FINEST = {
+    "weight": fixed(16, 0),
+    "recurrent": fixed(18, 0),
+    "bias": fixed(18, 0),
+    "sample": fixed(11, 0),
+    "activation": fixed(20, 0, signed=False),
+    "state": fixed(18, 0, signed=False),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("types", [FINE, FINEST], ids=["fine", "finest"])
+@pytest.mark.parametrize(("units", "length"), [(4, 100), (2, 256)])
+def test_equals_the_integers_for_the_longest_window(types, units, length):
+    network = random_network(2, units, length, **types)
+    windows = random_integers(network, 60)
+    np.testing.assert_array_equal(
+        outputs(network, windows), golden.evaluate_integers(network, windows)
+    )
+
+
 @pytest.mark.parametrize(
     ("tensor", "keep"),
     [
