@@ -30,9 +30,10 @@ class Problems:
         except PipelineError as error:
             self._lines |= dict.fromkeys(str(error).splitlines())
 
-    def __bool__(self) -> bool:
-        """Whether anything was found."""
-        return bool(self._lines)
+    @property
+    def lines(self) -> list[str]:
+        """All that was found."""
+        return [*self._lines]
 
     def raise_as(self, kind: type[PipelineError]) -> None:
         """Raise all that was found as one error, if anything was."""

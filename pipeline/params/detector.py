@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from pipeline.params.section import MAX_BC, MAX_MEV, MAX_SEED, Section
+
+SIMULATED = Path("data/raw/simulated.h5")  # what the stage `simulate` writes
 
 
 class DataParams(Section):

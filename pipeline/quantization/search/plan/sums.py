@@ -9,6 +9,7 @@ taken as 1, and powers of two above 1 where no ``max_value`` bounds them.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,11 +18,10 @@ from itertools import product
 from pipeline.base.architecture import INPUT, Architecture
 from pipeline.base.errors import PipelineError, Problems
 from pipeline.base.fixed_point_type import MAX_BITS
-from pipeline.integers.fixed_point import MANTISSA_BITS
 from pipeline.quantizers.hardware import stored_type
 from pipeline.quantizers.quantizer import Quantizer
 
-RTL_BITS = MANTISSA_BITS - 2  # da4ml counts in float64, and a sign more
+RTL_BITS = sys.float_info.mant_dig - 2  # da4ml counts in float64; see `adder_graph`
 MAX_FRACTION_BITS = 40  # of a weight in models/integer.json
 _EPSILON_EXPONENT = -23  # Keras' epsilon of 1e-7: QKeras' powers of two end there
 
