@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from dvc.utils.hydra import apply_overrides, get_hydra_sweeps
@@ -30,7 +31,7 @@ def documented() -> Iterator[str]:
 def overrides(command: str) -> list[list[str]]:
     """What the options -S of a command set, one list for each experiment."""
     words = shlex.split(command, comments=True)
-    values = [value for option, value in zip(words, words[1:], strict=False) if option == "-S"]
+    values = [value for option, value in pairwise(words) if option == "-S"]
     sweeps = get_hydra_sweeps({"params.yaml": values}) if values else []
     return [sweep["params.yaml"] for sweep in sweeps]
 
