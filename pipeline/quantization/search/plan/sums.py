@@ -23,7 +23,6 @@ from pipeline.quantizers.quantizer import Quantizer
 
 RTL_BITS = sys.float_info.mant_dig - 2  # da4ml counts in float64; see `adder_graph`
 MAX_FRACTION_BITS = 40  # of a weight in models/integer.json
-_EPSILON_EXPONENT = -23  # Keras' epsilon of 1e-7: QKeras' powers of two end there
 
 
 @dataclass(frozen=True)
@@ -195,11 +194,12 @@ def _weights(quantizer: Quantizer) -> tuple[int, Fraction]:
 
 
 def _powers_of_two(quantizer: Quantizer) -> tuple[int, Fraction]:
+    """As `_weights`, with the exponents that QKeras gives to the bits."""
     arguments = quantizer.arguments
     largest = arguments.get("max_value")
     sign_of_exponent = largest is None or largest > 1
     signed = quantizer.name == "quantized_po2"
+    # A weight near 0 becomes the smallest power of all, 2**-reach.
     reach = 2 ** max(0, quantizer.bits - signed - sign_of_exponent)
-    finest = max(-reach, _EPSILON_EXPONENT)
     highest = 0 if not largest else min(math.ceil(math.log2(largest)), reach - 1)
-    return -finest, Fraction(2) ** highest
+    return reach, Fraction(2) ** highest

@@ -18,6 +18,7 @@ from tests.quantization.search.made_up_search import search_params
 PARAMS = load_params(ROOT / "params.yaml")
 KERNEL = "quantized_bits(6,0,1,alpha='auto_po2')"
 CONFIG = declared_bits(search_params())
+WIDE = {"SimpleRNN": 16, "Dense": 16}
 
 
 def plan(cell: Any = "SimpleRNN", energy: EnergyParams = PARAMS.energy, **changed: Any):
@@ -69,10 +70,12 @@ def test_a_point_that_cannot_become_firmware_is_named():
 
 
 def test_a_point_without_a_price_is_named():
-    config = CONFIG | {"bias": {**CONFIG["bias"], "quantized_po2(16,1)": 16}}
-    plan(quantization_config=config)
-    message = refused(quantization_config=config, uniform_bits=[4, 8])
-    assert message.startswith("search.uniform_bits: 4: no price: rnn/bias: 'quantized_po2(16,1)': ")
+    config = CONFIG | {"bias": {"quantized_bits(4,0,0,alpha=1)": 4, "quantized_po2(6,1)": 6}}
+    some = {"quantization_config": config}
+    some["limit"] = {"SimpleRNN": [8, 4, 10, 12, 12], "Dense": [[KERNEL], 4, 12]}
+    plan(**some)
+    message = refused(**some, uniform_bits=[4, 8])
+    assert message.startswith("search.uniform_bits: 4: no price: rnn/bias: 'quantized_po2(6,1)': ")
 
 
 @pytest.mark.parametrize("kind", ["kernel", "recurrent_kernel", "bias"])
@@ -129,3 +132,37 @@ def test_a_factor_that_gives_no_network_is_refused_where_widths_are_searched(fac
 def test_the_ends_of_the_range_are_networks():
     blocks, _ = plan(tune_filters="block", filter_range=[1 / 8, MAX_UNITS / 8])
     assert blocks[0].filters
+
+
+@pytest.mark.parametrize("text", ["quantized_po2(8,2)", "quantized_po2(8)", "quantized_po2(12,4)"])
+@pytest.mark.parametrize("kind", ["kernel", "recurrent_kernel", "bias"])
+def test_powers_of_two_that_no_integer_holds_are_refused(text, kind):
+    """A weight near 0 becomes 2**-64, and models/integer.json ends at 2**-40."""
+    bits = int(text.split("(")[1].split(",")[0].rstrip(")"))
+    message = refused(quantization_config=CONFIG | {kind: {**CONFIG[kind], text: bits}}, limit=WIDE)
+    assert f"{kind}: {text}: expected weights of at most 40 bits behind the binary" in message
+
+
+def test_small_powers_of_two_pass():
+    config = CONFIG | {"kernel": {"quantized_po2(4,4)": 4, "quantized_po2(6,4)": 6}}
+    plan(quantization_config=config, limit=WIDE)
+
+
+def test_faults_of_all_parts_of_the_plan_are_told_at_once():
+    config = CONFIG | {"bias": {"quantized_bits(14,0,0,alpha='auto')": 14}}
+    lines = refused(
+        quantization_config=config,
+        limit=WIDE,
+        blocks=["rnn", "hidden"],
+        tune_filters="layer",
+        filter_range=[0.01, 100.0],
+        uniform_bits=[4],
+    ).splitlines()
+    assert [line.split(": ")[0] for line in lines] == [
+        "search.blocks",
+        "search.filter_range",
+        "search.filter_range",
+        "rnn/bias",
+        "dense/bias",
+        "search.uniform_bits",
+    ]
