@@ -98,6 +98,19 @@ def test_values_and_the_search_space_are_told_at_once():
     ]
 
 
+def test_wrong_strings_do_not_hide_wrong_names():
+    lists = search_changed(
+        quantization_config={"kernel": ["oops"]},
+        limit={"top;exec": 8, "Dense": [[";"], 14, 12], "(": 1},
+    )
+    assert [line.split(": ")[0] for line in faults(search=lists)] == [
+        "search.quantization_config.kernel",
+        "search.limit.Dense",
+        "search.limit.top;exec",
+        "search.limit.(",
+    ]
+
+
 @pytest.mark.parametrize("limit", ["top;exec", {"SimpleRNN": "top;exec"}, {"Dense": [8, "x", 8]}])
 def test_a_limit_of_another_form_hides_only_the_space(limit: Any):
     lines = faults(search={"limit": limit, "mode": "foo"}, finetune={"epochs": 0})

@@ -69,13 +69,13 @@ def unknown_to_network(pattern: str, cell: str) -> bool:
     return pattern in _OTHER_CLASSES or (named is not None and named[1] in others.values())
 
 
-def check_patterns(limit: Mapping[str, Limit], layers: Iterable[str], cell: str) -> None:
+def check_patterns(patterns: Iterable[str], layers: Iterable[str], cell: str) -> None:
     """Check the keys of ``search.limit``.
 
     Parameters
     ----------
-    limit
-        ``search.limit``.
+    patterns
+        The keys.
     layers, cell
         Names of the network's layers, and the class of the recurrent one.
 
@@ -86,7 +86,7 @@ def check_patterns(limit: Mapping[str, Limit], layers: Iterable[str], cell: str)
         AutoQKeras knows.
     """
     names, problems = list(layers), Problems()
-    for pattern in limit:
+    for pattern in patterns:
         with problems.collected():
             expression = compiled(pattern, f"search.limit.{pattern}")
             known = pattern in (DEFAULT, *_CELLS, "Dense") or unknown_to_network(pattern, cell)

@@ -16,6 +16,7 @@ from pipeline.base.errors import PipelineError, Problems
 from pipeline.params import Params, ParamsError, parse_params, read_tree
 from pipeline.params.detector import SIMULATED
 from pipeline.params.network import SearchParams
+from pipeline.quantization.search.plan.limits import check_patterns
 from pipeline.quantization.search.plan.plan import plan_search
 from pipeline.quantization.search.plan.space import (
     build_search_space,
@@ -60,14 +61,16 @@ def check_parameters(path: Path) -> Params:
 def _space_faults(tree: Any, wrong: Collection[str]) -> list[str]:
     """Return what is wrong with the search space of a file with other faults, a line each."""
     keys = [*(f"search.{name}" for name in _SPACE), "train.cell"]
-    touched = any(f"{other}.".startswith(f"{key}.") for key in keys for other in wrong)
-    if touched or not _has(tree, keys):
+    if not _has(tree, keys) or {"train.cell", "search.limit"} & set(wrong):
         return []
-    # Without the values that are wrong: the space does not follow from them.
-    search = SearchParams.model_construct(**{name: tree["search"][name] for name in _SPACE})
+    cell, values = tree["train"]["cell"], {name: tree["search"][name] for name in _SPACE}
+    layers = network_layers(cell)
     problems = Problems()
     with problems.collected():
-        build_search_space(search, network_layers(tree["train"]["cell"]))
+        if any(f"{other}.".startswith(f"{key}.") for key in keys for other in wrong):
+            check_patterns(map(str, values["limit"]), [layer.name for layer in layers], cell)
+        else:  # without the values that are wrong: the space does not follow from them
+            build_search_space(SearchParams.model_construct(**values), layers)
     return problems.lines
 
 
