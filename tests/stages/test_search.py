@@ -122,7 +122,7 @@ NO_POINT = {
     [
         ("search.input_quantizer", {"input_quantizer": "quantized_bit(12,0)"}),
         ("search.quantization_config.kernel", {"quantization_config": {"kernel": {"relu": 4}}}),
-        ("search.limit.Dense", {"limit": {"SimpleRNN": 14, "Dense": 1}}),
+        ("search.limit.Dense", {"limit": {"SimpleRNN": 14, "Dense": [8, 14, 1]}}),
         ("search.seed", {"seed": 0}),
         ("search.uniform_bits: 16: rnn/bias", NO_POINT),
         ("search.filter_range: 0.1", {"tune_filters": "layer", "filter_range": [1.0, 0.1]}),

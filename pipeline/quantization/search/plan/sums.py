@@ -23,6 +23,7 @@ from pipeline.quantizers.quantizer import Quantizer
 
 RTL_BITS = sys.float_info.mant_dig - 2  # da4ml counts in float64; see `adder_graph`
 MAX_FRACTION_BITS = 40  # of a weight in models/integer.json
+_SMALLEST_EXPONENT = -23  # below Keras' epsilon of 1e-7 a weight is 0 in hardware
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,6 @@ def _powers_of_two(quantizer: Quantizer) -> tuple[int, Fraction]:
     largest = arguments.get("max_value")
     sign_of_exponent = largest is None or largest > 1
     signed = quantizer.name == "quantized_po2"
-    # A weight near 0 becomes the smallest power of all, 2**-reach.
     reach = 2 ** max(0, quantizer.bits - signed - sign_of_exponent)
     highest = 0 if not largest else min(math.ceil(math.log2(largest)), reach - 1)
-    return reach, Fraction(2) ** highest
+    return min(reach, -_SMALLEST_EXPONENT), Fraction(2) ** highest
