@@ -11,6 +11,7 @@ docs/search.md describes modes, blocks, costs, workers and every default.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from pipeline.artifacts.search import SEARCH
@@ -21,6 +22,7 @@ from pipeline.base.schema import write
 from pipeline.base.weights import FLOAT_WEIGHTS, load_weights, save_weights
 from pipeline.params import Params, load_params
 from pipeline.quantization.search import state as search_state
+from pipeline.quantization.search.plan.parameters import notes
 from pipeline.quantization.search.plan.plan import describe, plan_search
 from pipeline.samples.prepared import PREPARED, Prepared, read_prepared
 
@@ -31,6 +33,8 @@ def main() -> None:
     prepared = read_prepared(PREPARED)
     architecture = architecture_of(params, prepared)
     blocks, costs = plan_search(params.search, params.energy, architecture)
+    if search_state.in_charge():
+        _say_notes(params)
 
     # TensorFlow takes seconds to load: only once parameters and data are known good.
     from pipeline.quantization.search import results
@@ -63,7 +67,13 @@ def dry_run() -> None:
     params = load_params()
     architecture = architecture_of(params, read_prepared(PREPARED))
     blocks, _ = plan_search(params.search, params.energy, architecture)
+    _say_notes(params)
     print(describe(blocks, params.search), end="")
+
+
+def _say_notes(params: Params) -> None:
+    for note in notes(params.search, params.train.cell):
+        print(note, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import ceil
-from pathlib import Path
 
 from tqdm import tqdm
 
@@ -11,8 +10,7 @@ from pipeline.base.errors import run_stage
 from pipeline.detector.generator import generate
 from pipeline.detector.sequences.sequence_file import write_sequences
 from pipeline.params import load_params
-
-SIMULATED = Path("data/raw/simulated.h5")
+from pipeline.params.detector import SIMULATED
 
 
 def main() -> None:

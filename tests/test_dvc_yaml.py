@@ -17,6 +17,8 @@ from tests.imports import ROOT, local_imports
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES = GRAPH["stages"]
 HOW_ONLY = "processes"  # the section on which no result depends: no stage declares it
+CHECK, WHOLE_FILE = "check", "params.yaml"  # the stage that depends on every parameter
+USING = [stage for stage in STAGES if stage != CHECK]
 PARAMS = load_params(ROOT / "params.yaml").model_dump()
 
 # By file, the stages that rerun when it changes although they do not import it.
@@ -30,6 +32,8 @@ COVERED_BUT_NOT_NEEDED: dict[str, list[str]] = {
     "quantization/finetuning/candidates.py": ["finetune"],
     "quantization/finetuning/double_precision.py": ["candidates"],
     "quantization/finetuning/finetuning.py": ["candidates"],
+    "quantization/search/plan/pareto.py": ["check"],
+    "quantization/search/plan/score.py": ["check"],
     "quantizers/hardware.py": ["baseline"],
     "samples/predictions.py": ["prepare", "search", "candidates", "rtl", "implement", "survey"],
 }
@@ -57,7 +61,12 @@ def leaves(tree: object, prefix: str = "") -> list[str]:
 
 
 def covers(declared: str, key: str) -> bool:
-    return key == declared or key.startswith(declared + ".") or declared.startswith(key + ".")
+    return (
+        declared == WHOLE_FILE
+        or key == declared
+        or key.startswith(declared + ".")
+        or declared.startswith(key + ".")
+    )
 
 
 def code_deps(stage: str) -> list[Path]:
@@ -123,6 +132,22 @@ def test_data_deps_come_from_an_earlier_stage(stage):
     assert data <= earlier | {"${data.file}"}
 
 
+def test_the_check_depends_on_all_parameters_and_comes_before_every_stage():
+    assert STAGES[CHECK]["params"] == [{WHOLE_FILE: None}]
+    behind = {CHECK}
+    made = {
+        path: stage
+        for stage in STAGES
+        for path in (*paths(stage, "outs"), *paths(stage, "metrics"))
+    }
+    for stage in USING:  # in order
+        before = {made.get(path) for path in paths(stage, "deps")}
+        assert before & behind, stage
+        behind.add(stage)
+    direct = [stage for stage in USING if "data/checked.txt" in paths(stage, "deps")]
+    assert direct == ["simulate", "prepare", "baseline"]
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_stage_scripts_read_only_declared_params(stage):
     declared = [*paths(stage, "params"), HOW_ONLY]
@@ -139,7 +164,7 @@ def test_declared_params_are_read(stage):
 
 def test_every_param_is_a_param_of_a_stage_except_how_work_is_spread():
     """Others would be forgotten; these would rerun hours of training for nothing."""
-    declared = [key for stage in STAGES for key in paths(stage, "params")]
+    declared = [key for stage in USING for key in paths(stage, "params")]
     for leaf in leaves(PARAMS):
         covered = any(leaf == key or leaf.startswith(key + ".") for key in declared)
         assert covered != leaf.startswith(HOW_ONLY + "."), leaf
@@ -160,9 +185,7 @@ def attributes_of(model: type[BaseModel], prefix: str = "") -> list[str]:
 
 @pytest.mark.parametrize("name", attributes_of(Params))
 def test_every_param_is_read_by_the_code_of_a_stage_that_declares_it(name):
-    readers = [
-        stage for stage in STAGES if any(covers(key, name) for key in paths(stage, "params"))
-    ]
+    readers = [stage for stage in USING if any(covers(key, name) for key in paths(stage, "params"))]
     if name.startswith(HOW_ONLY + "."):
         readers.append("search")  # reads it without declaring it
     files = {path for stage in readers for path in local_imports(script(stage))}
@@ -192,7 +215,11 @@ def test_metrics_stand_under_metrics_and_outs_are_cached():
         for entry in content.get("metrics", []):
             (options,) = entry.values()
             assert options == {"cache": False}, stage
-        assert all(isinstance(entry, str) for entry in content.get("outs", [])), stage
+        outs = content.get("outs", [])
+        if stage == CHECK:  # not even its own goes where it refuses a value
+            assert outs == [{"data/checked.txt": {"persist": True}}]
+        else:
+            assert all(isinstance(entry, str) for entry in outs), stage
         assert not [
             path
             for path in paths(stage, "outs")

@@ -12,11 +12,12 @@ from tests.imports import ROOT
 
 HEAVY = ["tensorflow", "pandas", "uproot", "qkeras", "keras_tuner", "hls4ml", "grpc"]
 STAGES = [
-    "simulate", "prepare", "train", "baseline", "search", "finetune", "candidates", "synthesize",
-    "rtl", "implement", "survey", "evaluate", "report",
+    "check", "simulate", "prepare", "train", "baseline", "search", "finetune", "candidates",
+    "synthesize", "rtl", "implement", "survey", "evaluate", "report",
 ]  # fmt: skip
 # What a stage does before it trains anything: prices, and the plan of a search.
 WITHOUT_TENSORFLOW = {
+    "check": "pipeline.check.check()",
     "baseline": "pipeline.baseline.baseline_metrics(params)",
     "search": "from pipeline.base.architecture import Architecture; "
     "pipeline.search.plan_search(params.search, params.energy, Architecture('GRU', 8, 5))",

@@ -16,6 +16,31 @@ class PipelineError(Exception):
     """One clear message: file or dotted key, what was expected, what was found."""
 
 
+class Problems:
+    """What several independent checks found, to be told at once: a line each, none twice."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, None] = {}
+
+    @contextmanager
+    def collected(self) -> Iterator[None]:
+        """Keep the message of a `PipelineError` raised inside, and go on behind it."""
+        try:
+            yield
+        except PipelineError as error:
+            self._lines |= dict.fromkeys(str(error).splitlines())
+
+    @property
+    def lines(self) -> list[str]:
+        """All that was found."""
+        return [*self._lines]
+
+    def raise_as(self, kind: type[PipelineError]) -> None:
+        """Raise all that was found as one error, if anything was."""
+        if self._lines:
+            raise kind("\n".join(self._lines))
+
+
 def run_stage(main: Callable[[], None]) -> None:
     """Run a stage; a `PipelineError` becomes its message on stderr and exit code 1.
 

@@ -7,6 +7,7 @@ keys, wrong types and values out of range are errors that name the dotted key
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,19 @@ PARAMS_FILE = Path("params.yaml")
 
 
 class ParamsError(PipelineError):
-    """A value in ``params.yaml`` cannot be used."""
+    """Values in ``params.yaml`` cannot be used.
+
+    Parameters
+    ----------
+    message
+        A line for each of them.
+    keys
+        Their dotted keys.
+    """
+
+    def __init__(self, message: str, keys: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.keys = frozenset(keys)
 
 
 class Params(Section):
@@ -73,6 +86,11 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
         If the file is missing, is not YAML, or holds an unknown key, a wrong
         type or a value out of range. The message names file and dotted key.
     """
+    return parse_params(read_tree(path), str(path))
+
+
+def read_tree(path: Path) -> Any:
+    """Return what stands in a parameter file, unchecked; see `load_params`."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -82,19 +100,20 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
     parser = YAML(typ="safe")  # DVC's parser, so both read the same values
     parser.Constructor = _Constructor
     try:
-        tree = parser.load(text)
+        tree: Any = parser.load(text)
     except (YAMLError, ValueError, LookupError, RecursionError) as error:
         raise ParamsError(f"{path}: not valid YAML: {_yaml_problem(error)}") from error
-    return parse_params(tree, str(path))
+    return tree
 
 
 def parse_params(tree: Any, origin: str = "params") -> Params:
-    """Validate an already parsed tree; see `load_params`."""
+    """Validate an already parsed tree; see `load_params`. The error has a line for each value."""
     try:
         return Params.model_validate(tree)
     except ValidationError as error:
-        lines = [f"{origin}: {_explain(item)}" for item in error.errors(include_url=False)]
-        raise ParamsError("\n".join(lines)) from None
+        items = error.errors(include_url=False)
+        lines = [f"{origin}: {line}" for item in items for line in _explain(item)]
+        raise ParamsError("\n".join(lines), map(_key_of, items)) from None
 
 
 def _yaml_problem(error: Exception) -> str:
@@ -105,14 +124,22 @@ def _yaml_problem(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _explain(item: Any) -> str:
-    key = ".".join(map(str, item["loc"])) or "(top level)"
+def _key_of(item: Any) -> str:
+    return ".".join(map(str, item["loc"])) or "(top level)"
+
+
+def _explain(item: Any) -> list[str]:
+    """Return a line for each problem of one value, with its key."""
+    key = _key_of(item)
     if item["type"] == "extra_forbidden":
-        return f"{key}: unknown key"
+        return [f"{key}: unknown key"]
     if item["type"] == "missing":
-        return f"{key}: missing"
-    message = item["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
-    if isinstance(item["input"], (dict, list)):
-        return f"{key}: {message}"
-    return f"{key}: {message}, found {item['input']!r}"
+        return [f"{key}: missing"]
+    lines = item["msg"].removeprefix("Value error, ").splitlines()
+    found = repr(item["input"])
+    quoted = isinstance(item["input"], str) and found in item["msg"]
+    named = isinstance(item["input"], (dict, list)) or quoted
+    return [
+        f"{key}: {line[0].lower()}{line[1:]}" + ("" if named else f", found {found}")
+        for line in lines
+    ]

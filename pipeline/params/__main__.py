@@ -9,20 +9,20 @@ import argparse
 import sys
 
 from pipeline.base.errors import run_stage
-from pipeline.params import PARAMS_FILE, load_params
+from pipeline.check import check
+from pipeline.params import load_params
 from pipeline.params.document import document
 
 
 def main() -> None:
-    """Read ``params.yaml``; a `ParamsError` says what is wrong with it."""
+    """Check ``params.yaml``; a `ParamsError` says all that is wrong with it."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.params", description=__doc__)
     parser.add_argument("--document", action="store_true", help="print docs/parameters.md")
     arguments = parser.parse_args()
-    params = load_params()
     if arguments.document:
-        sys.stdout.write(document(params))
+        sys.stdout.write(document(load_params()))
     else:
-        print(f"{PARAMS_FILE}: valid", file=sys.stderr)
+        check()
 
 
 if __name__ == "__main__":

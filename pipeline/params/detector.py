@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from pipeline.params.section import MAX_SEED, Section
+from pipeline.params.section import MAX_BC, MAX_MEV, MAX_SEED, Section
+
+SIMULATED = Path("data/raw/simulated.h5")  # what the stage `simulate` writes
 
 
 class DataParams(Section):
@@ -24,10 +27,15 @@ class PulseParams(Section):
 
     drift_time_ns: float = Field(
         gt=0,
+        le=10_000,
         description="t_d, length of the triangular ionisation current.",
     )
-    shaper_time_ns: float = Field(gt=0, description="tau, time constant of the CR-(RC)^2 shaper.")
-    preamp_time_ns: float = Field(gt=0, description="RC, time constant of the preamplifier.")
+    shaper_time_ns: float = Field(
+        gt=0, le=1000, description="tau, time constant of the CR-(RC)^2 shaper."
+    )
+    preamp_time_ns: float = Field(
+        gt=0, le=1000, description="RC, time constant of the preamplifier."
+    )
 
 
 class PileupParams(Section):
@@ -35,10 +43,12 @@ class PileupParams(Section):
 
     mean_interactions: float = Field(
         ge=0,
+        le=10_000,
         description="mu, mean number of inelastic collisions in a BC.",
     )
     mean_et_mev: float = Field(
         ge=0,
+        le=MAX_MEV,
         description="Mean E_T that they leave in the cell, summed over a BC; 0 for no pile-up.",
     )
     hit_probability: float = Field(
@@ -48,6 +58,7 @@ class PileupParams(Section):
     )
     tail_shape: float = Field(
         gt=0,
+        le=10,
         description="sigma of the log-normal E_T of one hit: the larger, the longer the tail.",
     )
 
@@ -55,9 +66,12 @@ class PileupParams(Section):
 class BunchTrainParams(Section):
     """Filling pattern; ``filled_bc = 0`` fills every bunch crossing."""
 
-    filled_bc: int = Field(ge=0, description="BCs with collisions in each train; 0 fills every BC.")
+    filled_bc: int = Field(
+        ge=0, le=1_000_000, description="BCs with collisions in each train; 0 fills every BC."
+    )
     empty_bc: int = Field(
         ge=0,
+        le=1_000_000,
         description="BCs without collisions after each train; must be 0 where `filled_bc` is 0.",
     )
 
@@ -73,11 +87,15 @@ class SignalParams(Section):
 
     max_et_gev: float = Field(
         gt=0,
+        le=10_000,
         description="The E_T of an injected deposit is uniform between 0 and this.",
     )
-    mean_gap_bc: float = Field(ge=1, description="Mean distance between injected deposits.")
+    mean_gap_bc: float = Field(
+        ge=1, le=1_000_000, description="Mean distance between injected deposits."
+    )
     std_gap_bc: float = Field(
         ge=0,
+        le=1_000_000,
         description="Standard deviation of that distance, which is normal, rounded and at least "
         "1 BC.",
     )
@@ -86,7 +104,9 @@ class SignalParams(Section):
 class NoiseParams(Section):
     """Electronics noise after the shaper."""
 
-    rms_mev: float = Field(ge=0, description="RMS of the electronics noise after the shaper.")
+    rms_mev: float = Field(
+        ge=0, le=MAX_MEV, description="RMS of the electronics noise after the shaper."
+    )
 
 
 class AdcParams(Section):
@@ -94,12 +114,14 @@ class AdcParams(Section):
 
     lsb_mev: float = Field(
         gt=0,
+        le=MAX_MEV,
         description="Step of the ADC. 7.8125 MeV is 16 GeV / 2^11, so that scaled samples are "
         "exact in fixed point.",
     )
     bits: int = Field(ge=2, le=24, description="Bits of the ADC.")
     pedestal_counts: int = Field(
         ge=0,
+        le=2**24 - 1,
         description="ADC counts for no signal; below 2^bits. It is subtracted again.",
     )
 
@@ -124,9 +146,10 @@ class SimulateParams(Section):
     """The built-in generator."""
 
     seed: int = Field(ge=0, le=MAX_SEED, description="Seed of all random streams.")
-    n_bc: int = Field(ge=1, description="Length of the sequence in BCs.")
+    n_bc: int = Field(ge=1, le=MAX_BC, description="Length of the sequence in BCs.")
     chunk_bc: int = Field(
         ge=64,
+        le=2**26,
         description="BCs held in memory at once; the result does not depend on it.",
     )
     pulse: PulseParams
@@ -148,11 +171,14 @@ class PrepareParams(Section):
     )
     target_lag: int = Field(
         ge=0,
+        le=256,
         description="The target of window i is the true E_T of sample i + L - `target_lag`: "
         "with L = 5, 5 is the first sample of the window and 1 the last. At most "
         "`window_length`.",
     )
-    et_scale_gev: float = Field(gt=0, description="Samples and targets are divided by this.")
+    et_scale_gev: float = Field(
+        gt=0, le=1_000_000, description="Samples and targets are divided by this."
+    )
     train_fraction: float = Field(
         gt=0,
         lt=1,

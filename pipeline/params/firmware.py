@@ -8,16 +8,27 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from pipeline.base.identifiers import check_cpp_name, check_rtl_name
 from pipeline.base.units import BC_NS, MAX_CELLS
-from pipeline.params.section import Section
+from pipeline.params.section import (
+    MAX_BC,
+    MAX_MEV,
+    MAX_NAME,
+    MAX_SEED,
+    MAX_TIMEOUT_S,
+    Section,
+)
+
+_MAX_POINTS = 1000
 
 
 # Pydantic reports a value that fits no branch of a union once for each branch.
 def _number_or_names(value: Any) -> Any:
-    if type(value) is int and value >= 0:
+    if type(value) is int and 0 <= value <= _MAX_POINTS:
         return value
     if isinstance(value, list) and all(type(name) in (int, str) for name in value):
         return value
-    raise ValueError("should be a number of points, 0 or more, or a list of names of trials")
+    raise ValueError(
+        f"should be a number of points, 0 to {_MAX_POINTS}, or a list of names of trials"
+    )
 
 
 Points = Annotated[int | list[int | str], BeforeValidator(_number_or_names)]
@@ -31,15 +42,18 @@ class SynthesizeParams(Section):
         "arithmetic is the same.",
     )
     part: str = Field(
+        max_length=MAX_NAME,
         pattern=r"\A[A-Za-z0-9][A-Za-z0-9_.-]*\z",
         description="Device of the project for AMD.",
     )
     intel_part: str = Field(
+        max_length=MAX_NAME,
         pattern=r"\A[A-Za-z0-9][A-Za-z0-9_.-]*\z",
         description="Device of the Quartus and oneAPI projects.",
     )
     clock_period_ns: float = Field(
         gt=0,
+        le=1000,
         description="Clock of the HLS projects. 3.125 ns is 320 MHz, eight clocks in a BC: one "
         "network can serve eight cells.",
     )
@@ -49,10 +63,12 @@ class SynthesizeParams(Section):
         description="Share of the period that HLS keeps for routing.",
     )
     project_name: Annotated[str, AfterValidator(check_cpp_name)] = Field(
+        max_length=MAX_NAME,
         description="Name of the top function: a C++ identifier that is no reserved word.",
     )
     max_mismatch_mev: float = Field(
         ge=0,
+        le=MAX_MEV,
         description="Largest difference between QKeras and the integer model that passes. 0 "
         "asks for equality; a value above 0 makes sense only where not even float64 holds a "
         "sum, and the error then says so.",
@@ -65,6 +81,7 @@ class SynthesizeParams(Section):
     )
     max_gated_rms_mev: float = Field(
         gt=0,
+        le=MAX_MEV,
         description="LSTM and GRU: RMS difference between C++ and QKeras above which the stage "
         "fails. 10 MeV turn an RMSE of 50 MeV into one of 51.",
     )
@@ -81,12 +98,14 @@ class RtlParams(Section):
     """The RTL and its simulation; see `pipeline.firmware.rtl.project`."""
 
     top: Annotated[str, AfterValidator(check_rtl_name)] = Field(
+        max_length=MAX_NAME,
         description="Name of the top module: letters, digits and single underscores; no "
         "reserved word of SystemVerilog or VHDL.",
     )
     adders_per_stage: int = Field(ge=1, le=64, description="Adders in a row between two registers.")
     clock_period_ns: float = Field(
         gt=0,
+        le=BC_NS,
         description="Clock that is aimed at: it stands in the constraints, and turns cycles "
         "into ns.",
     )
@@ -98,6 +117,7 @@ class RtlParams(Section):
     )
     stream_windows: int = Field(
         ge=1,
+        le=MAX_BC,
         description="Windows in the simulation of the streaming core.",
     )
     stream_gap_probability: float = Field(
@@ -105,9 +125,10 @@ class RtlParams(Section):
         lt=1,
         description="Mean number of empty clocks in it for each sample.",
     )
-    stream_seed: int = Field(ge=0, description="Seed of its random gaps and faults.")
+    stream_seed: int = Field(ge=0, le=MAX_SEED, description="Seed of its random gaps and faults.")
     event_windows: int = Field(
         ge=0,
+        le=1_000_000,
         description="Windows for the simulators Icarus and GHDL, where they are installed; they "
         "are slow. 0 for none.",
     )
@@ -130,20 +151,25 @@ class ImplementParams(Section):
         description="FPGA families that Yosys synthesises the streaming core for: AMD "
         "UltraScale+, Intel Cyclone V, Lattice ECP5.",
     )
-    netlist_windows: int = Field(ge=1, description="Windows in the simulation of each netlist.")
+    netlist_windows: int = Field(
+        ge=1, le=10_000_000, description="Windows in the simulation of each netlist."
+    )
     route: bool = Field(
         description="Whether nextpnr places and routes the ECP5 netlist; that gives a clock.",
     )
     seed: int = Field(
         ge=0,
+        le=MAX_SEED,
         description="Seed of the placer and of the random stream through the netlists.",
     )
     intel_device: str = Field(
+        max_length=MAX_NAME,
         pattern=r"\A[A-Za-z0-9][A-Za-z0-9_.-]*\z",
         description="Device for Quartus, where it is installed.",
     )
     timeout_s: float = Field(
         gt=0,
+        le=MAX_TIMEOUT_S,
         description="Time limit for each run of Yosys, nextpnr or a vendor's tool.",
     )
 
@@ -161,15 +187,18 @@ class SurveyParams(Section):
         description="How many points of the search's front to build at most, evenly spread, "
         "both ends included; or a list of trials in models/search.json.",
     )
-    uniform_bits: list[int] = Field(
+    uniform_bits: list[Annotated[int, Field(ge=2, le=24)]] = Field(
         description="Uniform networks to build as well; each must be in `search.uniform_bits`.",
     )
     family: Literal["xcup", "cyclonev", "ecp5"] = Field(
         description="FPGA family that Yosys synthesises them for.",
     )
-    windows: int = Field(ge=1, description="Windows in the simulation of each streaming core.")
+    windows: int = Field(
+        ge=1, le=MAX_BC, description="Windows in the simulation of each streaming core."
+    )
     netlist_windows: int = Field(
         ge=0,
+        le=10_000_000,
         description="Windows in the simulation of each netlist, which costs about a minute "
         "each; 0 for none.",
     )

@@ -3,50 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from pipeline.params.section import MAX_SEED, Section
+from pipeline.params.quantizers import Limit, Quantizers, QuantizerText, TrialName
+from pipeline.params.section import MAX_BATCH, MAX_EPOCHS, MAX_SEED, MAX_TRIALS, Section
 
 Memory = Literal["sram", "dram", "fixed"]
 MAX_UNITS = 512  # of the recurrent layer, trained or searched
-
-
-# Pydantic reports a value that fits no branch of a union once for each branch.
-def _one_limit(value: Any) -> Any:
-    entries = value if isinstance(value, list) else [value]
-    texts = [text for entry in entries if isinstance(entry, list) for text in entry]
-    bits = [entry for entry in entries if not isinstance(entry, list)]
-    if all(type(n) is int for n in bits) and all(isinstance(text, str) for text in texts):
-        return value
-    raise ValueError(
-        "should be a number of bits, or a list with a number of bits or a list of "
-        "quantizers for each kind of tensor"
-    )
-
-
-def _one_trial(value: Any) -> Any:
-    if type(value) is int or (isinstance(value, str) and value):
-        return value
-    raise ValueError("should be best or the name of a trial")
-
-
-def _one_config(value: Any) -> Any:
-    if isinstance(value, list) and all(isinstance(text, str) for text in value):
-        if len(set(value)) == len(value):
-            return value
-        raise ValueError("must not repeat a quantizer")
-    if isinstance(value, dict) and all(
-        isinstance(text, str) and type(bits) is int for text, bits in value.items()
-    ):
-        return value
-    raise ValueError("should be a list of quantizers, or quantizers with their bits")
-
-
-Quantizers = Annotated[list[str] | dict[str, int], BeforeValidator(_one_config)]
-Limit = Annotated[int | list[int | list[str]], BeforeValidator(_one_limit)]
-TrialName = Annotated[str | int, Field(union_mode="left_to_right"), BeforeValidator(_one_trial)]
 
 
 class TrainParams(Section):
@@ -62,15 +27,19 @@ class TrainParams(Section):
         "LSTM and GRU go through hls4ml's templates, whose difference from QKeras is measured.",
     )
     units: int = Field(ge=1, le=MAX_UNITS, description="Units of the recurrent layer.")
-    epochs: int = Field(ge=1, description="Most epochs; training stops earlier on a plateau.")
-    batch_size: int = Field(ge=1, description="Windows in one step of the optimizer.")
-    learning_rate: float = Field(gt=0, description="Learning rate of Adam at the start.")
+    epochs: int = Field(
+        ge=1, le=MAX_EPOCHS, description="Most epochs; training stops earlier on a plateau."
+    )
+    batch_size: int = Field(ge=1, le=MAX_BATCH, description="Windows in one step of the optimizer.")
+    learning_rate: float = Field(gt=0, le=1, description="Learning rate of Adam at the start.")
     early_stopping_patience: int = Field(
         ge=0,
+        le=MAX_EPOCHS,
         description="Epochs without a better validation loss after which training stops.",
     )
     reduce_lr_patience: int = Field(
         ge=0,
+        le=MAX_EPOCHS,
         description="Epochs without a better validation loss after which the learning rate is "
         "reduced.",
     )
@@ -81,15 +50,18 @@ class TrainParams(Section):
     )
     min_delta: float = Field(
         ge=0,
+        le=1,
         description="How much lower the validation loss must be to count as better: mean "
         "squared error in units of `prepare.et_scale_gev` squared.",
     )
     min_learning_rate: float = Field(
         ge=0,
+        le=1,
         description="The learning rate is not reduced below this.",
     )
     max_restarts: int = Field(
         ge=0,
+        le=1000,
         description="How many further seeds are tried while the network is dead after its first "
         "epoch: its ReLUs all give 0.",
     )
@@ -116,7 +88,7 @@ class EnergyParams(Section):
         max_length=2,
         description="Where activations and states lie, for [reference, trial].",
     )
-    min_sram_size_bits: list[Annotated[int, Field(ge=0)]] = Field(
+    min_sram_size_bits: list[Annotated[int, Field(ge=0, le=2**40)]] = Field(
         min_length=2,
         max_length=2,
         description="Size of the smallest SRAM, for [reference, trial].",
@@ -142,24 +114,29 @@ class GoalParams(Section):
     )
     delta_p: float = Field(
         ge=0,
+        le=1000,
         description="Score in percent for each factor `rate` by which a trial is cheaper than "
         "the reference. Used where `max_rmse_ratio` is null.",
     )
     delta_n: float = Field(
         ge=0,
+        le=1000,
         description="The same for a trial that is more expensive than the reference.",
     )
     rate: float = Field(
         gt=1,
+        le=1_000_000,
         description="The factor in cost that `delta_p` and `delta_n` refer to.",
     )
     stress: float = Field(
         gt=0,
+        le=1_000_000,
         description="The reference's cost is multiplied by this; below 1 asks for cheaper "
         "networks.",
     )
     max_rmse_ratio: float | None = Field(
         gt=0,
+        le=1000,
         description="The goal is the cheapest network whose validation RMSE is at most this "
         "multiple of the float network's. null: AutoQKeras' forgiving factor, to which "
         "`delta_p`, `delta_n`, `rate` and `stress` belong.",
@@ -182,26 +159,33 @@ class SearchParams(Section):
     )
     max_trials: int = Field(
         ge=1,
+        le=MAX_TRIALS,
         description="Trials of `random` and `bayesian`; of `halving`, the first, short ones. "
         "`hyperband` follows from `epochs`.",
     )
-    epochs: int = Field(ge=1, description="Quantization-aware epochs of one whole trial.")
+    epochs: int = Field(
+        ge=1, le=MAX_EPOCHS, description="Quantization-aware epochs of one whole trial."
+    )
     first_epochs: int = Field(
         ge=1,
+        le=MAX_EPOCHS,
         description="`halving`: epochs of every first trial; less than `epochs`.",
     )
     survivors: int = Field(
         ge=1,
+        le=MAX_TRIALS,
         description="`halving`: how many of the first trials train on to `epochs`.",
     )
     descents: int = Field(
         ge=0,
+        le=MAX_TRIALS,
         description="`halving`: how many trials of `epochs` follow, each one step from a "
         "network tried before.",
     )
-    batch_size: int = Field(ge=1, description="Windows in one step of the optimizer.")
+    batch_size: int = Field(ge=1, le=MAX_BATCH, description="Windows in one step of the optimizer.")
     learning_rate: float = Field(
         gt=0,
+        le=1,
         description="Learning rate at the start; it falls to 0 along a cosine.",
     )
     learning_rate_optimizer: bool = Field(
@@ -218,7 +202,7 @@ class SearchParams(Section):
         description="Regular expression: layers whose name it matches keep their units. null: "
         "none.",
     )
-    filter_range: list[float] = Field(
+    filter_range: list[Annotated[float, Field(gt=0, le=MAX_UNITS)]] = Field(
         min_length=1,
         description="Factors on `train.units` to choose from, each above 0 and different. "
         "AutoQKeras has 0.5, 0.75, 1, 1.5, 2.",
@@ -232,6 +216,7 @@ class SearchParams(Section):
     )
     block_min_trials: int = Field(
         ge=1,
+        le=MAX_TRIALS,
         description="A block gets `max_trials` times its share of the cost, at least this.",
     )
     uniform_bits: list[int] = Field(
@@ -242,7 +227,7 @@ class SearchParams(Section):
         description="Only these layers are quantized: 1 is rnn, 2 is dense. null: all, which "
         "`finetune` needs.",
     )
-    input_quantizer: str = Field(description="Quantizer of the samples.")
+    input_quantizer: QuantizerText = Field(description="Quantizer of the samples.")
     goal: GoalParams
     quantization_config: dict[str, Quantizers] = Field(
         description="A list of quantizers for each kind of tensor: `kernel`, "
@@ -261,8 +246,6 @@ class SearchParams(Section):
     def _lists_make_sense(self) -> Self:
         if self.mode == "halving" and self.first_epochs >= self.epochs:
             raise ValueError("first_epochs must be less than epochs")
-        if any(factor <= 0 for factor in self.filter_range):
-            raise ValueError("filter_range must hold factors above 0")
         if len(set(self.filter_range)) < len(self.filter_range):
             raise ValueError("filter_range must not repeat a factor")
         if any(not 2 <= bits <= 24 for bits in self.uniform_bits):
@@ -285,9 +268,10 @@ class FinetuneParams(Section):
 
     trial: TrialName = Field(description="`best`, or the name of a trial in models/search.json.")
     seed: int = Field(ge=0, le=MAX_SEED, description="Seed of the order of the batches.")
-    epochs: int = Field(ge=1, description="Epochs of quantization-aware training.")
-    batch_size: int = Field(ge=1, description="Windows in one step of the optimizer.")
+    epochs: int = Field(ge=1, le=MAX_EPOCHS, description="Epochs of quantization-aware training.")
+    batch_size: int = Field(ge=1, le=MAX_BATCH, description="Windows in one step of the optimizer.")
     learning_rate: float = Field(
         gt=0,
+        le=1,
         description="Learning rate at the start; it falls to 0 along a cosine.",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from pipeline.params.section import Section
+from pipeline.params.section import MAX_TIMEOUT_S, Section
 
 
 class ProcessesParams(Section):
@@ -17,5 +17,6 @@ class ProcessesParams(Section):
     )
     worker_timeout_s: float = Field(
         gt=0,
+        le=MAX_TIMEOUT_S,
         description="Silence after which a worker, or the chief, counts as gone.",
     )

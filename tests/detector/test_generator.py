@@ -5,6 +5,7 @@ import pytest
 
 from pipeline.detector.generator import generate
 from pipeline.detector.sequences.sequence_file import Sequences
+from pipeline.params.section import MAX_BC
 from tests.detector.cell import sequence, simulate_params
 
 
@@ -113,6 +114,6 @@ def test_bunch_trains_leave_the_gaps_empty():
 
 
 def test_memory_is_that_of_a_chunk():
-    endless = generate(simulate_params(n_bc=10**12, chunk_bc=1000))
+    endless = generate(simulate_params(n_bc=MAX_BC, chunk_bc=1000))
     taken = list(itertools.islice(endless, 3))
     assert [chunk.hit_et_gev.size for chunk in taken[1:]] == [1000, 1000]

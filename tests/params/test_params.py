@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline.params import ParamsError, load_params, parse_params
-from pipeline.params.section import MAX_SEED
+from pipeline.params import Params, ParamsError, load_params, parse_params
+from pipeline.params.section import MAX_MEV, MAX_SEED
 from pipeline.quantization.search.plan.space import declared_bits
-from tests.params.shipped import SHIPPED, TREE, changed, removed
+from tests.params.shipped import SHIPPED, TREE, changed, fields, removed
 
-TEMPLATE = yaml.safe_dump(changed("train.learning_rate", "RATE"))
+TEMPLATE = yaml.safe_dump(changed("simulate.noise.rms_mev", "NUMBER"))  # a number of any size
 
 
 def errors_of(tree: object) -> list[str]:
@@ -23,12 +25,12 @@ def errors_of(tree: object) -> list[str]:
 
 
 @pytest.fixture
-def load_with_rate(tmp_path):
-    """Load the shipped parameters with any text as ``train.learning_rate``."""
+def load_with_number(tmp_path):
+    """Load the shipped parameters with any text as ``simulate.noise.rms_mev``."""
 
     def load(text: str):
         path = tmp_path / "params.yaml"
-        path.write_text(TEMPLATE.replace("RATE", text))
+        path.write_text(TEMPLATE.replace("NUMBER", text))
         return load_params(path)
 
     return load
@@ -178,7 +180,11 @@ def test_a_value_out_of_range_is_named(key, value, words):
             "prepare: train_fraction + validation_fraction must stay below 1",
         ),
         ("evaluate.gap_edges_bc", [15, 15], "evaluate: gap_edges_bc must be positive and increase"),
-        ("evaluate.gap_edges_bc", [0, 15], "evaluate: gap_edges_bc must be positive and increase"),
+        (
+            "evaluate.gap_edges_bc",
+            [0, 15],
+            "evaluate.gap_edges_bc.0: input should be greater than or equal to 1, found 0",
+        ),
         ("evaluate.high_et_mev", 240.0, "evaluate: high_et_mev must exceed low_et_mev"),
         (
             "evaluate.residual_bin_mev",
@@ -230,6 +236,62 @@ def test_every_error_has_its_line():
     ]
 
 
+# Bounded by the plan of the search, which knows the layers.
+BOUNDED_BY_THE_PLAN = {"search.layer_indexes"}
+
+
+def numbers() -> list[tuple[str, type]]:
+    """Every number, and every list of numbers, of the file by its dotted key."""
+    found = []
+    for key, field in fields(Params):
+        words = str(field.annotation)
+        for kind in (int, float):
+            if field.annotation is kind or re.search(rf"\b{kind.__name__}\b", words):
+                if "Literal" not in words and key not in BOUNDED_BY_THE_PLAN:
+                    found.append((key, kind))
+                break
+    return found
+
+
+@pytest.mark.parametrize(("key", "kind"), numbers())
+@pytest.mark.parametrize("absurd", [10**30, 10**308, -(10**30)])
+def test_every_number_has_bounds(key, kind, absurd):
+    value = TREE
+    for part in key.split("."):
+        value = value[part]
+    wrong = kind(absurd)
+    if key == "search.limit":
+        wrong = {"Dense": [wrong, 14, 12], "SimpleRNN": wrong}
+    elif key == "search.quantization_config":
+        wrong = {"bias": {f"quantized_bits({wrong},0,0)": wrong}}
+    elif key == "finetune.trial":
+        return  # a name
+    elif isinstance(value, list):
+        wrong = [wrong] * len(value)
+    lines = errors_of(changed(key, wrong))
+    section = key.split(".")[0]
+    assert all(line.startswith(f"p.yaml: {section}") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("train.learning_rate", "less than or equal to 1, found 1e+308"),
+        ("search.learning_rate", "less than or equal to 1, found 1e+308"),
+        ("rtl.clock_period_ns", "less than or equal to 25, found 1e+308"),
+        ("search.goal.delta_p", "less than or equal to 1000, found 1e+308"),
+    ],
+)
+def test_the_bound_is_said(key, words):
+    assert words in errors_of(changed(key, 1e308))[0]
+
+
+def test_texts_have_bounds():
+    for key in ("evaluate.label", "rtl.top", "synthesize.project_name", "synthesize.part"):
+        (line,) = errors_of(changed(key, "x" * 500))
+        assert line.startswith(f"p.yaml: {key}: string should have at most ")
+
+
 @pytest.mark.parametrize("tree", [None, [], "text"])
 def test_the_top_level_must_be_a_mapping(tree):
     (line,) = errors_of(tree)
@@ -251,30 +313,33 @@ def test_the_top_level_must_be_a_mapping(tree):
         ("2", 2.0),
     ],
 )
-def test_floats_as_in_yaml_1_2(load_with_rate, text, value):
-    assert load_with_rate(text).train.learning_rate == value
+def test_floats_as_in_yaml_1_2(load_with_number, text, value):
+    assert load_with_number(text).simulate.noise.rms_mev == value
 
 
 @settings(max_examples=25, deadline=None)  # each reads the whole file
-@given(st.floats(min_value=0, exclude_min=True, allow_infinity=False))
+@given(st.floats(min_value=0, max_value=MAX_MEV))
 def test_what_python_and_yaml_print_is_read_back(tmp_path_factory, value):
     path = tmp_path_factory.getbasetemp() / "printed.yaml"
     for text in (repr(value), yaml.safe_dump(value).split("\n")[0]):
-        path.write_text(TEMPLATE.replace("RATE", text))
-        assert load_params(path).train.learning_rate == value
+        path.write_text(TEMPLATE.replace("NUMBER", text))
+        assert load_params(path).simulate.noise.rms_mev == value
 
 
 @pytest.mark.parametrize("text", ["1e", "1e-", "e5", "1.0.0", "'1e-5'", "1,5"])
-def test_what_is_no_float_stays_text(load_with_rate, text):
-    words = rf"train\.learning_rate: input should be a valid number, found '{text.strip(chr(39))}'"
+def test_what_is_no_float_stays_text(load_with_number, text):
+    found = text.strip("'")
+    words = rf"simulate\.noise\.rms_mev: input should be a valid number, found '{found}'"
     with pytest.raises(ParamsError, match=words):
-        load_with_rate(text)
+        load_with_number(text)
 
 
 @pytest.mark.parametrize("text", [".nan", ".NaN", ".inf", "-.inf", "1e999"])
-def test_numbers_must_be_finite(load_with_rate, text):
-    with pytest.raises(ParamsError, match=r"train\.learning_rate: .*(finite|greater than 0)"):
-        load_with_rate(text)
+def test_numbers_must_be_finite(load_with_number, text):
+    with pytest.raises(
+        ParamsError, match=r"simulate\.noise\.rms_mev: .*(finite|greater than or equal to 0)"
+    ):
+        load_with_number(text)
 
 
 @pytest.mark.parametrize("key", ["learning_rate", "units"])

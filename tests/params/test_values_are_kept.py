@@ -60,8 +60,14 @@ def test_the_shipped_values():
         ("search.uniform_bits", [16, 4]),
         ("search.goal.max_rmse_ratio", None),
         ("search.limit", {"rnn": 8, "Dense": [8, ["quantized_bits(4)", "binary"], 12]}),
-        ("search.quantization_config", {"state": {"b": 9, "a": 8}, "kernel": {"c": 1}}),
-        ("search.quantization_config", {"state": ["b", "a"], "kernel": {"c": 1}, "bias": []}),
+        (
+            "search.quantization_config",
+            {"state": {"quantized_relu(9)": 9, "binary": 8}, "kernel": {"ternary": 1}},
+        ),
+        (
+            "search.quantization_config",
+            {"state": ["ternary", "binary"], "kernel": {"binary()": 1}, "bias": []},
+        ),
         ("finetune.trial", 14),
         ("finetune.trial", "14"),
         ("survey.points", ["14", 14, "best"]),

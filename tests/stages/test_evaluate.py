@@ -103,7 +103,7 @@ def test_a_nan_prediction_is_refused(workplace):
     ("change", "message"),
     [
         ({"gap_edges_bc": [15, 15]}, "gap_edges_bc must be positive and increase"),
-        ({"gap_edges_bc": [0, 15]}, "gap_edges_bc must be positive and increase"),
+        ({"gap_edges_bc": [0, 15]}, r"gap_edges_bc\.0: .* greater than or equal to 1, found 0"),
         ({"high_et_mev": 240.0}, "high_et_mev must exceed low_et_mev"),
         ({"residual_bin_mev": 2000.0}, "residual_bin_mev must not exceed residual_range_mev"),
         ({"residual_bin_mev": 0.1}, "must not exceed 1000"),

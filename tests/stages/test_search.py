@@ -122,7 +122,7 @@ NO_POINT = {
     [
         ("search.input_quantizer", {"input_quantizer": "quantized_bit(12,0)"}),
         ("search.quantization_config.kernel", {"quantization_config": {"kernel": {"relu": 4}}}),
-        ("search.limit.Dense", {"limit": {"SimpleRNN": 14, "Dense": 1}}),
+        ("search.limit.Dense", {"limit": {"SimpleRNN": 14, "Dense": [8, 14, 1]}}),
         ("search.seed", {"seed": 0}),
         ("search.uniform_bits: 16: rnn/bias", NO_POINT),
         ("search.filter_range: 0.1", {"tune_filters": "layer", "filter_range": [1.0, 0.1]}),
@@ -186,3 +186,23 @@ def test_a_pattern_without_a_layer_stops_before_anything_is_trained(tmp_path, mo
         run_stage(search.main)
     assert "search.blocks: 'hidden': matches no layer" in capsys.readouterr().err
     assert contents(tmp_path) == before
+
+
+def test_what_has_no_effect_is_said_when_a_search_is_planned(workplace, capsys):
+    goal = yaml.safe_load(PARAMS.read_text())["search"]["goal"] | {"stress": 0.5}
+    make_trained_cell(goal=goal)
+    search.dry_run()
+    said = capsys.readouterr()
+    assert said.err == (
+        "search.goal.stress: no effect while search.goal.max_rmse_ratio is set (null: "
+        "AutoQKeras' score)\n"
+    )
+    assert said.out.startswith("block 1: ")
+
+
+@pytest.mark.parametrize(("name", "in_charge"), [(None, True), ("chief", True), ("w1", False)])
+def test_only_the_process_in_charge_says_it(monkeypatch, name, in_charge):
+    if name is not None:
+        monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+        monkeypatch.setenv("KERASTUNER_TUNER_ID", name)
+    assert search.search_state.in_charge() is in_charge

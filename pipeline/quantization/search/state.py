@@ -107,10 +107,15 @@ def open_state(
         "strategy": strategy,
     }
     state = state_directory(inputs, settings)
-    in_cluster = "KERASTUNER_ORACLE_IP" in os.environ
-    if not in_cluster or "chief" in os.environ.get("KERASTUNER_TUNER_ID", ""):
+    if in_charge():
         set_aside_if_broken(state)  # which a worker leaves to its chief
     return state
+
+
+def in_charge() -> bool:
+    """Whether this process is not a worker of the search of another."""
+    in_cluster = "KERASTUNER_ORACLE_IP" in os.environ
+    return not in_cluster or "chief" in os.environ.get("KERASTUNER_TUNER_ID", "")
 
 
 def set_aside_if_broken(directory: Path) -> None:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline.base.architecture import INPUT, Architecture
+from pipeline.base.errors import Problems
 from pipeline.params.network import MAX_UNITS, EnergyParams, SearchParams
 from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.energy.description import EnergyError
@@ -17,11 +18,15 @@ from pipeline.quantization.energy.number_types import type_of
 from pipeline.quantization.search.plan.blocks import Block, group_layers, plan_blocks
 from pipeline.quantization.search.plan.space import (
     Choice,
+    Layer,
     SearchSpaceError,
     build_search_space,
+    filter_names,
     network_layers,
 )
+from pipeline.quantization.search.plan.sums import check_sums
 from pipeline.quantization.search.plan.uniform import uniform_networks
+from pipeline.quantization.training.resizing import scaled_units
 from pipeline.quantizers.hardware import (
     ACTIVATIONS,
     activation_type,
@@ -33,30 +38,39 @@ from pipeline.quantizers.quantizer import Quantizer, parse_quantizer
 _HYPERBAND_FACTOR = 3  # keras-tuner's default
 
 
-def check_widths(params: SearchParams, blocks: Sequence[Block], units: int) -> None:
+def check_widths(params: SearchParams, layers: Sequence[Layer], units: int) -> int:
     """Check that every factor of ``search.filter_range`` gives a network, if any is used.
 
     Parameters
     ----------
-    params, blocks
+    params, layers
         What is searched.
     units
         Width of the float network, ``train.units``.
+
+    Returns
+    -------
+    int
+        The largest width that a trial may have.
 
     Raises
     ------
     SearchSpaceError
         If a width is below 1 or beyond what ``train.units`` may be.
     """
-    if not any(block.filters for block in blocks):
-        return
+    if not filter_names(params, layers):
+        return units
+    problems = Problems()
     for factor in params.filter_range:
-        width = units * factor  # may be infinite: not yet an integer
-        if not 1 <= width < MAX_UNITS + 1:
-            raise SearchSpaceError(
-                f"search.filter_range: {factor:g}: expected 1 to {MAX_UNITS} units, "
-                f"found {width:g} ({factor:g} times train.units: {units})"
-            )
+        width = units * factor
+        with problems.collected():
+            if not 1 <= width < MAX_UNITS + 1:
+                raise SearchSpaceError(
+                    f"search.filter_range: {factor:g}: expected 1 to {MAX_UNITS} units, "
+                    f"found {width:g} ({factor:g} times train.units: {units})"
+                )
+    problems.raise_as(SearchSpaceError)
+    return max(scaled_units(units, factor) for factor in params.filter_range)
 
 
 def check_prices(
@@ -89,14 +103,18 @@ def check_prices(
         Naming the parameter and the quantizer.
     """
     fixed = {INPUT: parse_quantizer(params.input_quantizer, "search.input_quantizer")}
-    _check_types(fixed[INPUT].text, "search.input_quantizer")
+    problems = Problems()
+    with problems.collected():
+        _check_types(fixed[INPUT].text, "search.input_quantizer")
+    for choice in (choice for block in blocks for choice in block.choices):
+        kind = choice.tensors[0].split("/")[-1]
+        for text in choice.quantizers:
+            with problems.collected():
+                _check_types(text, f"search.quantization_config.{kind}")
+    problems.raise_as(SearchSpaceError)  # no network with them has a price either
     decided: list[Choice] = []
     for block in blocks:
         decided += block.choices
-        for choice in block.choices:
-            kind = choice.tensors[0].split("/")[-1]
-            for text in choice.quantizers:
-                _check_types(text, f"search.quantization_config.{kind}")
         first = fixed | {
             tensor: next(iter(choice.quantizers.values()))
             for choice in decided
@@ -106,9 +124,12 @@ def check_prices(
         for choice in decided:
             for text, quantizer in choice.quantizers.items():
                 where = f"search.quantization_config: {choice.name}: {text}"
-                _check_price(costs, first | dict.fromkeys(choice.tensors, quantizer), where)
+                with problems.collected():
+                    _check_price(costs, first | dict.fromkeys(choice.tensors, quantizer), where)
     for bits, quantizers in points.items():
-        _check_price(costs, quantizers, f"search.uniform_bits: {bits}")
+        with problems.collected():
+            _check_price(costs, quantizers, f"search.uniform_bits: {bits}")
+    problems.raise_as(SearchSpaceError)
 
 
 def _check_types(text: str, key: str) -> None:
@@ -129,23 +150,36 @@ def _check_price(costs: CostModel, quantizers: Mapping[str, Quantizer], where: s
 def check_space_exportable(
     architecture: Architecture, choices: Iterable[Choice], input_quantizer: str
 ) -> None:
-    """Check that whatever a search chooses can become integers.
+    """Check that every quantizer that a search can choose is one of hardware.
 
     Raises
     ------
-    QuantizerError
-        If an activation in the search space is no fixed-point type, or the
-        scale of a quantizer no power of two.
+    SearchSpaceError
+        With a line for each activation that is no fixed-point type, and each quantizer whose
+        scale is no power of two.
     """
-    key = "search.input_quantizer"
-    activation_type(parse_quantizer(input_quantizer, key), key)
+    problems, key = Problems(), "search.input_quantizer"
+    with problems.collected():
+        activation_type(parse_quantizer(input_quantizer, key), key)
     for choice in choices:
         for tensor in choice.tensors:
             for quantizer in choice.quantizers.values():
-                check_scale(tensor, quantizer)
-                if tensor.endswith(ACTIVATIONS):
-                    key = f"search.quantization_config: {tensor}"
-                    stored_type(architecture, tensor, quantizer, key)
+                with problems.collected():
+                    check_scale(tensor, quantizer)
+                    if tensor.endswith(ACTIVATIONS):
+                        key = f"search.quantization_config: {tensor}"
+                        stored_type(architecture, tensor, quantizer, key)
+    problems.raise_as(SearchSpaceError)
+
+
+def _check_space_sums(
+    architecture: Architecture, choices: Iterable[Choice], input_quantizer: str, units: int
+) -> None:
+    by_tensor = {
+        tensor: list(choice.quantizers.values()) for choice in choices for tensor in choice.tensors
+    }
+    by_tensor[INPUT] = [parse_quantizer(input_quantizer, "search.input_quantizer")]
+    check_sums(architecture, units, by_tensor)
 
 
 def plan_search(
@@ -154,17 +188,37 @@ def plan_search(
     """Return the blocks that will be searched, and what prices networks.
 
     All that can be wrong with the ``search`` section is an error here, before anything
-    is trained; what needs no prices, before TensorFlow is loaded.
+    is trained, and before TensorFlow is loaded. The error has a line for each fault; what
+    could not be looked at because of them follows once they are mended.
+
+    Raises
+    ------
+    SearchSpaceError
+        Naming the keys.
     """
     layers = network_layers(architecture.cell)
-    choices = build_search_space(params, layers)
-    group_layers(params, layers)
-    check_space_exportable(architecture, choices, params.input_quantizer)
-    points = uniform_networks(params, architecture)
+    choices: list[Choice] = []
+    points: dict[int, dict[str, Quantizer]] = {}
+    widest = architecture.units
+    problems = Problems()
+    with problems.collected():
+        choices = build_search_space(params, layers)
+    with problems.collected():
+        group_layers(params, layers)
+    with problems.collected():
+        widest = check_widths(params, layers, architecture.units)
+    with problems.collected():
+        check_space_exportable(architecture, choices, params.input_quantizer)
+    with problems.collected():
+        points = uniform_networks(params, architecture)
+    problems.raise_as(SearchSpaceError)
+    with problems.collected():
+        _check_space_sums(architecture, choices, params.input_quantizer, widest)
     costs = CostModel(architecture, energy, params.goal.type)
     blocks = plan_blocks(params, layers, choices, costs.reference_by_layer())
-    check_widths(params, blocks, architecture.units)
-    check_prices(params, blocks, points, costs)
+    with problems.collected():
+        check_prices(params, blocks, points, costs)
+    problems.raise_as(SearchSpaceError)
     return blocks, costs
 
 

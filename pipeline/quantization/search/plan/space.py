@@ -1,11 +1,12 @@
 """From ``quantization_config`` and ``limit`` to one list of quantizers per tensor.
 
 The meaning is AutoQKeras': ``quantization_config`` lists quantizers with their
-bits for each kind of tensor; ``limit`` bounds the bits by layer class, by layer
-name or by regular expression. Where the two differ from upstream, upstream does
+bits for each kind of tensor; ``limit`` bounds the bits
+(`pipeline.quantization.search.plan.limits`). Where the two differ from upstream, upstream does
 not do what it says: the recurrent kernel draws from ``recurrent_kernel`` (there
 it silently drew from ``kernel``), and the state has its list (there it stayed
-float).
+float), or without one that of the activation. A kind of tensor that upstream knows and
+this network lacks is left out.
 
 ``tune_filters`` says which layers may change their width. AutoQKeras multiplies the
 filters of convolutions and the units of Dense layers by a factor: one for each layer
@@ -20,17 +21,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.base.errors import PipelineError
+from pipeline.base.errors import PipelineError, Problems
 from pipeline.params.network import SearchParams
+from pipeline.quantization.search.plan.limits import (
+    CONFIG_KINDS,
+    DEFAULT,
+    OTHER_KINDS,
+    STATE_KIND,
+    Entry,
+    LayerLimit,
+    check_patterns,
+    limit_of,
+    unknown_to_network,
+)
 from pipeline.quantization.training.resizing import scaled_units
 from pipeline.quantizers.quantizer import Quantizer, parse_quantizer
 
-# Order of the entries of one limit, as in AutoQKeras, with the state added.
-DENSE_LIMIT_ORDER = ("kernel", "bias", "activation")
-RECURRENT_LIMIT_ORDER = ("kernel", "bias", "recurrent_kernel", "activation", "state")
-GATE_KIND = "recurrent_activation"
 _GATE_NAMES = ("quantized_sigmoid", "quantized_tanh")
-CONFIG_KINDS = (*RECURRENT_LIMIT_ORDER, GATE_KIND)
 
 # Names of the other decisions, as in AutoQKeras.
 FILTERS = "network_filters"
@@ -98,23 +105,60 @@ def build_search_space(params: SearchParams, layers: Sequence[Layer]) -> list[Ch
     QuantizerError
         If a quantizer string is not understood.
     """
-    config = _parse_config(declared_bits(params))
-    _check_patterns(params, layers)
+    problems = Problems()
+    config = {}
+    with problems.collected():
+        config = _parse_config(declared_bits(params))
+    recurrent = {layer.name: layer.class_name for layer in layers if layer.recurrent}
+    with problems.collected():
+        check_patterns(
+            params.limit, [layer.name for layer in layers], next(iter(recurrent.values()))
+        )
+    with problems.collected():
+        _check_indexes(params, layers)
+    problems.raise_as(SearchSpaceError)  # what follows would only repeat it
     choices: dict[str, Choice] = {}
     for layer in layers:
         if params.layer_indexes is not None and layer.index not in params.layer_indexes:
             continue
-        pattern, limits = _limit_of(layer, params)
-        for kind in _kinds(layer):
-            allowed = _allowed(config, kind, limits[kind], f"search.limit.{pattern}", layer.gated)
-            group = pattern if pattern != layer.class_name and pattern != "default" else layer.name
-            name = f"{group}_{kind}_quantizer"
-            tensor = f"{layer.name}/{kind}"
-            before = choices[name].tensors if name in choices else ()
-            choices[name] = Choice(name, (*before, tensor), allowed)
+        with problems.collected():
+            limit = limit_of(params.limit, layer.name, layer.class_name, recurrent)
+            _add_choices(choices, layer, limit, config, problems)
+    problems.raise_as(SearchSpaceError)
     if not choices:
         raise SearchSpaceError("search.layer_indexes: leaves no layer to quantize")
     return list(choices.values())
+
+
+def _add_choices(
+    choices: dict[str, Choice],
+    layer: Layer,
+    limit: LayerLimit,
+    config: Mapping[str, Mapping[str, tuple[Quantizer, int]]],
+    problems: Problems,
+) -> None:
+    """Add the decisions of one layer; those of layers of one group are one."""
+    pattern = limit.pattern
+    group = pattern if pattern not in (layer.class_name, DEFAULT) else layer.name
+    for kind, entry in limit.entries.items():
+        with problems.collected():
+            source = _source(kind, layer, limit, config)
+            allowed = _allowed(config, source, kind, entry, f"search.limit.{pattern}", layer.gated)
+            name = f"{group}_{kind}_quantizer"
+            before = choices[name].tensors if name in choices else ()
+            choices[name] = Choice(name, (*before, f"{layer.name}/{kind}"), allowed)
+
+
+def _source(kind: str, layer: Layer, limit: LayerLimit, config: Mapping[str, Any]) -> str:
+    """Return the list that a tensor draws from: a state may have that of the activation.
+
+    It does where it has none, or where the entry that it shares with the activation lists
+    quantizers. Cells with gates have a tanh there, which no state can have.
+    """
+    if kind != STATE_KIND or layer.gated:
+        return kind
+    shares_a_list = limit.state_of_activation and isinstance(limit.entries[kind], list)
+    return "activation" if kind not in config or shares_a_list else kind
 
 
 def declared_bits(params: SearchParams) -> dict[str, dict[str, int]]:
@@ -136,29 +180,24 @@ def declared_bits(params: SearchParams) -> dict[str, dict[str, int]]:
     }
 
 
-def _kinds(layer: Layer) -> tuple[str, ...]:
-    if not layer.recurrent:
-        return DENSE_LIMIT_ORDER
-    gates = () if layer.class_name == "SimpleRNN" else (GATE_KIND,)
-    return (*RECURRENT_LIMIT_ORDER, *gates)
-
-
 def _parse_config(
     config: Mapping[str, Mapping[str, int]],
 ) -> dict[str, dict[str, tuple[Quantizer, int]]]:
-    unknown = sorted(set(config) - set(CONFIG_KINDS))
-    if unknown:
-        raise SearchSpaceError(
-            f"search.quantization_config.{unknown[0]}: unknown kind of tensor; expected some of "
-            f"{', '.join(CONFIG_KINDS)}"
-        )
-    return {
-        kind: {
-            text: (_parse_entry(text, bits, f"search.quantization_config.{kind}"), bits)
-            for text, bits in entries.items()
-        }
-        for kind, entries in config.items()
-    }
+    problems = Problems()
+    parsed: dict[str, dict[str, tuple[Quantizer, int]]] = {}
+    for kind, entries in config.items():
+        key = f"search.quantization_config.{kind}"
+        if kind not in (*CONFIG_KINDS, *OTHER_KINDS):
+            with problems.collected():
+                raise SearchSpaceError(
+                    f"{key}: unknown kind of tensor; expected some of {', '.join(CONFIG_KINDS)}"
+                )
+        parsed[kind] = {}
+        for text, bits in entries.items():
+            with problems.collected():
+                parsed[kind][text] = (_parse_entry(text, bits, key), bits)
+    problems.raise_as(SearchSpaceError)
+    return parsed
 
 
 def _parse_entry(text: str, bits: int, key: str) -> Quantizer:
@@ -169,74 +208,48 @@ def _parse_entry(text: str, bits: int, key: str) -> Quantizer:
     return quantizer
 
 
-def _check_patterns(params: SearchParams, layers: Sequence[Layer]) -> None:
-    for pattern in params.limit:
-        key = f"search.limit.{pattern}"
-        try:
-            expression = re.compile(pattern)
-        except re.error as error:
-            raise SearchSpaceError(f"{key}: not a regular expression: {error}") from None
-        known = pattern in ("default", "SimpleRNN", "LSTM", "GRU", "Dense")
-        if not known and not any(expression.match(layer.name) for layer in layers):
-            names = ", ".join(layer.name for layer in layers)
-            raise SearchSpaceError(f"{key}: matches no layer; layers are {names}")
+def _check_indexes(params: SearchParams, layers: Sequence[Layer]) -> None:
+    problems = Problems()
     indexes = {layer.index for layer in layers}
     for index in params.layer_indexes or []:
-        if index not in indexes:
-            raise SearchSpaceError(
-                f"search.layer_indexes: no quantizable layer has index {index}; "
-                f"expected some of {sorted(indexes)}"
-            )
+        with problems.collected():
+            if index not in indexes:
+                raise SearchSpaceError(
+                    f"search.layer_indexes: no quantizable layer has index {index}; "
+                    f"expected some of {sorted(indexes)}"
+                )
+    problems.raise_as(SearchSpaceError)
 
 
-def _limit_of(layer: Layer, params: SearchParams) -> tuple[str, dict[str, int | list[str]]]:
-    """Return the pattern that bounds a layer and its limit by kind of tensor.
-
-    As upstream: the first pattern that matches the layer's name, else its class,
-    else the default. Gates share the limit of the activation, as upstream, unless a list
-    has an entry more for them.
-    """
-    order = _kinds(layer)
-    required = tuple(kind for kind in order if kind != GATE_KIND)
-    matching = [p for p in params.limit if p != "default" and re.match(p, layer.name)]
-    by_class = [layer.class_name] if layer.class_name in params.limit else []
-    by_default = ["default"] if "default" in params.limit else []
-    patterns = matching + by_class + by_default
-    if not patterns:
-        raise SearchSpaceError(
-            f"search.limit: layer {layer.name} ({layer.class_name}) would stay float: expected a "
-            "limit for its name, its class or default, or layer_indexes without it"
-        )
-    pattern = patterns[0]
-    values = params.limit[pattern]
-    if isinstance(values, int):
-        return pattern, dict.fromkeys(order, values)
-    if len(values) in (len(required), len(order)):
-        limits = dict(zip(order, values, strict=False))
-        return pattern, {GATE_KIND: limits["activation"], **limits}
-    raise SearchSpaceError(
-        f"search.limit.{pattern}: expected {len(required)} entries "
-        f"({', '.join(required)}) for {layer.name}, found {len(values)}"
-    )
+def left_out(params: SearchParams, cell: str) -> list[str]:
+    """Return the keys of the section that are about layers which this network lacks."""
+    kinds = [kind for kind in params.quantization_config if kind in OTHER_KINDS]
+    patterns = [pattern for pattern in params.limit if unknown_to_network(pattern, cell)]
+    return [
+        *(f"search.quantization_config.{kind}" for kind in kinds),
+        *(f"search.limit.{pattern}" for pattern in patterns),
+    ]
 
 
 def _allowed(
     config: Mapping[str, Mapping[str, tuple[Quantizer, int]]],
+    source: str,
     kind: str,
-    limit: int | list[str],
+    limit: Entry,
     key: str,
     gated: bool,
 ) -> dict[str, Quantizer]:
-    entries = config.get(kind)
+    """Return what of the list `source` a limit leaves to a tensor of some kind."""
+    entries = config.get(source)
     if not entries:
-        raise SearchSpaceError(f"search.quantization_config.{kind}: missing or empty")
+        raise SearchSpaceError(f"search.quantization_config.{source}: missing or empty")
     if isinstance(limit, list):
         if not limit:
             raise SearchSpaceError(f"{key}: {kind}: the list of quantizers is empty")
-        unknown = [text for text in limit if text not in entries]
+        unknown = [repr(text) for text in limit if text not in entries]
         if unknown:
             raise SearchSpaceError(
-                f"{key}: {kind}: {unknown[0]!r} is not in search.quantization_config.{kind}"
+                f"{key}: {kind}: {', '.join(unknown)} is not in search.quantization_config.{source}"
             )
         return {text: entries[text][0] for text in limit}
     allowed = {
@@ -247,7 +260,7 @@ def _allowed(
     }
     if not allowed:
         raise SearchSpaceError(
-            f"{key}: {kind}: no quantizer of search.quantization_config.{kind} "
+            f"{key}: {kind}: no quantizer of search.quantization_config.{source} "
             f"has {limit} bits or fewer"
         )
     return allowed

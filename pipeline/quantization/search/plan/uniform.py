@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline.base.architecture import INPUT, Architecture
+from pipeline.base.errors import PipelineError, Problems
 from pipeline.params.network import SearchParams
 from pipeline.quantization.search.plan.space import SearchSpaceError, declared_bits
+from pipeline.quantization.search.plan.sums import check_sums
 from pipeline.quantizers.hardware import check_exportable
-from pipeline.quantizers.quantizer import Quantizer, QuantizerError, parse_quantizer
+from pipeline.quantizers.quantizer import Quantizer, parse_quantizer
 
 _WEIGHTS = "quantized_bits({bits},0,1,alpha='auto_po2')"
 _STATE = "quantized_relu({bits},0)"
@@ -30,13 +32,17 @@ def uniform_networks(
         If a list that they need is missing, or a point could not become firmware
         (`finetune` and `survey` may be asked to build it).
     """
-    points = {}
+    points, problems = {}, Problems()
     for bits in params.uniform_bits:
-        points[bits] = uniform_quantizers(params, architecture, bits)
-        try:
-            check_exportable(architecture, points[bits])
-        except QuantizerError as error:
-            raise SearchSpaceError(f"search.uniform_bits: {bits}: {error}") from None
+        with problems.collected():
+            points[bits] = uniform_quantizers(params, architecture, bits)
+            try:
+                check_exportable(architecture, points[bits])
+                of_one = {tensor: [quantizer] for tensor, quantizer in points[bits].items()}
+                check_sums(architecture, architecture.units, of_one)
+            except PipelineError as error:
+                raise SearchSpaceError(f"search.uniform_bits: {bits}: {error}") from None
+    problems.raise_as(SearchSpaceError)
     return points
 
 

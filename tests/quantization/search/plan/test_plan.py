@@ -18,6 +18,7 @@ from tests.quantization.search.made_up_search import search_params
 PARAMS = load_params(ROOT / "params.yaml")
 KERNEL = "quantized_bits(6,0,1,alpha='auto_po2')"
 CONFIG = declared_bits(search_params())
+WIDE = {"SimpleRNN": 16, "Dense": 16}
 
 
 def plan(cell: Any = "SimpleRNN", energy: EnergyParams = PARAMS.energy, **changed: Any):
@@ -69,10 +70,12 @@ def test_a_point_that_cannot_become_firmware_is_named():
 
 
 def test_a_point_without_a_price_is_named():
-    config = CONFIG | {"bias": {**CONFIG["bias"], "quantized_po2(16,1)": 16}}
-    plan(quantization_config=config)
-    message = refused(quantization_config=config, uniform_bits=[4, 8])
-    assert message.startswith("search.uniform_bits: 4: no price: rnn/bias: 'quantized_po2(16,1)': ")
+    config = CONFIG | {"bias": {"quantized_bits(4,0,0,alpha=1)": 4, "quantized_po2(6,1)": 6}}
+    some = {"quantization_config": config}
+    some["limit"] = {"SimpleRNN": [8, 4, 10, 12, 12], "Dense": [[KERNEL], 4, 12]}
+    plan(**some)
+    message = refused(**some, uniform_bits=[4, 8])
+    assert message.startswith("search.uniform_bits: 4: no price: rnn/bias: 'quantized_po2(6,1)': ")
 
 
 @pytest.mark.parametrize("kind", ["kernel", "recurrent_kernel", "bias"])
@@ -116,7 +119,7 @@ def test_a_product_with_a_tensor_that_is_still_float_needs_a_price(blocks):
     [
         (0.1, "0.1: expected 1 to 512 units, found 0.8 (0.1 times train.units: 8)"),
         (64.2, "64.2: expected 1 to 512 units, found 513.6 (64.2 times train.units: 8)"),
-        (1e308, "1e+308: expected 1 to 512 units, found inf (1e+308 times train.units: 8)"),
+        (512.0, "512: expected 1 to 512 units, found 4096 (512 times train.units: 8)"),
     ],
 )
 def test_a_factor_that_gives_no_network_is_refused_where_widths_are_searched(factor, message):
@@ -129,3 +132,45 @@ def test_a_factor_that_gives_no_network_is_refused_where_widths_are_searched(fac
 def test_the_ends_of_the_range_are_networks():
     blocks, _ = plan(tune_filters="block", filter_range=[1 / 8, MAX_UNITS / 8])
     assert blocks[0].filters
+
+
+@pytest.mark.parametrize("text", ["quantized_po2(8,2)", "quantized_po2(8)", "quantized_po2(5,4)"])
+@pytest.mark.parametrize("kind", ["kernel", "recurrent_kernel", "bias"])
+def test_powers_of_two_are_counted_down_to_the_smallest_that_is_not_0(text, kind):
+    """Their sums fit beside inputs of 11 bits, and not beside the widest states."""
+    bits = int(text.split("(")[1].split(",")[0].rstrip(")"))
+    config = CONFIG | {kind: {**CONFIG[kind], text: bits}}
+    plan(quantization_config=config, limit=WIDE)
+    config |= {"state": {"quantized_relu(24,0)": 24}}
+    limit = {"SimpleRNN": [16, 16, 16, 16, 24], "Dense": 16}
+    if kind == "recurrent_kernel" and bits == 8:
+        message = refused(quantization_config=config, limit=limit)
+        assert message.startswith("search.quantization_config: rnn: a sum may need 5")
+        assert text in message
+    else:
+        plan(quantization_config=config, limit=limit)
+
+
+def test_small_powers_of_two_pass():
+    config = CONFIG | {"kernel": {"quantized_po2(4,4)": 4, "quantized_po2(6,4)": 6}}
+    plan(quantization_config=config, limit=WIDE)
+
+
+def test_faults_of_all_parts_of_the_plan_are_told_at_once():
+    config = CONFIG | {"bias": {"quantized_bits(14,0,0,alpha='auto')": 14}}
+    lines = refused(
+        quantization_config=config,
+        limit=WIDE,
+        blocks=["rnn", "hidden"],
+        tune_filters="layer",
+        filter_range=[0.01, 100.0],
+        uniform_bits=[4],
+    ).splitlines()
+    assert [line.split(": ")[0] for line in lines] == [
+        "search.blocks",
+        "search.filter_range",
+        "search.filter_range",
+        "rnn/bias",
+        "dense/bias",
+        "search.uniform_bits",
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import keras_tuner
@@ -16,10 +15,10 @@ from pipeline.quantization.search.plan.plan import check_space_exportable
 from pipeline.quantization.search.plan.space import (
     SearchSpaceError,
     build_search_space,
+    left_out,
     network_layers,
 )
 from pipeline.quantizers import qkeras_compat  # noqa: F401  (before AutoQKeras is imported)
-from pipeline.quantizers.quantizer import QuantizerError
 
 B = "quantized_bits({},0,0,alpha=1)"
 R = "quantized_relu({},0)"
@@ -244,11 +243,11 @@ def test_stock_example_indexes_quantize_nothing_and_ours_cannot(stock_decisions)
     [
         ({"limit": {"SimpleRNN": 8}}, r"search\.limit: layer dense \(Dense\) would stay float"),
         ({"limit": {"LSTM": 8, "Dense": 8}}, r"search\.limit: layer rnn .* would stay float"),
-        ({"limit": {}}, r"search\.limit: layer rnn .* would stay float"),
+        ({"limit": {"state": 8}}, r"limit\.state: matches no layer; layers are rnn, dense"),
         ({"limit": {**LIMIT, "Dense": [8, 8]}}, r"limit\.Dense: expected 3 .* for dense, found 2"),
-        ({"limit": {**LIMIT, "SimpleRNN": [8, 8, 8, 8]}}, r"limit\.SimpleRNN: expected 5 "),
+        ({"limit": {**LIMIT, "SimpleRNN": [8, 8, 8]}}, r"limit\.SimpleRNN: expected 5 .* found 3"),
         ({"limit": {"rnn|dense": [8, 8, 8]}}, r"limit\.rnn\|dense: expected 5 .* for rnn"),
-        ({"limit": {**LIMIT, "Dense": 3}}, r"Dense: kernel: no quantizer .* 3 bits or fewer"),
+        ({"limit": {**LIMIT, "Dense": [3, 6, 9]}}, r"Dense: kernel: no quantizer .* 3 bits or few"),
         ({"limit": {**LIMIT, "Dense": [8, 8, [R.format(7)]]}},
          r"limit\.Dense: activation: 'quantized_relu\(7,0\)' is not in search\.quanti"),
         ({"limit": {**LIMIT, "Dense": [8, 8, []]}}, r"limit\.Dense: activation: the list .* empty"),
@@ -256,8 +255,10 @@ def test_stock_example_indexes_quantize_nothing_and_ours_cannot(stock_decisions)
         ({"limit": {**LIMIT, "(": 8}}, r"search\.limit\.\(: not a regular expression"),
         ({"layer_indexes": [0]}, r"layer_indexes: no quantizable layer has index 0.*\[1, 2\]"),
         ({"layer_indexes": [1, 3]}, r"layer_indexes: no quantizable layer has index 3"),
-        ({"quantization_config": {k: v for k, v in CONFIG.items() if k != "state"}},
+        ({"quantization_config": {**CONFIG, "state": {}}},
          r"search\.quantization_config\.state: missing or empty"),
+        ({"quantization_config": {k: v for k, v in CONFIG.items() if k != "recurrent_kernel"}},
+         r"search\.quantization_config\.recurrent_kernel: missing or empty"),
         ({"quantization_config": {**CONFIG, "kernels": {}}},
          r"search\.quantization_config\.kernels: unknown kind of tensor; expected .*kernel, bias"),
         ({"quantization_config": {**CONFIG, "bias": {"quantized_bits(9,0,0,alpha=1)": 8}}},
@@ -273,7 +274,117 @@ def test_what_cannot_be_searched_is_refused(changed, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_bad_string_anywhere_is_refused_even_where_no_limit_reaches_it():
-    config = {**CONFIG, "kernel": {**CONFIG["kernel"], "quantized_bit(16)": 16}}
-    with pytest.raises(QuantizerError, match=re.escape("search.quantization_config.kernel: ")):
-        space(quantization_config=config)
+def test_all_faults_of_a_section_are_told_at_once():
+    config = {**CONFIG, "kernels": [], "bias": {"quantized_bits(9,0,0,alpha=1)": 8}}
+    limit = {"SimpleRNN": [8, 8], "(": 8, "hidden": 8}
+    with pytest.raises(SearchSpaceError) as caught:
+        space(quantization_config=config, limit=limit, layer_indexes=[1, 7])
+    assert [line.split(": ")[0] for line in str(caught.value).splitlines()] == [
+        "search.quantization_config.bias",
+        "search.quantization_config.kernels",
+        "search.limit.(",
+        "search.limit.hidden",
+        "search.layer_indexes",
+    ]
+    with pytest.raises(SearchSpaceError) as caught:
+        space(limit={"SimpleRNN": [2, 10, 2, 9, 5], "Dense": [4, 2]})
+    assert [line.split(": ")[:2] for line in str(caught.value).splitlines()] == [
+        ["search.limit.SimpleRNN", "kernel"],
+        ["search.limit.SimpleRNN", "recurrent_kernel"],
+        ["search.limit.Dense", "expected 3 entries (kernel, bias, activation) for dense, found 2"],
+    ]
+    with pytest.raises(SearchSpaceError) as caught:
+        space(limit={})
+    assert len(str(caught.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"BatchNormalization": []},
+        {"Activation": [12], "Conv2D": [8, 8, 4]},
+        {"^conv2d_0$": [8, 8, 4]},
+        {"conv2d.*": 4, "(conv1d|depthwise_conv2d)_[0-9]+": 4},
+        {"^batch_normalization$": [], "^lstm_3$": [4, 4, 4, 4]},
+    ],
+)
+def test_what_only_other_networks_have_is_left_out_of_limit(extra):
+    limit = extra | LIMIT
+    assert space(limit=limit) == space()
+    names = [f"search.limit.{pattern}" for pattern in extra]
+    assert left_out(search_params(limit=limit), "SimpleRNN") == names
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["BatchNormalisation", "^con2d_0$", "conv2dx", "^simple_rnn_0$", "^dense_1$", "Conv2DD", "act"],
+)
+def test_a_typing_error_in_limit_stays_an_error(pattern):
+    with pytest.raises(SearchSpaceError, match=r": matches no layer; layers are rnn, dense"):
+        space(limit={pattern: 4, **LIMIT})
+
+
+def test_a_cell_that_is_not_trained_may_have_a_limit():
+    params = search_params(limit={"LSTM": 4, "GRU": 4, **LIMIT})
+    assert left_out(params, "SimpleRNN") == []
+
+
+@pytest.mark.parametrize("kind", ["linear", "pointwise_kernel"])
+def test_kinds_that_only_other_networks_have_are_left_out(kind):
+    config = {kind: {"quantized_bits(4,1)": 4}, **CONFIG}
+    assert space(quantization_config=config) == space()
+    params = search_params(quantization_config=config)
+    assert left_out(params, "SimpleRNN") == [f"search.quantization_config.{kind}"]
+
+
+@pytest.mark.parametrize("pattern", ["SimpleRNN", "^rnn$", "default"])
+def test_a_limit_without_the_state_gives_it_that_of_the_activation(pattern):
+    """AutoQKeras' four entries: kernel, bias, recurrent kernel, activation."""
+    found = options(limit={pattern: [8, 10, 5, 6], "Dense": LIMIT["Dense"]})
+    assert found["rnn/activation"] == [R.format(6)]
+    assert found["rnn/state"] == [R.format(5)]
+    assert found["rnn/recurrent_kernel"] == [B.format(3), B.format(5)]
+
+
+def test_a_state_without_a_list_of_its_own_has_that_of_the_activation():
+    config = {kind: entries for kind, entries in CONFIG.items() if kind != "state"}
+    for limit, most in (([8, 10, 5, 9], 9), ([8, 10, 5, 9, 6], 6)):
+        found = options(
+            quantization_config=config, limit={"SimpleRNN": limit, "Dense": LIMIT["Dense"]}
+        )
+        assert found["rnn/activation"] == [R.format(6), R.format(9)]
+        assert found["rnn/state"] == [R.format(bits) for bits in (6, 9) if bits <= most]
+
+
+def test_quantizers_of_the_activation_are_those_of_a_state_without_an_entry():
+    limit = {"SimpleRNN": [8, 10, 5, [R.format(9)]], "Dense": LIMIT["Dense"]}
+    for config in (CONFIG, {k: v for k, v in CONFIG.items() if k != "state"}):
+        found = options(quantization_config=config, limit=limit)
+        assert found["rnn/state"] == found["rnn/activation"] == [R.format(9)]
+
+
+def test_a_gated_state_needs_a_list_of_its_own():
+    config = {kind: entries for kind, entries in CONFIG.items() if kind != "state"}
+    with pytest.raises(SearchSpaceError, match=r"quantization_config\.state: missing or empty"):
+        space("LSTM", quantization_config=config, limit={"LSTM": [8, 10, 5, 9], "Dense": 10})
+    assert options("LSTM", limit={"LSTM": [8, 10, 5, 9], "Dense": 10})["rnn/state"] == [R.format(5)]
+
+
+@pytest.mark.parametrize("pattern", ["^(rnn|dense)$", ".*", "default"])
+@pytest.mark.parametrize("entries", [[8, 6, 5, 9, 5], [8, 6, 5, [R.format(9)]]])
+def test_a_list_works_for_a_group_of_recurrent_and_dense(pattern, entries):
+    """In the order of the recurrent layer, of which Dense takes what it has."""
+    found = space(limit={pattern: entries})
+    by_tensor = {tensor: texts for tensors, texts in found.values() for tensor in tensors}
+    assert len(by_tensor) == 8
+    for kind in ("kernel", "bias", "activation"):
+        assert by_tensor[f"rnn/{kind}"] == by_tensor[f"dense/{kind}"]
+        together = pattern != "default"
+        assert (f"{pattern}_{kind}_quantizer" in found) == together
+    assert by_tensor["dense/bias"] == [B.format(6)]
+    assert by_tensor["rnn/recurrent_kernel"] == [B.format(3), B.format(5)]
+
+
+def test_a_list_of_a_pattern_on_dense_alone_is_that_of_dense():
+    with pytest.raises(SearchSpaceError, match=r"limit\.dense: expected 3 .* for dense, found 5"):
+        space(limit={"SimpleRNN": 12, "dense": [8, 6, 5, 9, 5]})
