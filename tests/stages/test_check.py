@@ -232,3 +232,28 @@ def test_what_is_left_out_and_what_stays_float_is_said(capsys: pytest.CaptureFix
         "params.yaml: search.layer_indexes: dense stays float: finetune and survey can build no "
         "trial, only uniform networks",
     ]
+
+
+@pytest.mark.parametrize(
+    ("units", "length", "cell", "factors"),
+    [(100, 5, "SimpleRNN", [1.0]), (50, 5, "SimpleRNN", [0.5, 2.0]), (40, 128, "SimpleRNN", [0.5])],
+)
+def test_rtl_that_would_take_hours_is_refused(units, length, cell, factors):
+    (line,) = faults(
+        train={"units": units, "cell": cell},
+        prepare={"window_length": length},
+        search={"filter_range": factors},
+    )
+    assert line.startswith("train.units, search.filter_range, prepare.window_length: ")
+    most = int(line.split("at most ")[1].split()[0])
+    set_params(
+        train={"units": most, "cell": cell},
+        prepare={"window_length": length},
+        search={"filter_range": [0.5]},
+    )
+    main()
+
+
+def test_rtl_of_other_cells_is_not_written():
+    set_params(train={"units": 100, "cell": "GRU"})
+    main()

@@ -17,7 +17,7 @@ from pipeline.params import Params, ParamsError, parse_params, read_tree
 from pipeline.params.detector import SIMULATED
 from pipeline.params.network import SearchParams
 from pipeline.quantization.search.plan.limits import check_patterns
-from pipeline.quantization.search.plan.plan import plan_search
+from pipeline.quantization.search.plan.plan import check_widths, plan_search
 from pipeline.quantization.search.plan.space import (
     build_search_space,
     left_out,
@@ -27,6 +27,10 @@ from pipeline.samples.windows import split_bounds
 
 # What the search space follows from.
 _SPACE = ("quantization_config", "limit", "layer_indexes")
+# How long the adders of one step of 32 units are looked for, measured for 32 to 64 units and up to
+# 256 steps on one core of 2026; the time grows with the fourth power of the units.
+_STEP_OF_32_UNITS_S = 3.0
+_LONGEST_S = 600.0
 # AutoQKeras' own values, as shipped.
 _FORGIVING = {"delta_p": 8.0, "delta_n": 8.0, "rate": 2.0, "stress": 1.0}
 
@@ -50,7 +54,7 @@ def check_parameters(path: Path) -> Params:
         space = _space_faults(tree, error.keys)
         lines = [str(error), *(f"{path}: {line}" for line in space)]
         raise ParamsError("\n".join(lines), error.keys) from None
-    for check in (_check_plan, _check_windows, _check_networks):
+    for check in (_check_plan, _check_windows, _check_networks, _check_adders):
         with problems.collected():
             check(params)
     if problems.lines:
@@ -128,6 +132,22 @@ def _check_networks(params: Params) -> None:
                     f"{', '.join(map(str, params.search.uniform_bits)) or 'none'}"
                 )
     problems.raise_as(PipelineError)
+
+
+def _check_adders(params: Params) -> None:
+    """Check that the adders of the RTL can be found in reasonable time: it comes hours later."""
+    if params.train.cell != "SimpleRNN":
+        return
+    steps = params.prepare.window_length
+    layers = network_layers(params.train.cell)
+    units = max(params.train.units, check_widths(params.search, layers, params.train.units))
+    if (needed_s := steps * _STEP_OF_32_UNITS_S * (units / 32) ** 4) > _LONGEST_S:
+        most = int(32 * (_LONGEST_S / steps / _STEP_OF_32_UNITS_S) ** 0.25)
+        raise PipelineError(
+            f"train.units, search.filter_range, prepare.window_length: {units} units and {steps} "
+            f"samples: looking for the adders of the RTL would take about {needed_s / 3600:.1f} h "
+            f"(an estimate); expected at most {most} units for {steps} samples"
+        )
 
 
 def notes(search: SearchParams, cell: str) -> list[str]:
