@@ -62,6 +62,12 @@ class TrainParams(Section):
         "LSTM and GRU go through hls4ml's templates, whose difference from QKeras is measured.",
     )
     units: int = Field(ge=1, le=MAX_UNITS, description="Units of the recurrent layer.")
+    weights: str | None = Field(
+        min_length=1,
+        description="A float network of your own, in place of a fit: a file of Keras (.h5, "
+        ".weights.h5, .keras) or another float.weights.h5, relative to the repository. It must be "
+        "the network that `cell`, `units` and `prepare.window_length` say. null: train one.",
+    )
     epochs: int = Field(ge=1, description="Most epochs; training stops earlier on a plateau.")
     batch_size: int = Field(ge=1, description="Windows in one step of the optimizer.")
     learning_rate: float = Field(gt=0, description="Learning rate of Adam at the start.")
@@ -126,7 +132,7 @@ class EnergyParams(Section):
         max_length=2,
         description="Whether input and output of the network lie in DRAM, for [reference, trial].",
     )
-    reference_internal: Literal["fp32", "fp16", "int8"] = Field(
+    reference_internal: Literal["fp32", "fp16", "int8", "int16", "int32"] = Field(
         description="Type of weights, states and input in the reference network.",
     )
     reference_accumulator: Literal["fp32", "fp16", "int32", "int16"] = Field(
