@@ -138,6 +138,12 @@ class EnergyParams(Section):
     reference_accumulator: Literal["fp32", "fp16", "int32", "int16"] = Field(
         description="Type of products and sums in the reference network.",
     )
+    source_quantizer: str | None = Field(
+        min_length=1,
+        description="What the samples are priced as in a trial, AutoQKeras' source quantizer: "
+        "`fp32`, `fp16`, `int8`, `int16`, `int32` or a quantizer. The samples stay what "
+        "`search.input_quantizer` makes of them. null: they are priced as that.",
+    )
 
 
 class GoalParams(Section):
