@@ -41,12 +41,14 @@ def main() -> None:
 
     strategy = make_strategy(params.train.strategy)
     splits = prepared.train, prepared.validation, prepared.test
-    data = [WindowData.from_split(split, strategy) for split in splits]
+    train, validation, test = (WindowData.from_split(split, strategy) for split in splits)
     if given is None:
-        trained = train_float(params.train, strategy, *data)
+        trained = train_float(params.train, strategy, train, validation, test)
         curve = trained.fit.table(scale_gev)
     else:
-        trained, curve = take_given(form, given.weights, strategy, *data, scale_gev)
+        trained, curve = take_given(
+            form, given.weights, strategy, train, validation, test, scale_gev
+        )
     validation_rmse_mev = rmse_mev(trained.validation_loss, scale_gev)
     parameters = sum(weight.size for weight in trained.weights.values())
     save_weights(FLOAT_WEIGHTS, trained.weights)
@@ -61,6 +63,7 @@ def main() -> None:
             "parameters": parameters,
         },
     )
+    print("\n".join(form.summary_lines("train")), file=sys.stderr)
     print(
         f"train: {validation_rmse_mev:.2f} MeV on validation, "
         + (f"{trained.fit.epochs} epochs" if given is None else f"read from {params.train.weights}")

@@ -107,7 +107,10 @@ def _model_problems(model: dict[str, Any], architecture: Architecture) -> Iterat
     )
     units = _config(recurrent).get("units")
     if units != architecture.units:
-        yield f"{architecture.cell}: expected {architecture.units} units (train.units), found {units}"
+        yield (
+            f"{architecture.cell}: expected {architecture.units} units (train.units), "
+            f"found {str(units)[:80]}"
+        )
     yield from _option_problems(dense, _DENSE, {})
     yield from _shape_problems(layers, kinds, architecture)
 

@@ -36,5 +36,5 @@ def test_the_reference_and_later_layers_stay(source):
     "text", ["int7", "quantized_bits(", "top;exec", "quantized_bits(4,0,1,alpha='auto')"]
 )
 def test_what_is_no_source_quantizer_is_named(text):
-    with pytest.raises(EnergyError, match="energy.source_quantizer"):
+    with pytest.raises(EnergyError, match=r"energy\.source_quantizer"):
         network_cost(NETWORK, settings(source_quantizer=text))
