@@ -28,9 +28,11 @@ COVERED_BUT_NOT_NEEDED: dict[str, list[str]] = {
     "networks/checkpoint.py": ["train"],
     "networks/given.py": ["search", "finetune"],
     "quantization/energy/cost.py": ["baseline"],
+    "quantization/energy/profile.py": ["search"],
     "quantization/finetuning/candidates.py": ["finetune"],
     "quantization/finetuning/double_precision.py": ["candidates"],
     "quantization/finetuning/finetuning.py": ["candidates"],
+    "quantization/finetuning/profile.py": ["candidates"],
     "quantizers/hardware.py": ["baseline"],
     "samples/predictions.py": ["prepare", "search", "candidates", "rtl", "implement", "survey"],
 }

@@ -119,11 +119,19 @@ def _member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
 def _content(path: Path, file: h5py.File, model: dict[str, Any] | None) -> KerasFile:
     try:
         if model is None and "model_config" in file.attrs:
-            model = _json(path, file.attrs["model_config"])
+            model = _json(path, _text(path, file, "model_config"))
         datasets = dict(_datasets(path, _layers(path, file), (), []))
         return KerasFile(_by_layer(path, datasets), model)
     except DAMAGE as error:
         raise ArtifactError(f"{path}: damaged HDF5 file: {one_line(error)}") from error
+
+
+def _text(path: Path, file: h5py.File, name: str) -> Any:
+    """Read an attribute that is one string: a damaged shape could ask for any number of them."""
+    attribute = file.attrs.get_id(name)
+    if attribute.shape != () or h5py.check_string_dtype(attribute.dtype) is None:
+        raise ArtifactError(f"{path}: {name}: expected one string, found {attribute.dtype}")
+    return file.attrs[name]
 
 
 def _json(path: Path, text: Any) -> dict[str, Any]:

@@ -101,6 +101,7 @@ def test_writes_everything_and_the_same_bytes_twice(workplace):
     assert [path.read_bytes() for path in OUTPUTS] == first
 
 
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
 @pytest.mark.parametrize("name", ["model.h5", "model.keras", "float.weights.h5"])
 def test_a_given_network_skips_the_fit_and_all_figures_are_its_own(workplace, capsys, name):
     model = keras_model()
