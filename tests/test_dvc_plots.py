@@ -1,4 +1,4 @@
-"""The templates of ``dvc plots``: found, filled by DVC's own renderer, with axes that show something."""
+"""The templates of ``dvc plots``: filled by DVC's own renderer, with axes that show something."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def rendered(options: dict, template_dir: str = str(FOLDER)) -> dict:
         x=options["x"], y="y", x_label=options["x_label"], y_label=options["y_label"],
         anchors_y_definitions=[{"filename": path, "field": column} for column in columns],
     )  # fmt: skip
-    return json.loads(renderer.get_filled_template(as_string=True))
+    return json.loads(json.dumps(renderer.get_filled_template(), allow_nan=False))
 
 
 @pytest.mark.parametrize(("title", "options"), PLOTS)
@@ -59,6 +59,6 @@ def test_the_axis_of_an_error_does_not_start_at_zero(title, scale):
     assert encoding["x"]["field"] == dict(PLOTS)[title]["x"]
 
 
-def test_every_template_is_used_and_is_what_dvc_has_but_for_scale_and_marks():
-    assert set(OWN) == {options["template"] for _, options in PLOTS} & set(OWN)
-    assert OWN == ["learning_curve", "scatter_near"]
+def test_every_template_is_used():
+    assert OWN
+    assert set(OWN) <= {options["template"] for _, options in PLOTS}
