@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pipeline.artifacts.learning_curve import LearningCurve
-from pipeline.presentation.style import note
+from pipeline.presentation.style import data_label
 
 # The first epochs are far above the rest, and would press it into a line at the bottom.
 _SHOWN_QUANTILE = 0.9
@@ -41,10 +41,10 @@ def learning_curve(curve: LearningCurve) -> Figure:
     above = int(np.count_nonzero(np.maximum(*errors.values()) > high))
     if above:
         first = max(float(values[0]) for values in errors.values())
-        note(axes, f"{above} epochs lie above; epoch {epoch[0]:g}: {first:.1f} MeV")
+        data_label(axes, f"{above} epochs lie above; epoch {epoch[0]:g}: {first:.1f} MeV")
     axes.set_xlabel("Epoch")
     axes.set_ylabel("RMSE [MeV]")
-    axes.legend(loc="upper right", bbox_to_anchor=(1, 0.92))
+    axes.legend(loc="upper right")
     return figure
 
 
