@@ -7,6 +7,7 @@ does not depend on weights, so nothing but ``params.yaml`` is read.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +17,32 @@ from pipeline.base.files import write_json
 from pipeline.params import Params, load_params
 from pipeline.params.network import EnergyParams
 from pipeline.quantization.energy.description import NetworkDescription, float_network
-from pipeline.quantization.energy.network import NetworkCost, network_cost, with_reference
+from pipeline.quantization.energy.network import (
+    NetworkCost,
+    network_cost,
+    source_type,
+    with_reference,
+)
+from pipeline.quantization.energy.profile import profile_lines
 
 METRICS_FILE = Path("metrics/baseline.json")
 
 
 def main() -> None:
     """Read ``params.yaml`` and write ``metrics/baseline.json``."""
-    write_json(METRICS_FILE, baseline_metrics(load_params()))
+    params = load_params()
+    if params.energy.source_quantizer is not None:
+        source_type(params.energy.source_quantizer)  # an error here, not after the training
+    costs = _costs(_network(params), params.energy)
+    write_json(METRICS_FILE, baseline_metrics(params))
+    for name, cost in costs.items():
+        print("\n".join(profile_lines(f"baseline: float network as {name}", cost)), file=sys.stderr)
+    print(f"baseline: {costs['reference'].total:.2f} pJ: {METRICS_FILE}", file=sys.stderr)
 
 
 def baseline_metrics(params: Params) -> dict[str, Any]:
     """Return the content of the metrics file; energies in nJ."""
-    train, length = params.train, params.prepare.window_length
-    network = float_network(Architecture(train.cell, train.units, length))
+    network = _network(params)
     costs = _costs(network, params.energy)
     return {
         "energy_nj": {name: cost.total_nj for name, cost in costs.items()},
@@ -37,6 +50,11 @@ def baseline_metrics(params: Params) -> dict[str, Any]:
         "macs": costs["reference"].macs,
         "parameters": network.parameters,
     }
+
+
+def _network(params: Params) -> NetworkDescription:
+    train, length = params.train, params.prepare.window_length
+    return float_network(Architecture(train.cell, train.units, length))
 
 
 def _costs(network: NetworkDescription, params: EnergyParams) -> dict[str, NetworkCost]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from pipeline.base.errors import run_stage
@@ -64,6 +65,10 @@ def main() -> None:
         }
         for name, figure in figures.items():
             save_png(figure, PLOTS / "evaluate" / f"{name}.png")
+    reached = ", ".join(
+        f"{name} {classes['all']['rmse_mev']:.2f}" for name, classes in metrics.items()
+    )
+    print(f"evaluate: RMSE of all BCs in MeV: {reached}: {TABLE}", file=sys.stderr)
 
 
 if __name__ == "__main__":

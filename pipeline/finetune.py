@@ -5,13 +5,16 @@ models/search.weights.h5; writes
 models/quantized.weights.h5, models/quantized.json, models/integer.json,
 data/quantized_test.npy (QKeras' own output on the test windows, scaled; in float64 where
 float32 does not hold every sum of the integers),
-metrics/finetune.json and metrics/plots/finetune.csv.
+models/profile.json (layers, tensors and energy of the network), metrics/finetune.json and
+metrics/plots/finetune.csv.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+from pipeline.artifacts.profile import PROFILE
 from pipeline.artifacts.search import SEARCH, SearchResult
 from pipeline.base.architecture import Architecture
 from pipeline.base.arrays import Real
@@ -23,6 +26,7 @@ from pipeline.integers.network import INTEGER_NETWORK
 from pipeline.params import load_params
 from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.finetuning.export import to_integer_network
+from pipeline.quantization.finetuning.profile import profile_network, summary_lines
 from pipeline.quantization.finetuning.trials import trial_quantizers, trial_weights
 from pipeline.quantizers.hardware import check_exportable
 from pipeline.samples.predictions import QUANTIZED_TEST, write_predictions
@@ -62,6 +66,7 @@ def main() -> None:
         output = predict_double(chosen_form, quantizers, tuned.weights, test)
     metrics = finetune_metrics(tuned, quantizers, costs, scale_gev)
     metrics |= precision_metrics(tuned.test_output, output, scale_gev)
+    profile = profile_network(trial.trial, chosen_form, quantizers, tuned.weights, costs)
 
     save_weights(Path("models/quantized.weights.h5"), tuned.weights)
     write_json(
@@ -76,7 +81,10 @@ def main() -> None:
     write(INTEGER_NETWORK, network)
     write_predictions(QUANTIZED_TEST, output)
     write_csv(Path("metrics/plots/finetune.csv"), tuned.fit.table(scale_gev))
+    write(PROFILE, profile)
     write_json(Path("metrics/finetune.json"), metrics)
+    summary = summary_lines(profile, costs.network(quantizers, trial.units))
+    print("\n".join(summary), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from pipeline.base.errors import run_stage
@@ -33,10 +34,10 @@ def main() -> None:
         }
         geometry = Geometry(settings.window_length, settings.target_lag, settings.et_scale_gev)
         stream_prepared(PREPARED, geometry, streams)
-    write_json(
-        METRICS,
-        summary.metrics() | {"windows": {name: split.n_windows for name, split in bounds.items()}},
-    )
+    windows = {name: split.n_windows for name, split in bounds.items()}
+    write_json(METRICS, summary.metrics() | {"windows": windows})
+    shown = ", ".join(f"{count} {name}" for name, count in windows.items())
+    print(f"prepare: windows: {shown}, from {params.data.file}: {PREPARED}", file=sys.stderr)
 
 
 if __name__ == "__main__":

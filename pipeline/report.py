@@ -1,29 +1,41 @@
-"""Stage ``report``: tables and figures of the search, the implementation and the survey.
+"""Stage ``report``: tables and figures of training, search, implementation and survey.
 
-Reads models/search.json, models/implementation.json, models/survey.json and
-metrics/finetune.json; measures nothing. Writes metrics/search.md, implement.md and survey.md,
-metrics/plots/pareto.csv, pareto_front.csv and survey.csv, and figures in metrics/plots/search,
-implement and survey. For an LSTM or a GRU the last two reports say that there is no RTL.
+Reads models/profile.json, search.json, implementation.json and survey.json,
+metrics/finetune.json and the curves metrics/plots/train.csv and finetune.csv; measures nothing.
+Writes metrics/networks.md, search.md, implement.md and survey.md, metrics/plots/pareto.csv,
+pareto_front.csv and survey.csv, and figures in metrics/plots/training, search, implement and
+survey. For an LSTM or a GRU the last two reports say that there is no RTL.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from pipeline.artifacts.finetune import FINETUNE, FinetuneFigures
 from pipeline.artifacts.implementation import IMPLEMENTATION, Implementation
+from pipeline.artifacts.learning_curve import (
+    FINETUNE_CURVE,
+    TRAIN_CURVE,
+    LearningCurve,
+    read_curve,
+)
+from pipeline.artifacts.profile import PROFILE, NetworkProfile
 from pipeline.artifacts.search import SEARCH, SearchResult
 from pipeline.artifacts.survey import SURVEY, Survey
 from pipeline.base.errors import run_stage
 from pipeline.base.files import replacing_directory, write_csv, write_text
 from pipeline.base.schema import read
+from pipeline.base.units import PJ_PER_NJ
 from pipeline.presentation.style import drawing, save_png
 from pipeline.reports.area_plot import area_figure
 from pipeline.reports.implementation import implementation_markdown
+from pipeline.reports.networks import networks_markdown
 from pipeline.reports.search_figure import trade_off
 from pipeline.reports.search_front import front_columns, front_markdown, pareto_table
 from pipeline.reports.survey import survey_columns, survey_markdown
 from pipeline.reports.survey_figure import area_against_rmse
+from pipeline.reports.training_figure import learning_curve
 
 PLOTS = Path("metrics/plots")
 
@@ -32,10 +44,26 @@ def main() -> None:
     """Run the stage in the working directory."""
     search, survey = read(SearchResult, SEARCH), read(Survey, SURVEY)
     implementation, finetune = read(Implementation, IMPLEMENTATION), read(FinetuneFigures, FINETUNE)
+    profile = read(NetworkProfile, PROFILE)
+    curves = {path.stem: read_curve(path) for path in (TRAIN_CURVE, FINETUNE_CURVE)}
     with drawing():
+        write_networks(profile, curves)
         write_search(search)
         write_implementation(implementation, finetune)
         write_survey(survey)
+    print(
+        f"report: {finetune.validation_rmse_mev:.2f} MeV, {finetune.energy_nj * PJ_PER_NJ:.1f} pJ: "
+        "metrics/networks.md, search.md, implement.md, survey.md; figures in metrics/plots",
+        file=sys.stderr,
+    )
+
+
+def write_networks(profile: NetworkProfile, curves: dict[str, LearningCurve]) -> None:
+    """Write what the chosen network is, and how it and the float network were trained."""
+    write_text(Path("metrics/networks.md"), networks_markdown(profile))
+    with replacing_directory(PLOTS / "training") as directory:
+        for name, curve in curves.items():
+            save_png(learning_curve(curve), directory / f"{name}.png")
 
 
 def write_search(search: SearchResult) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from math import ceil
 
 from tqdm import tqdm
@@ -24,6 +25,7 @@ def main() -> None:
         disable=None,  # quiet unless a terminal watches
     )
     write_sequences(SIMULATED, params.n_bc, chunks)
+    print(f"simulate: {params.n_bc} BCs: {SIMULATED}", file=sys.stderr)
 
 
 if __name__ == "__main__":

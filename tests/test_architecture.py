@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "presentation": {"base"},
     "artifacts": {"base", "integers"},
     "detector": {"base", "params"},
+    "given_network": {"base"},
     "networks": {"base", "params", "samples"},
     "integers": {"base"},
     "evaluation": {"base", "params", "samples", "presentation"},

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from tests.imports import ROOT, local_imports
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES = GRAPH["stages"]
+DVC = [sys.executable, "-m", "dvc"]
 HOW_ONLY = "processes"  # the section on which no result depends: no stage declares it
 CHECK, WHOLE_FILE = "check", "params.yaml"  # the stage that depends on every parameter
 USING = [stage for stage in STAGES if stage != CHECK]
@@ -28,10 +32,13 @@ COVERED_BUT_NOT_NEEDED: dict[str, list[str]] = {
     "integers/compare.py": ["finetune", "candidates"],
     "integers/golden.py": ["finetune", "candidates"],
     "networks/checkpoint.py": ["train"],
+    "networks/given.py": ["search", "finetune"],
     "quantization/energy/cost.py": ["baseline"],
+    "quantization/energy/profile.py": ["search"],
     "quantization/finetuning/candidates.py": ["finetune"],
     "quantization/finetuning/double_precision.py": ["candidates"],
     "quantization/finetuning/finetuning.py": ["candidates"],
+    "quantization/finetuning/profile.py": ["candidates"],
     "quantization/search/plan/pareto.py": ["check"],
     "quantization/search/plan/score.py": ["check"],
     "quantizers/hardware.py": ["baseline"],
@@ -129,7 +136,7 @@ def test_data_deps_come_from_an_earlier_stage(stage):
             break
         earlier |= {*paths(name, "outs"), *paths(name, "metrics")}
     data = {path for path in paths(stage, "deps") if not path.startswith("pipeline/")}
-    assert data <= earlier | {"${data.file}"}
+    assert data <= earlier | {"${data.file}", "./${train.weights}"}
 
 
 def test_the_check_depends_on_all_parameters_and_comes_before_every_stage():
@@ -277,3 +284,31 @@ def is_param(key: str) -> bool:
             return False
         tree = tree[part]
     return True
+
+
+@pytest.mark.slow
+def test_a_float_network_of_the_users_own_is_a_dependency(tmp_path, monkeypatch):
+    """DVC has no optional dependency: an empty value becomes None, a file that is there."""
+    (entry,) = [path for path in paths("train", "deps") if "train.weights" in path]
+    (tmp_path / "dvc.yaml").write_text(
+        f"stages:\n  train:\n    cmd: 'true'\n    deps: ['{entry}']\n"
+    )
+    shutil.copy(ROOT / "None", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    subprocess.run([*DVC, "init", "-q", "--no-scm"], check=True)
+
+    def repro(value: str) -> bool:
+        """Whether the stage is run again."""
+        (tmp_path / "params.yaml").write_text(f"train:\n  weights:{value}\n")
+        done = subprocess.run([*DVC, "repro"], check=True, capture_output=True, text=True)
+        return "Running stage" in done.stdout
+
+    assert repro("")
+    assert not repro("")
+    own = tmp_path / "own.h5"
+    own.write_text("first")
+    assert repro(" own.h5")
+    assert not repro(" own.h5")
+    own.write_text("second")
+    assert repro(" own.h5")
+    assert repro("")

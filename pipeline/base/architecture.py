@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, Literal, Self
 
 from numpy.typing import NDArray
@@ -55,6 +56,19 @@ class Architecture:
     def weight_shapes(self) -> dict[str, Shape]:
         """Shape of every weight, by ``layer/tensor``."""
         return network_shapes(self.cell, self.units)
+
+    def summary_lines(self, title: str) -> list[str]:
+        """Return layers, shapes and numbers of weights as Keras' ``model.summary()`` does."""
+        shapes = {"samples": (self.window_length, 1), RNN_LAYER: (self.units,), DENSE_LAYER: (1,)}
+        classes = {"samples": "Input", RNN_LAYER: self.cell, DENSE_LAYER: "Dense"}
+        counts = dict.fromkeys(shapes, 0)
+        for tensor, shape in self.weight_shapes.items():
+            counts[tensor.split("/")[0]] += prod(shape)
+        lines = [f"{title}: {sum(counts.values())} parameters"]
+        for name, shape in shapes.items():
+            text = "(None, " + ", ".join(map(str, shape)) + ")"
+            lines.append(f"  {name:<10}{classes[name]:<11}{text:<16}{counts[name]:>8}")
+        return lines
 
     def with_units(self, units: int) -> Self:
         """Return the same form of another width."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.params.quantizers import Limit, Quantizers, QuantizerText, TrialName
-from pipeline.params.section import MAX_BATCH, MAX_EPOCHS, MAX_SEED, MAX_TRIALS, Section
+from pipeline.params.section import MAX_BATCH, MAX_EPOCHS, MAX_SEED, MAX_TEXT, MAX_TRIALS, Section
 
 Memory = Literal["sram", "dram", "fixed"]
 MAX_UNITS = 512  # of the recurrent layer, trained or searched
@@ -27,6 +27,12 @@ class TrainParams(Section):
         "LSTM and GRU go through hls4ml's templates, whose difference from QKeras is measured.",
     )
     units: int = Field(ge=1, le=MAX_UNITS, description="Units of the recurrent layer.")
+    weights: str | None = Field(
+        min_length=1,
+        description="A float network of your own, in place of a fit: a file of Keras (.h5, "
+        ".weights.h5, .keras) or another float.weights.h5, relative to the repository. It must be "
+        "the network that `cell`, `units` and `prepare.window_length` say. null: train one.",
+    )
     epochs: int = Field(
         ge=1, le=MAX_EPOCHS, description="Most epochs; training stops earlier on a plateau."
     )
@@ -98,11 +104,18 @@ class EnergyParams(Section):
         max_length=2,
         description="Whether input and output of the network lie in DRAM, for [reference, trial].",
     )
-    reference_internal: Literal["fp32", "fp16", "int8"] = Field(
+    reference_internal: Literal["fp32", "fp16", "int8", "int16", "int32"] = Field(
         description="Type of weights, states and input in the reference network.",
     )
     reference_accumulator: Literal["fp32", "fp16", "int32", "int16"] = Field(
         description="Type of products and sums in the reference network.",
+    )
+    source_quantizer: str | None = Field(
+        min_length=1,
+        max_length=MAX_TEXT,
+        description="What the samples are priced as in a trial, AutoQKeras' source quantizer: "
+        "`fp32`, `fp16`, `int8`, `int16`, `int32` or a quantizer. The samples stay what "
+        "`search.input_quantizer` makes of them. null: they are priced as that.",
     )
 
 

@@ -105,6 +105,7 @@ def train_params(**changes: Any) -> TrainParams:
         "seed": 5,
         "cell": "SimpleRNN",
         "units": 4,
+        "weights": None,
         "epochs": 3,
         "batch_size": 16,
         "learning_rate": 0.001,

@@ -12,6 +12,7 @@ DEFAULTS: dict[str, Any] = {
     "rd_wr_on_io": [False, False],
     "reference_internal": "int8",
     "reference_accumulator": "int32",
+    "source_quantizer": None,
 }
 
 

@@ -36,6 +36,7 @@ WRITTEN = {
     "metrics/finetune.json",
     "metrics/plots/finetune.csv",
     "models/integer.json",
+    "models/profile.json",
     "models/quantized.json",
     "models/quantized.weights.h5",
 }

@@ -96,6 +96,9 @@ def test_root_and_hdf5_give_the_same_result(data):
 )
 def test_bad_input_leaves_earlier_outputs(data, capsys, damage, words):
     prepare.main()
+    said = capsys.readouterr().err
+    assert said.startswith("prepare: windows: ")
+    assert said.count("\n") == 1
     before = outputs()
     damage()
     with pytest.raises(SystemExit) as caught:

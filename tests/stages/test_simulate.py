@@ -28,9 +28,13 @@ def test_same_parameters_same_bytes_for_any_chunk(chunk_bc):
     assert simulate.SIMULATED.read_bytes() == before
 
 
-def test_quiet_without_a_terminal(capfd):
+def test_without_a_terminal_it_says_one_line_of_what_it_wrote(capfd):
     simulate.main()
-    assert capfd.readouterr() == ("", "")
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("simulate: ")
+    assert err.endswith(f" BCs: {simulate.SIMULATED}\n")
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ import pytest
 from pipeline import train
 from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json, write_text
-from pipeline.base.weights import load_weights
+from pipeline.base.weights import load_weights, save_weights
 from pipeline.samples.predictions import read_predictions
 from pipeline.samples.prepared import Split
+from tests.given_network.keras_files import keras_model, save, tensors
 from tests.stages.strategy_order import assert_strategy_first
 from tests.workplace import make_split, make_workplace, set_params
 
@@ -98,6 +99,57 @@ def test_writes_everything_and_the_same_bytes_twice(workplace):
         path.unlink()
     train.main()
     assert [path.read_bytes() for path in OUTPUTS] == first
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
+@pytest.mark.parametrize("name", ["model.h5", "model.keras", "float.weights.h5"])
+def test_a_given_network_skips_the_fit_and_all_figures_are_its_own(workplace, capsys, name):
+    model = keras_model()
+    if name == "float.weights.h5":
+        save_weights(Path(name), tensors(model))
+    else:
+        save(model, Path(name))
+    set_params(train={"weights": name})
+    train.main()
+    weights = load_weights(OUTPUTS[0], SHAPES)
+    for tensor, value in tensors(model).items():
+        np.testing.assert_array_equal(weights[tensor], value)
+    test = split_of("t", 203)
+    windows = test.windows(test.scaled_samples())[..., np.newaxis]
+    outputs = read_predictions(OUTPUTS[1], 200)
+    np.testing.assert_allclose(outputs, model(windows).numpy()[:, 0], atol=1e-6)
+
+    validation = split_of("v", 103)
+    answers = model(validation.windows(validation.scaled_samples())[..., np.newaxis]).numpy()[:, 0]
+    metrics = read_json(OUTPUTS[3])
+    rmse_mev = validation.rmse_mev(answers * 16)
+    assert metrics["validation_rmse_mev"] == pytest.approx(rmse_mev, rel=1e-4)
+    assert (metrics["epochs"], metrics["restarts"], metrics["parameters"]) == (0, 0, 29)
+    head, row = OUTPUTS[2].read_text().splitlines()
+    assert head == "epoch,train_rmse_mev,validation_rmse_mev,learning_rate"
+    assert row.split(",")[0] == "0.0"
+    assert float(row.split(",")[2]) == metrics["validation_rmse_mev"]
+    err = capsys.readouterr().err
+    assert f"read from {name}" in err
+    assert ("prepare.et_scale_gev" in err) == (rmse_mev > 16000 / np.sqrt(12) * 1.05)
+
+
+def test_a_given_network_of_another_scale_is_doubted(workplace, capsys):
+    weights = tensors(keras_model())
+    weights["dense/kernel"][:] = 50
+    save_weights(Path("own.h5"), weights)
+    set_params(train={"weights": "own.h5"})
+    train.main()
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "spread" in line]
+    assert "prepare.et_scale_gev" in line
+
+
+def test_a_given_network_that_is_another_is_refused_before_tensorflow(earlier, monkeypatch, capsys):
+    save_weights(Path("own.h5"), tensors(keras_model(units=5)))
+    set_params(train={"weights": "own.h5"})
+    monkeypatch.setitem(sys.modules, "pipeline.networks.fitting", None)
+    assert "own.h5: rnn/kernel: expected shape (1, 4)" in fails_with_one_line(capsys)
+    assert earlier()
 
 
 def test_without_prepared_data_nothing_is_written(earlier, monkeypatch, capsys):

@@ -55,16 +55,17 @@ class CostModel:
         self.goal = goal
 
     @cached_property
-    def _reference(self) -> NetworkCost:
+    def reference_network(self) -> NetworkCost:
+        """Cost of the reference by layer and part."""
         return network_cost(self._description, self._energy, "reference")
 
     def reference(self) -> float:
         """Return the cost of the reference, pJ or bits."""
-        return self._cost(self._reference)
+        return self._cost(self.reference_network)
 
     def reference_energy_nj(self) -> float:
         """Return the energy of the reference, whatever the goal."""
-        return self._reference.total_nj
+        return self.reference_network.total_nj
 
     def reference_by_layer(self) -> dict[str, float]:
         """Return the cost of each layer of the reference, pJ or bits; what enters is not in it."""
@@ -72,9 +73,9 @@ class CostModel:
             return {
                 layer.name: sum(layer.bits.parameters.values())
                 + sum(layer.bits.activations.values())
-                for layer in self._reference.layers
+                for layer in self.reference_network.layers
             }
-        return {layer.name: layer.total for layer in self._reference.layers}
+        return {layer.name: layer.total for layer in self.reference_network.layers}
 
     def trial(self, quantizers: Mapping[str, Quantizer], units: int | None = None) -> TrialCost:
         """Return what a network with these quantizers costs.
@@ -86,14 +87,18 @@ class CostModel:
         units
             Width of the recurrent layer; None is that of the float network.
         """
+        cost = self.network(quantizers, units)
+        return TrialCost(self._cost(cost), cost.total_nj, cost.weight_bits)
+
+    def network(self, quantizers: Mapping[str, Quantizer], units: int | None = None) -> NetworkCost:
+        """Return the cost of a network by layer and part; parameters as those of `trial`."""
         description = self._description
         if units is not None:
             description = float_network(self.architecture.with_units(units))
         network = description.with_quantizers(
             {tensor: quantizer.text for tensor, quantizer in quantizers.items()}
         )
-        cost = network_cost(network, self._energy)
-        return TrialCost(self._cost(cost), cost.total_nj, cost.weight_bits)
+        return network_cost(network, self._energy)
 
     def _cost(self, network: NetworkCost) -> float:
         return network.bits if self.goal == "bits" else network.total

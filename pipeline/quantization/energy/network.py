@@ -18,6 +18,12 @@ from pipeline.params.network import EnergyParams
 from pipeline.quantization.energy.description import NetworkDescription, size
 from pipeline.quantization.energy.layers import LayerCost, Place, Typing, layer_cost
 from pipeline.quantization.energy.memory import Memory
+from pipeline.quantization.energy.number_types import (
+    DEFAULT_TYPES,
+    NumberType,
+    default_type,
+    type_of,
+)
 
 Which = Literal["reference", "trial"]
 
@@ -93,7 +99,8 @@ def network_cost(
         Shapes and quantizers.
     params
         The ``energy`` section; of each list of two, the first entry is for the
-        reference and the second for the trial.
+        reference and the second for the trial. ``source_quantizer`` is the type of the
+        trial's input, whatever its quantizer.
     which
         ``reference`` ignores the quantizers: weights, state and the network's
         input are of type ``reference_internal``, products and sums of type
@@ -112,6 +119,8 @@ def network_cost(
     """
     typing, memory = _typing(params, which), _memory(params, which)
     value = typing.of_quantizer(description.input, "input")
+    if which == "trial" and params.source_quantizer is not None:
+        value = source_type(params.source_quantizer)
     input_bits = float(size(description.layers[0].input_shape) * value.bits)
     layers = []
     for index, layer in enumerate(description.layers):
@@ -119,6 +128,17 @@ def network_cost(
         cost, value = layer_cost(layer, value, place, typing, memory)
         layers.append(cost)
     return NetworkCost(tuple(layers), input_bits)
+
+
+def source_type(text: str) -> NumberType:
+    """Return the type that ``energy.source_quantizer`` prices samples as: a name or a quantizer.
+
+    Raises
+    ------
+    EnergyError
+        If it is neither.
+    """
+    return default_type(text) if text in DEFAULT_TYPES else type_of(text, "energy.source_quantizer")
 
 
 def with_reference(params: EnergyParams, internal: str, accumulator: str) -> EnergyParams:

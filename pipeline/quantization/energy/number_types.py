@@ -59,7 +59,7 @@ class NumberType:
         return NumberType("fixed", sum(self.exponents) + self.signed, self.signed)
 
 
-_DEFAULTS = {
+DEFAULT_TYPES = {
     "fp32": NumberType("float", 32, True),
     "fp16": NumberType("float", 16, True),
     "int8": NumberType("fixed", 8, True),
@@ -70,7 +70,7 @@ _DEFAULTS = {
 
 def default_type(name: str) -> NumberType:
     """Return the type of a QTools name: fp32, fp16, int8, int16 or int32."""
-    return _DEFAULTS[name]
+    return DEFAULT_TYPES[name]
 
 
 @lru_cache(maxsize=4096)

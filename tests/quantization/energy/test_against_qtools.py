@@ -220,3 +220,32 @@ def test_qtools_does_not_know_a_sigmoid_output() -> None:
 def layer_types(model: tf.keras.Model, source: Any) -> Any:
     tools = QTools(model, "horowitz", source_quantizers=[source])
     return tools._layer_map["layer_data_type_map"][model.layers[-1]]
+
+
+@pytest.mark.parametrize(
+    "source", ["int8", "int16", "int32", "fp16", "fp32", "quantized_bits(6,1,1)"]
+)
+@pytest.mark.usefixtures("fine_table")
+def test_a_source_quantizer_that_is_not_applied_equals_qtools(source: str) -> None:
+    """As in AutoQKeras it is the type of the trial's input alone; the reference has its own."""
+    params = settings(source_quantizer=source)
+    model = functional(fixed_point())
+    description = describe_model(model, SOURCE)
+    theirs = stock(params, made(source))
+    reference = theirs.get_reference(model)
+    require_equal(network_cost(description, params, "reference"), theirs.ref_energy_dict, reference)
+    trial = theirs.get_trial(model)
+    require_equal(network_cost(description, params), theirs.trial_energy_dict, trial)
+
+
+@pytest.mark.parametrize("internal", ["int16", "int32"])
+@pytest.mark.usefixtures("fine_table")
+def test_wide_integers_inside_the_reference_equal_qtools(internal: str) -> None:
+    """AutoQKeras' goal refuses them by an assertion; QTools has a price."""
+    params = settings(reference_internal=internal)
+    model = functional(float_network())
+    theirs = stock(settings(), made(SOURCE))
+    theirs.reference_internal = internal
+    reference = theirs.get_reference(model)
+    ours = network_cost(describe_model(model, SOURCE), params, "reference")
+    require_equal(ours, theirs.ref_energy_dict, reference)
