@@ -47,6 +47,12 @@ def activation_type(quantizer: Quantizer, key: str) -> FixedPointType:
         return FixedPointType(
             signed=signed, bits=quantizer.bits, fraction_bits=quantizer.bits - signed - integer
         )
+    if quantizer.name.endswith("po2"):
+        raise QuantizerError(
+            f"{key}: {quantizer.text}: powers of two have a hardware form as weights, not as "
+            "input, state or activation; expected quantized_relu(bits,integer) or "
+            "quantized_bits(bits,integer,0,alpha=1) here"
+        )
     raise QuantizerError(
         f"{key}: {quantizer.text} has no fixed-point type; expected quantized_relu(bits,integer) "
         "or quantized_bits(bits,integer,0,alpha=1)"
@@ -94,7 +100,8 @@ def check_exportable(architecture: Architecture, quantizers: Mapping[str, Quanti
     ------
     QuantizerError
         If a tensor has no quantizer, the quantizer of an activation is no
-        fixed-point type, or the scale of a weight's quantizer is no power of two.
+        fixed-point type, the scale of a weight's quantizer is no power of two, or that
+        quantizer is a leaky ReLU.
     """
     missing = [tensor for tensor in architecture.tensors if tensor not in quantizers]
     if missing:
@@ -105,6 +112,8 @@ def check_exportable(architecture: Architecture, quantizers: Mapping[str, Quanti
     for tensor, quantizer in quantizers.items():
         if tensor == "input" or tensor.endswith(ACTIVATIONS):
             stored_type(architecture, tensor, quantizer, tensor)
+        else:
+            _check_slope(tensor, quantizer)
         check_scale(tensor, quantizer)
 
 
@@ -130,6 +139,19 @@ def stored_type(
             f"of a cell of type {architecture.cell} has both signs"
         )
     return stored
+
+
+def _check_slope(tensor: str, quantizer: Quantizer) -> None:
+    """Refuse a leaky ReLU on weights: it shrinks its own negative values each time it is applied.
+
+    A frozen network then would not be the one that its file gives back.
+    """
+    slope = quantizer.arguments.get("negative_slope", 0)
+    if slope not in (0, 1):
+        raise QuantizerError(
+            f"{tensor}: {quantizer.text} multiplies negative weights by {slope} each time it is "
+            "applied; expected a weight's quantizer without negative_slope"
+        )
 
 
 def check_scale(tensor: str, quantizer: Quantizer) -> None:

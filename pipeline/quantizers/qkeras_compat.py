@@ -26,6 +26,7 @@ import qkeras
 
 QActivation = qkeras.QActivation
 QDense = qkeras.QDense
+POWERS_OF_TWO: tuple[Any, ...] = (qkeras.quantized_po2, qkeras.quantized_relu_po2)
 RECURRENT_LAYERS: dict[str, Any] = {
     "SimpleRNN": qkeras.QSimpleRNN,
     "LSTM": qkeras.QLSTM,

@@ -22,6 +22,8 @@ _FLAGS = (
     "quadratic_approximation", "use_real_tanh", "use_real_sigmoid",
 )  # fmt: skip
 _MAY_BE_NONE = ("alpha", "threshold", "max_value")
+# QKeras takes numbers below Keras' epsilon, 1e-7, for 0: this is the first power of two above.
+SMALLEST_EXPONENT = -23
 
 # Argument names of the QKeras 0.9 classes, in their order.
 _ARGUMENTS: dict[str, tuple[str, ...]] = {
@@ -57,7 +59,8 @@ class Quantizer:
     name
         The QKeras class.
     arguments
-        Its arguments by name; what is left out takes QKeras' default.
+        Its arguments by name; what is left out takes QKeras' default. A `max_value` of 0 is
+        left out: see `_bind`.
     """
 
     text: str
@@ -120,6 +123,13 @@ def parse_quantizer(text: str, key: str) -> Quantizer:
 
 
 def _bind(call: ast.Call, name: str, text: str, key: str) -> dict[str, Any]:
+    """Return the arguments by name.
+
+    A `max_value` of 0 is no limit: QKeras' `max()` and `min()` and QTools read it so, and
+    AutoQKeras' configurations write it. QKeras' own forward pass would clip at 0 and take the
+    logarithm: NaN for every number above 1e-7. It is left out of the arguments, so that the
+    forward pass sees none.
+    """
     names = _ARGUMENTS[name]
     if len(call.args) > len(names):
         raise QuantizerError(f"{key}: {text!r} has more than {len(names)} arguments")
@@ -137,6 +147,9 @@ def _bind(call: ast.Call, name: str, text: str, key: str) -> dict[str, Any]:
             raise QuantizerError(
                 f"{key}: {argument} of {text!r} must be a plain number or string"
             ) from None
+    largest = arguments.get("max_value")
+    if largest == 0 and type(largest) in (int, float):
+        del arguments["max_value"]
     return arguments
 
 
@@ -161,6 +174,24 @@ def _check_values(quantizer: Quantizer, key: str) -> None:
             raise QuantizerError(
                 f"{key}: {name} of {quantizer.text!r} must be {expected}, found {value!r}"
             )
+    if quantizer.name.endswith("po2"):
+        _check_powers(quantizer, key)
+
+
+def _check_powers(quantizer: Quantizer, key: str) -> None:
+    """Refuse a limit that leaves one power of two: QKeras would round everything to it."""
+    largest = quantizer.arguments.get("max_value")
+    if largest is None:
+        return
+    exponent_bits = quantizer.bits - (quantizer.name == "quantized_po2") - (largest > 1)
+    lowest = max(-(2**exponent_bits), SMALLEST_EXPONENT)
+    if quantizer.arguments.get("quadratic_approximation"):
+        lowest += lowest % 2
+    if math.log2(largest) < lowest + 1:
+        raise QuantizerError(
+            f"{key}: max_value of {quantizer.text!r} must be 0 (no limit) or at least "
+            f"2**{lowest + 1}, found {largest!r}: QKeras would round every number to one size"
+        )
 
 
 def _expected(name: str, value: Any) -> str:
@@ -177,4 +208,6 @@ def _expected(name: str, value: Any) -> str:
         return "" if fits else "0 or a power of two"
     if number and 0 < value < math.inf:
         return ""
+    if name == "max_value":
+        return "0 or None (no limit), or a number above 0"
     return "a number above 0" + (", 'auto' or 'auto_po2'" if name == "alpha" else "")

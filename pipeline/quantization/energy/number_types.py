@@ -35,18 +35,27 @@ class NumberType:
         Whether a value can be below 0.
     largest
         Of a power of two: its greatest value; None is what the bits allow.
+    signed_exponent
+        Of a power of two: whether a bit is the exponent's sign. QKeras spends none where
+        `max_value` is at most 1: all exponents are 0 or less, and reach twice as far down.
     """
 
     kind: Kind
     bits: int
     signed: bool
     largest: float | None = None
+    signed_exponent: bool = True
+
+    @property
+    def exponent_bits(self) -> int:
+        """Bits of a power of two without those of both signs."""
+        return self.bits - self.signed - self.signed_exponent
 
     @property
     def exponents(self) -> tuple[int, int]:
         """How far a power of two reaches: bits below and above the binary point."""
-        half = 2 ** (self.bits - self.signed - 1)
-        up = half - 1
+        half = 2**self.exponent_bits
+        up = half - 1 if self.signed_exponent else 0
         if self.largest is not None:
             up = min(math.ceil(math.log2(self.largest)), up)
         return half, max(0, up)
@@ -93,11 +102,7 @@ def type_of(text: str, key: str) -> NumberType:
         quantizer = parse_quantizer(text, key)
     except PipelineError as error:
         raise EnergyError(str(error)) from None
-    problem = (
-        _scale_problem(quantizer.arguments.get("alpha"))
-        or _one_bit_problem(quantizer)
-        or _power_of_two_problem(quantizer)
-    )
+    problem = _scale_problem(quantizer.arguments.get("alpha")) or _one_bit_problem(quantizer)
     if problem:
         raise EnergyError(f"{key}: {text!r}: {problem}")
     return _translated(quantizer)
@@ -112,8 +117,12 @@ def _translated(quantizer: Quantizer) -> NumberType:
             zero = bool(arguments.get("use_01", False))
             return NumberType("bit" if zero else "signs", bits, not zero)
         case "quantized_po2" | "quantized_relu_po2":
-            signed = quantizer.name == "quantized_po2"
-            return NumberType("power of two", bits, signed, arguments.get("max_value"))
+            # The sign of a leaky ReLU is a bit more than QKeras counts; QTools forgets it.
+            leaky = bool(arguments.get("negative_slope", 0))
+            signed = leaky or quantizer.name == "quantized_po2"
+            largest = arguments.get("max_value")
+            signed_exponent = largest is None or largest > 1
+            return NumberType("power of two", bits + leaky, signed, largest, signed_exponent)
         case "quantized_relu":
             one_bit = (bits, arguments.get("integer", 0)) == (1, 1)
             leaky = bool(arguments.get("negative_slope", 0))
@@ -144,19 +153,4 @@ def _one_bit_problem(quantizer: Quantizer) -> str | None:
     one_bit = quantizer.name == "quantized_relu" and quantizer.bits == 1
     if one_bit and quantizer.arguments.get("integer", 0) != 1:
         return "with one bit QTools knows integer=1 only"
-    return None
-
-
-def _power_of_two_problem(quantizer: Quantizer) -> str | None:
-    """QTools always spends a bit on the exponent's sign, QKeras not below 1."""
-    if not quantizer.name.endswith("po2"):
-        return None
-    largest = quantizer.arguments.get("max_value")
-    if largest is not None and largest <= 1:
-        return (
-            "max_value: expected none or more than 1; with one of at most 1 QKeras' exponents "
-            "reach twice as far down as QTools counts"
-        )
-    if quantizer.arguments.get("negative_slope", 0):
-        return "negative_slope: QTools takes a leaky quantized_relu_po2 for an unsigned one"
     return None

@@ -71,11 +71,18 @@ def multiplier(weight: NumberType, value: NumberType) -> Multiplier:
 
 
 def _exponent_adder(weight: NumberType, value: NumberType) -> Multiplier:
-    bits = max(weight.bits, value.bits) + 1
+    signed, signed_exponent = (
+        weight.signed or value.signed, weight.signed_exponent or value.signed_exponent,
+    )  # fmt: skip
+    if weight.signed_exponent and value.signed_exponent:
+        bits = max(weight.bits, value.bits) + 1
+    else:  # of which QTools knows nothing: the signs, and one bit more than the wider exponent
+        exponent_bits = max(weight.exponent_bits, value.exponent_bits) + 1
+        bits = exponent_bits + signed + signed_exponent
     largest = None
     if weight.largest is not None and value.largest is not None:
         largest = weight.largest * value.largest
-    result = NumberType("power of two", bits, weight.signed or value.signed, largest)
+    result = NumberType("power of two", bits, signed, largest, signed_exponent)
     return Multiplier("add", 1, bits, result)
 
 
@@ -96,7 +103,7 @@ def _and_gate(weight: NumberType, value: NumberType) -> Multiplier:
     else:
         bits = max(weight.bits, value.bits)
         signed = weight.signed or value.signed
-        result = NumberType(other.kind, bits, signed, other.largest)
+        result = NumberType(other.kind, bits, signed, other.largest, other.signed_exponent)
     return Multiplier("and", _AND, result.bits, result)
 
 
@@ -107,7 +114,8 @@ def _multiplexer(weight: NumberType, value: NumberType) -> Multiplier:
         chooser, number = value, weight
     bits = number.bits + (chooser.signed and not number.signed)
     kind = "ternary" if number.kind == "signs" else number.kind
-    result = NumberType(kind, bits, chooser.signed or number.signed, number.largest)
+    signed = chooser.signed or number.signed
+    result = NumberType(kind, bits, signed, number.largest, number.signed_exponent)
     factor = _MUX if chooser.kind == "signs" else 2 * _MUX
     return Multiplier("mux", factor, number.bits, result)
 

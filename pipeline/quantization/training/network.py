@@ -13,7 +13,7 @@ from pipeline.base.architecture import DENSE_LAYER, INPUT, RNN_LAYER, Architectu
 from pipeline.base.arrays import F32
 from pipeline.networks.float_network import get_weights, named_variables, set_weights
 from pipeline.quantizers import qkeras_compat
-from pipeline.quantizers.quantizer import Quantizer, QuantizerError
+from pipeline.quantizers.quantizer import SMALLEST_EXPONENT, Quantizer, QuantizerError
 
 # Rounds of quantizing after which a weight must stand still.
 _SETTLE_ROUNDS = 8
@@ -139,6 +139,9 @@ def freeze(model: tf.keras.Model) -> None:
     weight by its quantized value. The model must not be trained afterwards, and
     must be frozen before it is first traced.
 
+    A power of two below 2**-23 becomes 2**-23 (see `_raised`): QKeras writes 0 as the smallest
+    power that the bits allow, with 8 bits 2**-64 or 2**-128, which no hardware type reaches.
+
     Raises
     ------
     QuantizerError
@@ -172,13 +175,29 @@ def frozen_weights(
 def _settle(quantizer: Any, values: F32, name: str) -> F32:
     """Quantize until nothing changes."""
     for _ in range(_SETTLE_ROUNDS):
-        before, values = values, np.asarray(quantizer(tf.constant(values)), np.float32)
-        if np.array_equal(before, values):
+        quantized = np.asarray(quantizer(tf.constant(values)), np.float32)
+        before, values = values, _raised(quantizer, quantized, values)
+        if np.array_equal(before, quantized) and np.array_equal(before, values):
             return values
     raise QuantizerError(
         f"{name}: {quantizer} still moves its own values after {_SETTLE_ROUNDS} rounds; "
         "use a quantizer of fixed scale (alpha=1)"
     )
+
+
+def _raised(quantizer: Any, quantized: F32, values: F32) -> F32:
+    """Raise powers of two that QKeras takes for 0 to the smallest that it does not.
+
+    That is still a value of the quantizer. Where a power is below float32's normal numbers,
+    `quantized` is 0 and its sign is that of `values`, as in QKeras.
+    """
+    if not isinstance(quantizer, qkeras_compat.POWERS_OF_TWO):
+        return quantized
+    even = quantizer.quadratic_approximation  # exponents are even then
+    signed = quantizer.min() < 0  # not so for a ReLU
+    floor = np.float32(2.0 ** (SMALLEST_EXPONENT + bool(even)))
+    negative = (quantized < 0) | ((quantized == 0) & (values < 0) & signed)
+    return np.where(np.abs(quantized) < floor, np.where(negative, -floor, floor), quantized)
 
 
 def _weight_quantizer(model: tf.keras.Model, name: str) -> Any:

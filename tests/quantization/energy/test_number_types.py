@@ -3,6 +3,7 @@
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pytest
 from qkeras import quantized_po2, quantized_relu_po2
 from qkeras.qtools.quantized_operators.quantizer_factory import QuantizerFactory
@@ -11,6 +12,8 @@ from pipeline.base.architecture import Architecture
 from pipeline.quantization.energy.description import EnergyError, float_network
 from pipeline.quantization.energy.network import network_cost
 from pipeline.quantization.energy.number_types import type_of
+from pipeline.quantization.energy.operators import multiplier
+from pipeline.quantizers.quantizer import parse_quantizer
 from tests.quantization.energy_settings import settings
 
 
@@ -29,6 +32,9 @@ from tests.quantization.energy_settings import settings
         ("quantized_po2(4)", 4, True, "power of two"),
         ("quantized_po2(4,8)", 4, True, "power of two"),
         ("quantized_relu_po2(4,4)", 4, False, "power of two"),
+        ("quantized_po2(8,0)", 8, True, "power of two"),
+        ("quantized_po2(8,1)", 8, True, "power of two"),
+        ("quantized_relu_po2(4,4,0.25)", 5, True, "power of two"),
         ("ternary(alpha=1)", 2, True, "ternary"),
         ("stochastic_ternary", 2, True, "ternary"),
         ("binary", 1, True, "signs"),
@@ -57,9 +63,8 @@ def test_widths(text: str, bits: int, signed: bool, kind: str) -> None:
         ("quantized_bits(1,0,1)", "bits"),
         ("quantized_relu(1,0)", "one bit"),
         ("quantized_po2(1)", "bits"),
-        ("quantized_po2(4,1)", "max_value"),
-        ("quantized_relu_po2(4,1)", "max_value"),
-        ("quantized_relu_po2(4,4,0.25)", "negative_slope"),
+        ("quantized_po2(4,-1)", "max_value"),
+        ("quantized_po2(4,0.001)", "max_value"),
     ],
 )
 def test_refused(text: str, message: str) -> None:
@@ -69,10 +74,55 @@ def test_refused(text: str, message: str) -> None:
 
 
 def test_qtools_miscounts_powers_of_two_below_one() -> None:
-    """Why max_value <= 1 is refused; when upstream mends it, this test says so."""
+    """Why max_value <= 1 is corrected; when upstream mends it, this test says so."""
     for quantizer in (quantized_po2(4, 1), quantized_relu_po2(4, 1)):
         down, _ = QuantizerFactory().make_quantizer(quantizer).get_min_max_exp()
         assert quantizer._min_exp == -2 * down
+
+
+POWERS = [
+    f"{name}({bits}{rest})"
+    for name in ("quantized_po2", "quantized_relu_po2")
+    for bits in (3, 4, 6)
+    for rest in ("", ",0", ",0.25", ",1", ",2", ",8")
+]
+
+
+@pytest.mark.parametrize("text", [*POWERS, "quantized_relu_po2(4,4,0.25)", "quantized_po2(8,1)"])
+def test_exponents_reach_as_far_as_those_of_qkeras(text: str) -> None:
+    quantizer = parse_quantizer(text, "test").build()
+    up = quantizer._max_exp
+    if quantizer.max_value is not None:
+        up = min(up, int(np.ceil(np.log2(quantizer.max_value))))
+    assert type_of(text, "test").exponents == (-quantizer._min_exp, max(0, up))
+
+
+@pytest.mark.parametrize(("left", "right"), [
+    (a, b) for a, b in product(POWERS, POWERS)
+    if not (type_of(a, "t").signed_exponent and type_of(b, "t").signed_exponent)
+])  # fmt: skip
+def test_a_sum_of_exponents_holds_every_sum_where_qtools_counts_too_few(
+    left: str, right: str
+) -> None:
+    one, other = type_of(left, "t"), type_of(right, "t")
+    result = multiplier(one, other).result
+    (down, up), (down2, up2) = one.exponents, other.exponents
+    assert result.exponents[0] >= down + down2
+    assert 2**result.exponent_bits * result.signed_exponent >= min(up + up2, 1)
+    assert result.bits <= max(one.bits, other.bits) + 3
+
+
+def test_no_limit_costs_as_in_qtools_and_a_limit_of_one_as_its_longer_shift() -> None:
+    value = type_of("quantized_relu(8,0)", "t")
+    for bits in (3, 4, 8):
+        free, zero, one = (
+            multiplier(type_of(f"quantized_po2({bits}{rest})", "t"), value)
+            for rest in ("", ",0", ",1")
+        )
+        assert free == zero
+        assert one.bits == free.bits  # the shifter itself: as many bits of shift
+        # 2**-2n .. 1 instead of 2**-n .. 2**(n-1)
+        assert one.result.bits == free.result.bits + 1
 
 
 def test_qtools_answers_the_unknown_with_its_default() -> None:
@@ -83,7 +133,8 @@ def test_qtools_answers_the_unknown_with_its_default() -> None:
 
 KINDS: list[Any] = [
     None, "quantized_bits(6,1,1,alpha=1)", "quantized_relu(5,2)", "quantized_relu(1,1)",
-    "quantized_po2(3)", "quantized_relu_po2(3,4)", "ternary(alpha=1)", "binary(alpha=1)",
+    "quantized_po2(3)", "quantized_relu_po2(3,4)", "quantized_po2(8,1)",
+    "quantized_relu_po2(4,2,0.25)", "ternary(alpha=1)", "binary(alpha=1)",
     "binary(use_01=1,alpha=1)",
 ]  # fmt: skip
 

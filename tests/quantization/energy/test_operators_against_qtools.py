@@ -38,7 +38,7 @@ TEXTS = [
     "quantized_tanh(7)", "quantized_sigmoid(5)", "quantized_po2(2)", "quantized_po2(4)",
     "quantized_po2(5,8)", "quantized_po2(4,3)", "quantized_relu_po2(3)", "quantized_relu_po2(4,2)",
     "ternary(alpha=1)", "stochastic_ternary", "binary(alpha=1)", "stochastic_binary(alpha=1)",
-    "binary(use_01=1,alpha=1)",
+    "binary(use_01=1,alpha=1)", "quantized_po2(8,0)", "quantized_relu_po2(8,0)",
 ]  # fmt: skip
 NAMES = DEFAULTS + TEXTS
 PAIRS = list(product(NAMES, NAMES))
