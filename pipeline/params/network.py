@@ -90,8 +90,8 @@ class TrainParams(Section):
     )
     max_restarts: int = Field(
         ge=0,
-        description="How many further seeds are tried while the network is dead after its first "
-        "epoch: its ReLUs all give 0.",
+        description="How many further seeds are tried while the network is dead: its output is the "
+        "same for all validation windows, and no weight has a gradient that could change that.",
     )
     strategy: Literal["auto", "cpu", "gpu", "mirrored", "tpu"] = Field(
         description="Device: `auto` is a GPU if TensorFlow sees one, else the CPU "
@@ -204,6 +204,12 @@ class SearchParams(Section):
         gt=0,
         description="Learning rate at the start; it falls to 0 along a cosine.",
     )
+    early_stopping_patience: int | None = Field(
+        ge=1,
+        description="A training stops after so many epochs without a lower validation loss. "
+        "null: all epochs are run.",
+        "counted on where one goes on. null: all epochs are run.",
+    )
     learning_rate_optimizer: bool = Field(
         description="Whether to search the learning rate too: times one of five factors up to 1.1.",
     )
@@ -290,4 +296,9 @@ class FinetuneParams(Section):
     learning_rate: float = Field(
         gt=0,
         description="Learning rate at the start; it falls to 0 along a cosine.",
+    )
+    early_stopping_patience: int | None = Field(
+        ge=1,
+        description="Training stops after so many epochs without a lower validation loss. "
+        "null: all epochs are run.",
     )

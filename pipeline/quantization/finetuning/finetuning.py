@@ -16,7 +16,8 @@ from pipeline.networks.float_network import get_weights, set_weights
 from pipeline.params.network import FinetuneParams
 from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.training.network import forward, freeze
-from pipeline.quantization.training.trainer import QatSettings, QatTrainer
+from pipeline.quantization.training.settings import QatSettings
+from pipeline.quantization.training.trainer import QatTrainer
 from pipeline.quantizers.quantizer import Quantizer
 
 

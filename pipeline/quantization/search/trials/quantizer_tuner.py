@@ -25,7 +25,7 @@ from pipeline.quantization.training.rescaling import (
     is_sign_and_shift,
     kernel_of_powers_of_two,
 )
-from pipeline.quantization.training.trainer import QatSettings
+from pipeline.quantization.training.settings import QatSettings
 from pipeline.quantizers.quantizer import Quantizer
 
 # AutoQKeras' range of learning rates ends here, as a multiple of the learning rate.

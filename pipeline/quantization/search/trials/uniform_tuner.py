@@ -9,7 +9,7 @@ from pipeline.quantization.search.plan.uniform import uniform_quantizers
 from pipeline.quantization.search.trials.network_tuner import NetworkTuner
 from pipeline.quantization.search.trials.oracles import make_list_oracle
 from pipeline.quantization.search.trials.runner import TrialRunner
-from pipeline.quantization.training.trainer import QatSettings
+from pipeline.quantization.training.settings import QatSettings
 
 _BITS = "bits"
 
