@@ -10,6 +10,7 @@ metrics/finetune.json and metrics/plots/finetune.csv.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from pipeline.artifacts.search import SEARCH, SearchResult
@@ -45,7 +46,11 @@ def main() -> None:
     from pipeline.networks.fitting import WindowData
     from pipeline.networks.runtime import make_strategy
     from pipeline.quantization.finetuning.double_precision import precision_metrics, predict_double
-    from pipeline.quantization.finetuning.finetuning import finetune, finetune_metrics
+    from pipeline.quantization.finetuning.finetuning import (
+        finetune,
+        finetune_line,
+        finetune_metrics,
+    )
     from pipeline.quantization.training.trainer import QatTrainer
 
     weights = load_weights(FLOAT_WEIGHTS, float_form.weight_shapes)
@@ -77,6 +82,7 @@ def main() -> None:
     write_predictions(QUANTIZED_TEST, output)
     write_csv(Path("metrics/plots/finetune.csv"), tuned.fit.table(scale_gev))
     write_json(Path("metrics/finetune.json"), metrics)
+    print(finetune_line(trial.trial, metrics), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pipeline.networks.float_network import build_float_network, get_weights, se
 from pipeline.networks.runtime import seed_everything
 from pipeline.params.network import TrainParams
 
+
 @dataclass(frozen=True)
 class TrainedNetwork:
     """The best weights of a fit, by ``layer/tensor``, and how they came about."""

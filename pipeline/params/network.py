@@ -207,8 +207,7 @@ class SearchParams(Section):
     early_stopping_patience: int | None = Field(
         ge=1,
         description="A training stops after so many epochs without a lower validation loss. "
-        "null: all epochs are run.",
-        "counted on where one goes on. null: all epochs are run.",
+        "Where one goes on with another, they are counted on. null: all epochs are run.",
     )
     learning_rate_optimizer: bool = Field(
         description="Whether to search the learning rate too: times one of five factors up to 1.1.",

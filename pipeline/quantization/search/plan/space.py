@@ -35,6 +35,8 @@ CONFIG_KINDS = (*RECURRENT_LIMIT_ORDER, GATE_KIND)
 # Names of the other decisions, as in AutoQKeras.
 FILTERS = "network_filters"
 LEARNING_RATE = "learning_rate"
+# AutoQKeras' range of learning rates ends here, as a multiple of the learning rate.
+HIGHEST_RATE = 1.1
 LEARNING_RATE_CHOICES = 5  # np.linspace(delta_lr, 1.1, 5)
 
 

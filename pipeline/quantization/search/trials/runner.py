@@ -125,6 +125,7 @@ class TrialRunner:
             learning_rate=settings.learning_rate,
             dead=result.dead or (continues is not None and self.record(continues).dead),
             continues=continues,
+            restarts=result.restarts,
         )
         if result.checkpoint is not None:
             save_checkpoint(self._checkpoint_file(name), result.checkpoint)
