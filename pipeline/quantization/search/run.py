@@ -147,6 +147,7 @@ def _complete(tuner: NetworkTuner, processes: Any, timeout_s: float) -> None:
     """Train what a tuner asks for: here, in the workers that call, or as one of them."""
     from pipeline.quantization.search.trials import workers
 
+    tuner.announces = True
     if not workers.is_worker() and (kept := len(tuner.records())):
         tell(f"{kept} trials of an earlier run are used again:")
         tuner.report()

@@ -186,11 +186,16 @@ def finish(directory: Path, search: SearchParams) -> None:
     The result is ``models/search.json`` either way. Of those kept only the newest few stay.
     """
     if not extends(search):
-        shutil.rmtree(directory, ignore_errors=True)
+        discard(directory)
         return
     mark = directory / _FINISHED
     write_text(mark, "The same search with more trials goes on from here.\n")
     marks = [file for file in STATE_ROOT.glob(f"*/{_FINISHED}") if file != mark]
     marks.sort(key=lambda file: file.stat().st_mtime, reverse=True)
     for old in marks[_KEPT - 1 :]:
-        shutil.rmtree(old.parent, ignore_errors=True)
+        discard(old.parent)
+
+
+def discard(directory: Path) -> None:
+    """Delete a state, if it is there."""
+    shutil.rmtree(directory, ignore_errors=True)

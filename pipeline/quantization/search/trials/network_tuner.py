@@ -65,6 +65,8 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
         `RECYCLED`, if it is a worker. XLA keeps the code of every trial, about 70 MB.
     """
 
+    # Whether each trial is told of on stderr once it is over.
+    announces = False
     trials_left: ClassVar[float] = math.inf
 
     def __init__(self, runner: TrialRunner, oracle: Any, phase: int = 0) -> None:
@@ -143,7 +145,7 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
     def on_trial_end(self, trial: Any) -> None:
         """Say what the trial was; of a worker's, its chief does."""
         super().on_trial_end(trial)
-        if not self._is_worker():
+        if self.announces and not self._is_worker():
             self.report()
 
     def report(self) -> int:
@@ -248,6 +250,8 @@ def check_complete(tuner: NetworkTuner) -> None:
         missing is trained.
     """
     failures = tuner.failures()
+    if not tuner.announces:
+        tell(*(f"trial {identity} failed: {message}" for identity, message in failures.items()))
     completed = len(tuner.records())
     asked = tuner.trials_asked
     if completed < asked and tuner.exhausted:
