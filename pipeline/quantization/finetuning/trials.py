@@ -12,6 +12,7 @@ from pipeline.base.schema import read
 from pipeline.base.weights import load_weights
 from pipeline.params import load_params
 from pipeline.quantizers.quantizer import Quantizer, parse_quantizer
+from pipeline.samples.prepared import PREPARED, read_prepared
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -57,8 +58,8 @@ def trial_weights(search: SearchResult, architecture: Architecture) -> dict[str,
 def load_trial(name: str | int = "best") -> tf.keras.Model:
     """Return the QKeras model of a trial with its weights, as it stood at the end of the trial.
 
-    Reads params.yaml, models/search.json and models/search.weights.h5 in the working
-    directory.
+    Reads params.yaml, data/prepared.h5 (its window length), models/search.json and
+    models/search.weights.h5 in the working directory.
 
     Parameters
     ----------
@@ -77,7 +78,8 @@ def load_trial(name: str | int = "best") -> tf.keras.Model:
     """
     params, search = load_params(), read(SearchResult, SEARCH)
     trial = search.network(name, "load_trial")
-    architecture = Architecture(params.train.cell, params.train.units, params.prepare.window_length)
+    length = read_prepared(PREPARED).train.window_length
+    architecture = Architecture(params.train.cell, params.train.units, length)
     quantizers = trial_quantizers(trial)
     weights = trial_weights(search, architecture)[trial.trial]
 
