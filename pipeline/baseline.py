@@ -15,7 +15,7 @@ from pipeline.base.architecture import Architecture
 from pipeline.base.errors import run_stage
 from pipeline.base.files import write_json
 from pipeline.params import Params, load_params
-from pipeline.params.network import EnergyParams
+from pipeline.params.energy import EnergyParams
 from pipeline.quantization.energy.description import NetworkDescription, float_network
 from pipeline.quantization.energy.network import (
     NetworkCost,

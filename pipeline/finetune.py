@@ -49,7 +49,11 @@ def main() -> None:
     from pipeline.networks.fitting import WindowData
     from pipeline.networks.runtime import make_strategy
     from pipeline.quantization.finetuning.double_precision import precision_metrics, predict_double
-    from pipeline.quantization.finetuning.finetuning import finetune, finetune_metrics
+    from pipeline.quantization.finetuning.finetuning import (
+        finetune,
+        finetune_line,
+        finetune_metrics,
+    )
     from pipeline.quantization.training.trainer import QatTrainer
 
     weights = load_weights(FLOAT_WEIGHTS, float_form.weight_shapes)
@@ -85,6 +89,7 @@ def main() -> None:
     write_json(Path("metrics/finetune.json"), metrics)
     summary = summary_lines(profile, costs.network(quantizers, trial.units))
     print("\n".join(summary), file=sys.stderr)
+    print(finetune_line(trial.trial, metrics), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from pipeline.base.schema import write
 from pipeline.base.weights import FLOAT_WEIGHTS, load_weights, save_weights
 from pipeline.params import Params, load_params
 from pipeline.quantization.search import state as search_state
+from pipeline.quantization.search.lines import end_lines, tell
 from pipeline.quantization.search.plan.parameters import notes
 from pipeline.quantization.search.plan.plan import describe, plan_search
 from pipeline.samples.prepared import PREPARED, Prepared, read_prepared
@@ -54,7 +55,8 @@ def main() -> None:
     save_weights(Path("models/search.weights.h5"), outcome.weights())
     write(SEARCH, results.search_result(outcome, prepared.validation.ofmax_rmse_mev()))
     write_json(Path("metrics/search.json"), results.search_metrics(outcome))
-    search_state.discard(state)
+    search_state.finish(state, params.search)
+    tell(*end_lines(outcome.best, outcome.runner.baseline, len(outcome.records)))
 
 
 def architecture_of(params: Params, prepared: Prepared) -> Architecture:

@@ -39,7 +39,9 @@ class Trial(Frozen):
     units
         Width of the recurrent layer.
     dead
-        Whether its output was constant after the first epoch.
+        Whether its output is constant, after the first epoch for good or at the end.
+    restarts
+        New seeds that were drawn because it was dead; its own seed leads to them.
     continues
         The shorter trial whose training this one goes on with.
     """
@@ -59,6 +61,7 @@ class Trial(Frozen):
     learning_rate: float
     dead: bool
     continues: str | None
+    restarts: int = 0
 
 
 class RankedTrial(Trial):

@@ -13,25 +13,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from pipeline.base.arrays import F32
 from pipeline.base.weights import load_weights, save_weights
 from pipeline.networks.float_network import get_weights, named_variables, set_weights
+from pipeline.networks.training import KeepBest
 
 _PARTS = ("weights", "first_moment", "second_moment")
+_WAITED = "waited/epochs"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Weights after the last epoch and Adam's moments, float32, each by ``layer/tensor``."""
+    """Where a training stands after an epoch.
+
+    Attributes
+    ----------
+    weights, first_moment, second_moment
+        Weights and Adam's moments, float32, each by ``layer/tensor``.
+    waited
+        Epochs since the best one.
+    """
 
     weights: dict[str, F32]
     first_moment: dict[str, F32]
     second_moment: dict[str, F32]
+    waited: int = 0
 
     @classmethod
-    def of(cls, model: tf.keras.Model, optimizer: Any) -> Checkpoint:
+    def of(cls, model: tf.keras.Model, optimizer: Any, waited: int = 0) -> Checkpoint:
         """Copy what a model and the Adam that trains it have now."""
         names = list(named_variables(model))
         first = [moment.numpy() for moment in optimizer._momentums]
@@ -40,6 +52,7 @@ class Checkpoint:
             get_weights(model),
             dict(zip(names, first, strict=True)),
             dict(zip(names, second, strict=True)),
+            waited,
         )
 
     def restore(self, model: tf.keras.Model, optimizer: Any, steps: int) -> None:
@@ -58,17 +71,20 @@ class KeepCheckpoint(tf.keras.callbacks.Callback):  # type: ignore[misc]
 
     checkpoint: Checkpoint
 
+    def __init__(self, best: KeepBest) -> None:
+        super().__init__()
+        self._best = best
+
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Copy weights and moments."""
-        self.checkpoint = Checkpoint.of(self.model, self.model.optimizer)
+        self.checkpoint = Checkpoint.of(self.model, self.model.optimizer, self._best.waited)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a `Checkpoint`, weights only: ``<part>/<layer>/<tensor>``."""
+    """Write a `Checkpoint`, weights only: ``<part>/<layer>/<tensor>``, and ``waited/epochs``."""
     parts = {part: getattr(checkpoint, part) for part in _PARTS}
-    save_weights(
-        path, {f"{p}/{name}": v for p, tensors in parts.items() for name, v in tensors.items()}
-    )
+    tensors = {f"{p}/{name}": v for p, tensors in parts.items() for name, v in tensors.items()}
+    save_weights(path, tensors | {_WAITED: np.array([checkpoint.waited], np.float32)})
 
 
 def load_checkpoint(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Checkpoint:
@@ -80,6 +96,6 @@ def load_checkpoint(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Checkp
         If a tensor is missing, superfluous, of another shape or type, or not finite.
     """
     wanted = {f"{part}/{name}": shape for part in _PARTS for name, shape in shapes.items()}
-    tensors = load_weights(path, wanted)
+    tensors = load_weights(path, wanted | {_WAITED: (1,)})
     first, second, third = ({name: tensors[f"{part}/{name}"] for name in shapes} for part in _PARTS)
-    return Checkpoint(first, second, third)
+    return Checkpoint(first, second, third, int(tensors[_WAITED][0]))

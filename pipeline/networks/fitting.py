@@ -11,9 +11,8 @@ random order and none is left out, as in Keras.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,8 @@ from tqdm import tqdm
 
 from pipeline.base.arrays import F32
 from pipeline.base.units import MEV_PER_GEV
+from pipeline.networks.batches import padded_blocks, weights_of_step
+from pipeline.networks.runtime import compiled
 from pipeline.samples.prepared import Split
 from pipeline.samples.windows import count_windows
 
@@ -40,12 +41,15 @@ class WindowData:
         float32 tensors (n_bc,), E_T / ``et_scale_gev``.
     window_length, target_lag
         Window geometry, see `pipeline.samples.prepared.Split`.
+    et_scale_gev
+        What E_T was divided by: progress is shown in MeV.
     """
 
     samples: tf.Tensor
     truth: tf.Tensor
     window_length: int
     target_lag: int
+    et_scale_gev: float = 1.0
 
     @classmethod
     def from_split(cls, split: Split, strategy: Any) -> WindowData:
@@ -60,6 +64,7 @@ class WindowData:
                 truth=tf.constant(split.scaled_truth()),
                 window_length=split.window_length,
                 target_lag=split.target_lag,
+                et_scale_gev=split.et_scale_gev,
             )
 
     @property
@@ -144,9 +149,7 @@ class WindowFitter:
             optimizer.build(model.trainable_variables)
         one = self.replicas == 1
         loop = self._train_loop if one else self._train_loop_distributed
-        # AutoGraph takes apart every layer's Python; only `_train_loop_distributed` needs it.
-        self._train = tf.function(loop, jit_compile=one, autograph=not one)
-        compiled = partial(tf.function, jit_compile=True, autograph=False)
+        self._train = compiled(loop, jit_compile=one)
         self._squared_errors = compiled(self._sum_squared_errors)
         self._forward = compiled(self._predict_windows)
 
@@ -183,6 +186,7 @@ class WindowFitter:
         schedule: Schedule,
         callbacks: Iterable[Any] = (),
         description: str = "fit",
+        show_progress: bool = True,
     ) -> FitResult:
         """Fit with Keras callbacks and a progress bar (quiet when not a terminal).
 
@@ -207,9 +211,11 @@ class WindowFitter:
             initial=schedule.first_epoch,
             desc=description,
             unit="epoch",
-            disable=None,
+            disable=None if show_progress else True,
         ) as bar:
             for epoch in range(schedule.first_epoch, schedule.epochs):
+                if self.model.stop_training:
+                    break
                 handlers.on_epoch_begin(epoch)
                 result.learning_rate.append(float(self.optimizer.learning_rate.numpy()))
                 loss = self.run_epoch(train, schedule.batch_size, generator)
@@ -220,9 +226,8 @@ class WindowFitter:
                 result.validation_loss.append(validation_loss)
                 handlers.on_epoch_end(epoch, {"loss": loss, "val_loss": validation_loss})
                 bar.update()
-                bar.set_postfix(validation_loss=f"{validation_loss:.3e}")
-                if self.model.stop_training:
-                    break
+                validation_mev = rmse_mev(validation_loss, validation.et_scale_gev)
+                bar.set_postfix_str(f"validation {validation_mev:.2f} MeV")
         handlers.on_train_end()
         return result
 
@@ -245,7 +250,7 @@ class WindowFitter:
         batch = int(first.shape[1])
 
         def body(step: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            weight, count = _weights(step, batch, valid)
+            weight, count = weights_of_step(step, batch, valid)
             return step + 1, total + self._train_step(data, first[step], weight, count)
 
         _, total = tf.while_loop(lambda step, _: step * batch < valid, body, [0, 0.0])
@@ -261,18 +266,20 @@ class WindowFitter:
             share = tf.range(replica, batch, self.replicas)
             return self._train_step(data, tf.gather(row, share), tf.gather(weight, share), count)
 
-        total = tf.constant(0.0)
-        for step in tf.range((valid + batch - 1) // batch):
-            arguments = (first[step], *_weights(step, batch, valid))
+        def body(step: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            arguments = (first[step], *weights_of_step(step, batch, valid))
             squared = self.strategy.run(replica_step, args=arguments)
-            total += self.strategy.reduce(tf.distribute.ReduceOp.SUM, squared, axis=None)
+            summed = self.strategy.reduce(tf.distribute.ReduceOp.SUM, squared, axis=None)
+            return step + 1, total + summed
+
+        _, total = tf.while_loop(lambda step, _: step * batch < valid, body, [0, 0.0])
         return total
 
     def _sum_squared_errors(
         self, data: WindowData, first: tf.Tensor, valid: tf.Tensor
     ) -> tf.Tensor:
         inputs, targets = data.gather(first)
-        weight, _ = _weights(tf.constant(0), int(first.shape[0]), valid)
+        weight, _ = weights_of_step(tf.constant(0), int(first.shape[0]), valid)
         errors = tf.square(self.forward(self.model, inputs, False) - targets)
         return tf.reduce_sum(errors[:, 0] * weight)
 
@@ -286,22 +293,5 @@ def rmse_mev(loss: float, et_scale_gev: float) -> float:
     return math.sqrt(loss) * et_scale_gev * MEV_PER_GEV
 
 
-def padded_blocks(order: NDArray[np.int32], length: int) -> Iterator[tuple[NDArray[np.int32], int]]:
-    """Cut `order` into blocks of one length, so that XLA compiles one shape.
-
-    Yields (block, valid): int32 (length,) and how many of its entries count; the
-    last block is padded with window 0.
-    """
-    for begin in range(0, len(order), length):
-        block = order[begin : begin + length]
-        yield np.pad(block, (0, length - len(block))), len(block)
-
-
 def _all_windows(data: WindowData) -> NDArray[np.int32]:
     return np.arange(data.n_windows, dtype=np.int32)
-
-
-def _weights(step: tf.Tensor, batch: int, valid: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Weight 1 for the windows of a step that count, 0 for padding; and their number."""
-    weight = tf.cast(step * batch + tf.range(batch) < valid, tf.float32)
-    return weight, tf.reduce_sum(weight)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from pipeline.base.architecture import DENSE_LAYER, RNN_LAYER, Architecture
 from pipeline.base.arrays import F32
+from pipeline.networks.runtime import without_autograph
 
 # LSTM and GRU keep Keras' usual activations. `reset_after=True` is the GRU that hls4ml's
 # templates compute, whatever their options are: the reset gate scales U h + b_r, not h. It is
@@ -20,6 +21,7 @@ _CELL_OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+@without_autograph
 def build_float_network(architecture: Architecture) -> tf.keras.Model:
     """Build ``Input(L, 1) -> cell(units) -> Dense(1, relu)``; a SimpleRNN has ReLU, too.
 

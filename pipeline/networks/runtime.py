@@ -1,12 +1,17 @@
-"""TensorFlow set-up shared by the stages that train: determinism, seeds, strategy."""
+"""TensorFlow set-up shared by the stages that train: determinism, seeds, strategy, graphs."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 import tensorflow as tf
 
 from pipeline.base.errors import PipelineError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class RuntimeSetupError(PipelineError):
@@ -17,6 +22,27 @@ def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and TensorFlow and make TensorFlow's ops deterministic."""
     tf.keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+
+
+def without_autograph(build: Callable[P, T]) -> Callable[P, T]:
+    """Let a function build Keras models without AutoGraph.
+
+    Keras would rewrite the Python of every layer into a file of the temporary folder, which
+    stays there if the process is killed. No layer here needs it: none has a loop or a condition
+    on a tensor.
+    """
+    plain: Callable[P, T] = tf.autograph.experimental.do_not_convert(build)
+    return plain
+
+
+def compiled(function: Callable[..., tf.Tensor], *, jit_compile: bool = True) -> Any:
+    """Compile a method of an object that has a network of its own; without AutoGraph.
+
+    TensorFlow warns of functions that are traced again and again, and takes the same method of
+    all objects for one function. Here each object's network has to be traced. A `partial`, which
+    has no code of its own, is told apart from others.
+    """
+    return tf.function(partial(function), jit_compile=jit_compile, autograph=False)
 
 
 def make_strategy(name: str) -> Any:

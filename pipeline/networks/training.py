@@ -1,29 +1,21 @@
-"""Train the float network: callbacks of the original recipe and the dead-ReLU guard."""
+"""Train the float network: restarts of dead networks, callbacks of the original recipe."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from pipeline.base.architecture import Architecture
 from pipeline.base.arrays import F32
-from pipeline.base.errors import PipelineError
+from pipeline.networks.dead import DEAD, DeadNetworkGuard, TrainingError
 from pipeline.networks.fitting import FitResult, Schedule, WindowData, WindowFitter
 from pipeline.networks.float_network import build_float_network, get_weights, set_weights
 from pipeline.networks.runtime import seed_everything
 from pipeline.params.network import TrainParams
-
-# A network whose ReLUs are dead answers with a constant, whose squared error is
-# at least the variance of the truth. One epoch of a live one is far below half.
-_DEAD_FRACTION_OF_VARIANCE = 0.5
-
-
-class TrainingError(PipelineError):
-    """The network cannot be trained with these parameters."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +50,8 @@ def train_float(
     Raises
     ------
     TrainingError
-        If ``train.max_restarts`` new seeds all gave a dead network, or the loss
-        stopped being finite.
+        If ``train.max_restarts`` new seeds all gave a dead network, the loss stopped being
+        finite, or all validation targets are equal.
     """
     architecture = Architecture(params.cell, params.units, train.window_length)
     for restart in range(params.max_restarts + 1):
@@ -69,7 +61,7 @@ def train_float(
             model = build_float_network(architecture)
             optimizer = tf.keras.optimizers.Adam(params.learning_rate)
         fitter = WindowFitter(model, optimizer, strategy)
-        guard = DeadNetworkGuard(dead_loss(validation))
+        guard = DeadNetworkGuard(fitter, train, validation)
         try:
             fit = fitter.fit(
                 train,
@@ -80,73 +72,78 @@ def train_float(
             )
         except FloatingPointError as error:
             raise TrainingError(f"train.learning_rate: {params.learning_rate}: {error}") from error
-        if not guard.dead:
+        validation_loss = fitter.mean_squared_error(validation)
+        if not guard.dead and not guard.is_constant(validation_loss):
             return TrainedNetwork(
                 weights=get_weights(model),
                 fit=fit,
                 restarts=restart,
-                validation_loss=fitter.mean_squared_error(validation),
+                validation_loss=validation_loss,
                 test_output=fitter.predict(test),
             )
+        print(f"train (seed {seed}): dead after {_epochs(fit.epochs)}: {DEAD}", file=sys.stderr)
     raise TrainingError(
         f"train.max_restarts: {params.max_restarts + 1} seeds from {params.seed} on all gave a "
-        "network that is dead after one epoch; change train.seed or lower train.learning_rate"
+        f"dead network ({DEAD}); change train.seed or lower train.learning_rate"
     )
 
 
-def dead_loss(validation: WindowData) -> float:
-    """Return the validation loss above which a network counts as dead.
-
-    Raises
-    ------
-    TrainingError
-        If all validation targets are equal, so that no network can be recognised as dead.
-    """
-    variance = float(np.var(validation.truth.numpy()))
-    if variance == 0:
-        raise TrainingError(
-            "prepare.validation_fraction: expected validation truth that varies, "
-            f"found one value in all {validation.n_windows} windows"
-        )
-    return _DEAD_FRACTION_OF_VARIANCE * variance
-
-
-class DeadNetworkGuard(tf.keras.callbacks.Callback):  # type: ignore[misc]
-    """Stop after the first epoch when the validation loss is that of a constant."""
-
-    def __init__(self, dead_loss: float) -> None:
-        super().__init__()
-        self.dead = False
-        self._dead_loss = dead_loss
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Look at the first epoch only."""
-        if epoch == 0 and logs is not None and logs["val_loss"] > self._dead_loss:
-            self.dead = True
-            self.model.stop_training = True
+def _epochs(count: int) -> str:
+    return "one epoch" if count == 1 else f"{count} epochs"
 
 
 class KeepBest(tf.keras.callbacks.Callback):  # type: ignore[misc]
     """Restore, at the end, the weights of the epoch with the lowest validation loss.
 
-    `best` is the loss of `weights` that are known already, of a fit that goes on.
+    Parameters
+    ----------
+    best, weights
+        Of a fit that goes on: the loss of the weights that are the best so far.
+    waited
+        Of a fit that goes on: epochs since then.
+    patience
+        Epochs without a lower loss after which the fit stops; None never stops it.
+
+    Attributes
+    ----------
+    waited
+        Epochs since the best one.
     """
 
-    def __init__(self, best: float = float("inf"), weights: Mapping[str, F32] | None = None):
+    def __init__(
+        self,
+        best: float = float("inf"),
+        weights: Mapping[str, F32] | None = None,
+        waited: int = 0,
+        patience: int | None = None,
+    ) -> None:
         super().__init__()
         self._best = best
         self._weights = dict(weights or {})
+        self._patience = patience
+        self.waited = waited
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Run no epoch of a fit that was over before."""
+        self._stop_if_too_long()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Remember the weights when they are the best so far."""
+        self.waited += 1
         if logs is not None and logs["val_loss"] < self._best:
             self._best = logs["val_loss"]
             self._weights = get_weights(self.model)
+            self.waited = 0
+        self._stop_if_too_long()
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Put the best weights back."""
         if self._weights:
             set_weights(self.model, self._weights)
+
+    def _stop_if_too_long(self) -> None:
+        if self._patience is not None and self.waited >= self._patience:
+            self.model.stop_training = True
 
 
 def plateau_callbacks(params: TrainParams) -> list[Any]:

@@ -19,9 +19,10 @@ from ruamel.yaml.nodes import MappingNode
 
 from pipeline.base.errors import PipelineError
 from pipeline.params.detector import DataParams, PrepareParams, SimulateParams
+from pipeline.params.energy import EnergyParams
 from pipeline.params.evaluation import EvaluateParams
 from pipeline.params.firmware import ImplementParams, RtlParams, SurveyParams, SynthesizeParams
-from pipeline.params.network import EnergyParams, FinetuneParams, SearchParams, TrainParams
+from pipeline.params.network import FinetuneParams, SearchParams, TrainParams
 from pipeline.params.processes import ProcessesParams
 from pipeline.params.section import Section
 

@@ -1,4 +1,4 @@
-"""Sections ``train``, ``energy``, ``search`` and ``finetune``: the networks and their cost."""
+"""Sections ``train``, ``search`` and ``finetune``: the networks."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.params.quantizers import Limit, Quantizers, QuantizerText, TrialName
-from pipeline.params.section import MAX_BATCH, MAX_EPOCHS, MAX_SEED, MAX_TEXT, MAX_TRIALS, Section
+from pipeline.params.section import MAX_BATCH, MAX_EPOCHS, MAX_SEED, MAX_TRIALS, Section
 
-Memory = Literal["sram", "dram", "fixed"]
 MAX_UNITS = 512  # of the recurrent layer, trained or searched
 
 
@@ -68,54 +67,12 @@ class TrainParams(Section):
     max_restarts: int = Field(
         ge=0,
         le=1000,
-        description="How many further seeds are tried while the network is dead after its first "
-        "epoch: its ReLUs all give 0.",
+        description="How many further seeds are tried while the network is dead: its output is the "
+        "same for all validation windows, and no weight has a gradient that could change that.",
     )
     strategy: Literal["auto", "cpu", "gpu", "mirrored", "tpu"] = Field(
         description="Device: `auto` is a GPU if TensorFlow sees one, else the CPU "
         "(requirements.lock has TensorFlow for CPUs); `mirrored` is all GPUs of the machine.",
-    )
-
-
-class EnergyParams(Section):
-    """QTools' energy model; lists of two are ``[reference, trial]``."""
-
-    process: Literal["horowitz"] = Field(
-        description="Source of the energies: M. Horowitz, ISSCC 2014, 45 nm.",
-    )
-    parameters_on_memory: list[Memory] = Field(
-        min_length=2,
-        max_length=2,
-        description="Where the weights lie, for [reference, trial]. `fixed` is wired and costs "
-        "nothing.",
-    )
-    activations_on_memory: list[Memory] = Field(
-        min_length=2,
-        max_length=2,
-        description="Where activations and states lie, for [reference, trial].",
-    )
-    min_sram_size_bits: list[Annotated[int, Field(ge=0, le=2**40)]] = Field(
-        min_length=2,
-        max_length=2,
-        description="Size of the smallest SRAM, for [reference, trial].",
-    )
-    rd_wr_on_io: list[bool] = Field(
-        min_length=2,
-        max_length=2,
-        description="Whether input and output of the network lie in DRAM, for [reference, trial].",
-    )
-    reference_internal: Literal["fp32", "fp16", "int8", "int16", "int32"] = Field(
-        description="Type of weights, states and input in the reference network.",
-    )
-    reference_accumulator: Literal["fp32", "fp16", "int32", "int16"] = Field(
-        description="Type of products and sums in the reference network.",
-    )
-    source_quantizer: str | None = Field(
-        min_length=1,
-        max_length=MAX_TEXT,
-        description="What the samples are priced as in a trial, AutoQKeras' source quantizer: "
-        "`fp32`, `fp16`, `int8`, `int16`, `int32` or a quantizer. The samples stay what "
-        "`search.input_quantizer` makes of them. null: they are priced as that.",
     )
 
 
@@ -200,6 +157,12 @@ class SearchParams(Section):
         gt=0,
         le=1,
         description="Learning rate at the start; it falls to 0 along a cosine.",
+    )
+    early_stopping_patience: int | None = Field(
+        ge=1,
+        le=MAX_EPOCHS,
+        description="A training stops after so many epochs without a lower validation loss. "
+        "Where one goes on with another, they are counted on. null: all epochs are run.",
     )
     learning_rate_optimizer: bool = Field(
         description="Whether to search the learning rate too: times one of five factors up to 1.1.",
@@ -287,4 +250,10 @@ class FinetuneParams(Section):
         gt=0,
         le=1,
         description="Learning rate at the start; it falls to 0 along a cosine.",
+    )
+    early_stopping_patience: int | None = Field(
+        ge=1,
+        le=MAX_EPOCHS,
+        description="Training stops after so many epochs without a lower validation loss. "
+        "null: all epochs are run.",
     )

@@ -17,10 +17,8 @@ from pipeline.networks.float_network import (
 )
 from pipeline.networks.runtime import make_strategy
 from pipeline.networks.training import (
-    DeadNetworkGuard,
     KeepBest,
     TrainingError,
-    dead_loss,
     plateau_callbacks,
     train_float,
 )
@@ -85,30 +83,6 @@ def test_a_loss_that_is_not_finite_names_the_rate(dead_at_first):
     huge = WindowData(TRAIN.samples, TRAIN.truth * 1e30, 3, 1)
     with pytest.raises(TrainingError, match=r"train\.learning_rate: 0\.001: .*not finite"):
         train_float(train_params(), STRATEGY, huge, VALIDATION, TEST)
-
-
-def test_guard_looks_at_the_first_epoch_only():
-    model = build_float_network(Architecture("SimpleRNN", 1, 2))
-    model.stop_training = False
-    guard = DeadNetworkGuard(1.0)
-    guard.set_model(model)
-    guard.on_epoch_end(0, {"val_loss": 1.0})
-    guard.on_epoch_end(1, {"val_loss": 9.0})
-    assert not guard.dead
-    assert not model.stop_training
-    guard.on_epoch_end(0, {"val_loss": 1.1})
-    assert guard.dead
-    assert model.stop_training
-
-
-def test_a_constant_answer_counts_as_dead_and_a_good_one_does_not():
-    truth = VALIDATION.truth.numpy()
-    threshold = dead_loss(VALIDATION)
-    assert threshold == pytest.approx(np.var(truth) / 2)
-    for constant in (0, truth.mean(), 1):
-        assert np.mean((truth - constant) ** 2) > threshold
-    fitter = fitter_of(echo_network(2, 3), tf.keras.optimizers.SGD(0.1))
-    assert fitter.mean_squared_error(VALIDATION) < threshold
 
 
 @pytest.mark.parametrize(("losses", "best"), [([3, 1, 2], 1), ([1, 1, 2], 0), ([3, 2, 1], 2)])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.params.network import EnergyParams
+from pipeline.params.energy import EnergyParams
 
 DEFAULTS: dict[str, Any] = {
     "process": "horowitz",

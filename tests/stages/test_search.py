@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,12 @@ import yaml
 from pipeline import search
 from pipeline.base.architecture import quantized_tensors
 from pipeline.base.errors import run_stage
-from pipeline.base.files import read_json
+from pipeline.base.files import ArtifactError, read_json
 from pipeline.base.weights import FLOAT_WEIGHTS
 from pipeline.quantization.search.trials.runner import SearchError
-from pipeline.samples.prepared import PREPARED
+from pipeline.samples.prepared import PREPARED, read_prepared
+from pipeline.samples.windows import targets, windows
+from tests.imports import ROOT
 from tests.workplace import PARAMS, contents, make_trained_cell
 
 WRITTEN = [
@@ -27,7 +31,8 @@ WRITTEN = [
 
 
 def written(folder: Path) -> dict[str, bytes]:
-    return contents(folder, (str(PREPARED), "params.yaml", str(FLOAT_WEIGHTS)))
+    found = contents(folder, (str(PREPARED), "params.yaml", str(FLOAT_WEIGHTS)))
+    return {name: value for name, value in found.items() if not name.startswith(".search/")}
 
 
 @pytest.fixture
@@ -37,12 +42,26 @@ def workplace(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_run_and_one_that_was_killed_in_between_write_the_same(workplace, monkeypatch):
+def test_a_run_and_one_that_was_killed_in_between_write_the_same(
+    workplace, monkeypatch, capsys, tmp_path_factory
+):
     from pipeline.quantization.training.trainer import QatTrainer
 
+    tmp = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp))
     search.main()
     first = written(workplace)
-    assert sorted(first) == WRITTEN  # and no state of the finished search
+    lines = capsys.readouterr().err.splitlines()
+    for beginning in (
+        "search (random): every layer: ", "float network: ", "trial 0: 2 units; bits: ",
+        "trial 1: 2 units; bits: ", "uniform_8: 2 units; ", "chosen of 2 trials: trial ",
+        "total cost reduction: ", "written: models/search.json",
+    ):  # fmt: skip
+        assert sum(line.startswith(beginning) for line in lines) == 1, beginning
+    assert not any("retracing" in line for line in lines)
+    assert not list(tmp.glob("__autograph_generated_file*"))
+    the_documented_call_loads_every_trial(capsys)
+    assert sorted(first) == WRITTEN
     found = read_json(Path("models/search.json"))
     assert set(found["quantizers"]) == set(quantized_tensors("SimpleRNN"))
     assert [trial["trial"] for trial in found["trials"]] == ["0", "1"]
@@ -64,6 +83,11 @@ def test_a_run_and_one_that_was_killed_in_between_write_the_same(workplace, monk
 
     for name in WRITTEN:
         Path(name).unlink()
+    search.main()  # from the state that is kept
+    assert written(workplace) == first
+    shutil.rmtree(".search")
+    for name in WRITTEN:
+        Path(name).unlink()
     original = QatTrainer.fit
     trained = []
 
@@ -80,6 +104,26 @@ def test_a_run_and_one_that_was_killed_in_between_write_the_same(workplace, monk
     search.main()
     assert trained == ["trial 0", "trial 1", "trial 1", "uniform_8"]
     assert written(workplace) == first
+
+
+def the_documented_call_loads_every_trial(capsys):
+    """The snippet of docs/search.md; what it loads has the RMSE that was recorded."""
+    from pipeline.quantization.finetuning.trials import load_trial
+
+    text = (ROOT / "docs" / "search.md").read_text(encoding="utf-8")
+    (snippet,) = re.findall(r"```python\n(.*?load_trial.*?)```", text, re.DOTALL)
+    exec(snippet, {})
+    assert "rnn" in capsys.readouterr().out
+    split = read_prepared(PREPARED).validation
+    inputs = windows(split.scaled_samples(), split.window_length)[..., np.newaxis]
+    truth = targets(split.scaled_truth(), split.window_length, split.target_lag)
+    found = read_json(Path("models/search.json"))
+    for row in [*found["trials"], *found["uniform"]]:
+        outputs = load_trial(row["trial"]).predict(inputs, verbose=0)[:, 0]
+        rmse = 1000 * split.et_scale_gev * np.sqrt(np.mean((outputs - truth) ** 2))
+        assert rmse == pytest.approx(row["validation_rmse_mev"], rel=1e-4)
+    with pytest.raises(ArtifactError, match="load_trial: 77: expected best or one of 0, 1, uni"):
+        load_trial("77")
 
 
 def test_failing_trials_fail_the_stage_and_write_nothing(workplace, monkeypatch, capsys):

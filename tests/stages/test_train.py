@@ -166,7 +166,8 @@ def test_a_wrong_parameter_is_named(earlier, capsys):
 
 
 def test_a_network_that_stays_dead_writes_nothing(earlier, monkeypatch, capsys):
-    monkeypatch.setattr("pipeline.networks.training.dead_loss", lambda _: 0.0)
+    guard = "pipeline.networks.dead.DeadNetworkGuard.is_constant"
+    monkeypatch.setattr(guard, lambda *_: True)
     set_params(train={"epochs": 1, "max_restarts": 0})
     assert "train.max_restarts: 1 seeds from 1 on all gave" in fails_with_one_line(capsys)
     assert earlier()

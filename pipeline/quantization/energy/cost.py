@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from pipeline.base.architecture import Architecture
-from pipeline.params.network import EnergyParams
+from pipeline.params.energy import EnergyParams
 from pipeline.quantization.energy.description import float_network
 from pipeline.quantization.energy.network import NetworkCost, network_cost
 from pipeline.quantizers.quantizer import Quantizer

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipeline.base.units import PJ_PER_NJ
-from pipeline.params.network import EnergyParams
+from pipeline.params.energy import EnergyParams
 from pipeline.quantization.energy.description import NetworkDescription, size
 from pipeline.quantization.energy.layers import LayerCost, Place, Typing, layer_cost
 from pipeline.quantization.energy.memory import Memory

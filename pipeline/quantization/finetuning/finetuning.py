@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 
@@ -16,7 +17,8 @@ from pipeline.networks.float_network import get_weights, set_weights
 from pipeline.params.network import FinetuneParams
 from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.training.network import forward, freeze
-from pipeline.quantization.training.trainer import QatSettings, QatTrainer
+from pipeline.quantization.training.settings import QatSettings
+from pipeline.quantization.training.trainer import QatTrainer
 from pipeline.quantizers.quantizer import Quantizer
 
 
@@ -86,6 +88,7 @@ def finetune(
         learning_rate=params.learning_rate,
         seed=params.seed,
         units=units_of(start),
+        patience=params.early_stopping_patience,
     )
     try:
         result = trainer.fit(quantizers, start, settings, "finetune")
@@ -93,7 +96,8 @@ def finetune(
         raise FinetuneError(f"finetune.learning_rate: {params.learning_rate}: {error}") from error
     if result.dead:
         raise FinetuneError(
-            "finetune: the quantized network is dead after one epoch; choose finer quantizers "
+            f"finetune: the quantized network is dead after epoch {result.fit.epochs}: its "
+            "output is the same for all validation windows; choose finer quantizers "
             "(search.limit) or a lower finetune.learning_rate"
         )
     # Some seeds wander off; what is handed on is never worse than what was chosen.
@@ -140,3 +144,15 @@ def finetune_metrics(
             tensor.replace("/", "_"): quantizer.bits for tensor, quantizer in quantizers.items()
         },
     }
+
+
+def finetune_line(trial: str, metrics: Mapping[str, Any]) -> str:
+    """Return one line on what came out, from the content of ``metrics/finetune.json``."""
+    kept = "" if metrics["improved"] else " (the trial's own weights)"
+    return (
+        f"finetune: trial {trial}: {metrics['units']} units; {metrics['epochs']} epochs{kept}; "
+        f"{metrics['validation_rmse_mev']:.2f} MeV on validation, "
+        f"{metrics['rmse_ratio_to_float']:.4f} of float; {1000 * metrics['energy_nj']:.2f} pJ; "
+        f"{metrics['weight_bits']:.0f} bits of weights; written: models/quantized.weights.h5, "
+        "models/quantized.json, models/integer.json"
+    )

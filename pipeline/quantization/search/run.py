@@ -19,6 +19,7 @@ from pipeline.networks.runtime import make_strategy
 from pipeline.params.network import SearchParams
 from pipeline.params.processes import ProcessesParams
 from pipeline.quantization.energy.cost import CostModel
+from pipeline.quantization.search.lines import start_lines, tell
 from pipeline.quantization.search.plan.blocks import Block
 from pipeline.quantization.search.trials.network_tuner import NetworkTuner, check_complete
 from pipeline.quantization.search.trials.quantizer_tuner import Decided, QuantizationTuner, best_of
@@ -118,6 +119,8 @@ def run_search(
     start = runner
     if workers.is_worker():
         workers.prepare_worker(timeout_s)
+    else:
+        tell(*start_lines(params, blocks, runner.baseline))
     with crowd as local_processes:
         for number, block in enumerate(blocks):
             tuner = _tuner(start, block, number, decided, alone=len(blocks) == 1)
@@ -144,6 +147,10 @@ def _complete(tuner: NetworkTuner, processes: Any, timeout_s: float) -> None:
     """Train what a tuner asks for: here, in the workers that call, or as one of them."""
     from pipeline.quantization.search.trials import workers
 
+    tuner.announces = True
+    if not workers.is_worker() and (kept := len(tuner.records())):
+        tell(f"{kept} trials of an earlier run are used again:")
+        tuner.report()
     if workers.in_cluster() and not workers.is_worker():
         workers.serve(tuner, processes, timeout_s)
     else:

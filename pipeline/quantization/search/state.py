@@ -22,12 +22,15 @@ import h5py
 
 from pipeline.artifacts.search import Trial
 from pipeline.base.architecture import Architecture
-from pipeline.base.files import ArtifactError, read_json
+from pipeline.base.files import ArtifactError, read_json, write_text
 from pipeline.base.schema import parse
 from pipeline.base.weights import load_weights, open_hdf5
-from pipeline.params.network import EnergyParams, SearchParams
+from pipeline.params.energy import EnergyParams
+from pipeline.params.network import SearchParams
 
 STATE_ROOT = Path(".search")
+_FINISHED = "finished.txt"
+_KEPT = 4  # finished searches: some hundred kilobytes each
 _BLOCK_BYTES = 1 << 20
 _PIPELINE = Path(__file__).parents[2]
 # The code that a trial depends on. Parameters are not here: it is their values that matter.
@@ -94,14 +97,17 @@ def open_state(
     inputs
         Files that trials depend on.
     search, energy
-        Their sections; which uniform networks are trained afterwards changes no trial.
+        Their sections; which uniform networks are trained afterwards changes no trial, nor
+        does how many there are in all where `extends`.
     architecture
         Of the float network.
     strategy
         ``train.strategy``: the devices on which trials are trained.
     """
     settings = {
-        "search": search.model_dump(exclude={"uniform_bits"}),
+        "search": search.model_dump(
+            exclude={"uniform_bits", "max_trials"} if extends(search) else {"uniform_bits"}
+        ),
         "energy": energy.model_dump(),
         "network": asdict(architecture),
         "strategy": strategy,
@@ -109,6 +115,7 @@ def open_state(
     state = state_directory(inputs, settings)
     if in_charge():
         set_aside_if_broken(state)  # which a worker leaves to its chief
+        (state / _FINISHED).unlink(missing_ok=True)  # until it is again
     return state
 
 
@@ -170,6 +177,31 @@ def _check_record(file: Path, content: Mapping[str, Any]) -> None:
         raise ArtifactError(f"{weights}: missing, but {file.name} is there")
 
 
+def extends(search: SearchParams) -> bool:
+    """Whether a search begins with the very trials of the same search with fewer of them.
+
+    Later blocks start from the best trial of those before, and the survivors of `halving`
+    depend on all first trials, so neither does; nor does `hyperband`.
+    """
+    return search.mode in ("random", "bayesian") and search.blocks is None
+
+
+def finish(directory: Path, search: SearchParams) -> None:
+    """Delete the state of a finished search, or keep it for one with more trials.
+
+    The result is ``models/search.json`` either way. Of those kept only the newest few stay.
+    """
+    if not extends(search):
+        discard(directory)
+        return
+    mark = directory / _FINISHED
+    write_text(mark, "The same search with more trials goes on from here.\n")
+    marks = [file for file in STATE_ROOT.glob(f"*/{_FINISHED}") if file != mark]
+    marks.sort(key=lambda file: file.stat().st_mtime, reverse=True)
+    for old in marks[_KEPT - 1 :]:
+        discard(old.parent)
+
+
 def discard(directory: Path) -> None:
-    """Delete the state of a finished search: its result is ``models/search.json``."""
+    """Delete a state, if it is there."""
     shutil.rmtree(directory, ignore_errors=True)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from pipeline.base.architecture import DENSE_LAYER, INPUT, RNN_LAYER, Architecture
 from pipeline.base.arrays import F32
 from pipeline.networks.float_network import get_weights, named_variables, set_weights
+from pipeline.networks.runtime import without_autograph
 from pipeline.quantizers import qkeras_compat
 from pipeline.quantizers.quantizer import SMALLEST_EXPONENT, Quantizer, QuantizerError
 
@@ -26,6 +27,7 @@ ROUNDED_STATE = "rounded_state"
 _WEIGHT_TENSORS = ("kernel", "recurrent_kernel", "bias")
 
 
+@without_autograph
 def build_quantized_network(
     architecture: Architecture,
     quantizers: Mapping[str, Quantizer],

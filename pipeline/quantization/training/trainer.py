@@ -6,22 +6,25 @@ import gc
 import math
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
 from pipeline.base.architecture import Architecture, units_of
 from pipeline.base.arrays import F32
 from pipeline.networks.checkpoint import Checkpoint, KeepCheckpoint
+from pipeline.networks.dead import DEAD, DeadNetworkGuard
 from pipeline.networks.fitting import FitResult, Schedule, WindowData, WindowFitter
 from pipeline.networks.float_network import get_weights, set_weights
 from pipeline.networks.runtime import seed_everything
-from pipeline.networks.training import DeadNetworkGuard, KeepBest, dead_loss
+from pipeline.networks.training import KeepBest
 from pipeline.quantization.training.network import build_quantized_network, forward
 from pipeline.quantization.training.rescaling import within_one
 from pipeline.quantization.training.resizing import resize
+from pipeline.quantization.training.settings import QatSettings, cosine_decay
 from pipeline.quantizers.quantizer import Quantizer
 
 # A network that lost or gained units: how it is trained as a float network, and how many
@@ -32,36 +35,8 @@ RESIZED_BATCH = 64
 RESIZED_RATE = 1e-3
 RESIZED_SEED = 1
 PROBE_WINDOWS = 16384
-
-
-@dataclass(frozen=True)
-class QatSettings:
-    """How a quantized network is trained: Adam, the rate falling to 0 along a cosine.
-
-    Attributes
-    ----------
-    epochs
-        Of the whole training, over which the rate falls.
-    batch_size, learning_rate, seed
-        Windows in a step, the rate at the start, and what batches are drawn with.
-    units
-        Width of the recurrent layer; None is that of the float network.
-    first_epoch, last_epoch
-        The part of the training that is run now; None goes to the end.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    seed: int
-    units: int | None = None
-    first_epoch: int = 0
-    last_epoch: int | None = None
-
-    @property
-    def reached(self) -> int:
-        """Epochs run when this part of the training is over."""
-        return self.epochs if self.last_epoch is None else self.last_epoch
+MOST_RESTARTS = 10
+"""New seeds for a network that starts from random weights and is dead; the default of `train`."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +52,11 @@ class QatResult:
     fit
         The loss curve.
     dead
-        Whether the output was constant after the first epoch.
+        Whether the output is constant, after one epoch for good or at the end.
     checkpoint
         Where to go on from, if the training is not over.
+    restarts
+        New seeds that were drawn because the network was dead.
     """
 
     weights: dict[str, F32]
@@ -87,6 +64,7 @@ class QatResult:
     fit: FitResult
     dead: bool
     checkpoint: Checkpoint | None = None
+    restarts: int = 0
 
 
 class QatTrainer:
@@ -105,6 +83,8 @@ class QatTrainer:
     ----------
     after_epoch
         Called after every epoch of every training, as a sign of life.
+    show_progress
+        Whether trainings draw a progress bar where there is a terminal.
     """
 
     def __init__(
@@ -119,6 +99,7 @@ class QatTrainer:
         self.validation = validation
         self.strategy = strategy
         self.after_epoch: Callable[[], object] = lambda: None
+        self.show_progress = True
 
     def build(
         self, quantizers: Mapping[str, Quantizer], units: int | None = None
@@ -175,14 +156,30 @@ class QatTrainer:
             If the loss stops being finite.
         """
         result = self._fit(quantizers, initial_weights, settings, description, checkpoint)
-        if not result.dead or initial_weights is None or self.architecture.gated:
+        if checkpoint is not None or not _starts_again(result):
+            return replace(result, restarts=settings.restarts)
+        if initial_weights is None:
+            return self._fit_with_new_seeds(quantizers, settings, description)
+        if self.architecture.gated:
             return result
-        print(
-            f"{description}: dead after one epoch; starts again with hidden units below 1",
-            file=sys.stderr,
-        )
+        _tell(f"{description}: dead after one epoch; starts again with hidden units below 1")
         tame = within_one(initial_weights, self._probe()[0])
         return self._fit(quantizers, tame, settings, description, checkpoint)
+
+    def _fit_with_new_seeds(
+        self, quantizers: Mapping[str, Quantizer], settings: QatSettings, description: str
+    ) -> QatResult:
+        """Train from other random weights until a network is alive."""
+        for restarts in range(1, MOST_RESTARTS + 1):
+            again = replace(settings, restarts=restarts)
+            _tell(
+                f"{description}: dead after one epoch ({DEAD}); "
+                f"starts again with a new seed, {restarts} of at most {MOST_RESTARTS}"
+            )
+            result = self._fit(quantizers, None, again, description, None)
+            if not _starts_again(result):
+                break
+        return replace(result, restarts=restarts)
 
     def _fit(
         self,
@@ -195,31 +192,35 @@ class QatTrainer:
         # Keras keeps every graph it has built: without this, memory grows by the trial.
         tf.keras.backend.clear_session()
         gc.collect()
-        seed_everything(settings.seed)
+        seed_everything(settings.drawn_seed)
         model = self.build(quantizers, settings.units)
         if initial_weights is not None:
             set_weights(model, initial_weights)
         with self.strategy.scope():
             optimizer = tf.keras.optimizers.Adam(settings.learning_rate)
         fitter = WindowFitter(model, optimizer, self.strategy, forward)
-        guard, keep = DeadNetworkGuard(dead_loss(self.validation)), KeepCheckpoint()
-        best = KeepBest()
+        guard = DeadNetworkGuard(fitter, self.train, self.validation)
+        best = KeepBest(patience=settings.patience)
         if checkpoint is not None:
-            best = KeepBest(fitter.mean_squared_error(self.validation), initial_weights)
+            loss = fitter.mean_squared_error(self.validation)
+            best = KeepBest(loss, initial_weights, checkpoint.waited, settings.patience)
             steps_of_epoch = math.ceil(self.train.n_windows / settings.batch_size)
             checkpoint.restore(model, optimizer, settings.first_epoch * steps_of_epoch)
+        keep, seed = KeepCheckpoint(best), settings.drawn_seed
         fit = fitter.fit(
             self.train,
             self.validation,
-            Schedule(settings.reached, settings.batch_size, settings.seed, settings.first_epoch),
+            Schedule(settings.reached, settings.batch_size, seed, settings.first_epoch),
             callbacks=[guard, cosine_decay(settings), keep, best, self._sign_of_life()],
             description=description,
+            show_progress=self.show_progress,
         )
+        validation_loss = fitter.mean_squared_error(self.validation)
         return QatResult(
             weights=get_weights(model),
-            validation_loss=fitter.mean_squared_error(self.validation),
+            validation_loss=validation_loss,
             fit=fit,
-            dead=guard.dead,
+            dead=guard.dead or guard.is_constant(validation_loss),
             checkpoint=keep.checkpoint if settings.reached < settings.epochs else None,
         )
 
@@ -242,16 +243,15 @@ class QatTrainer:
         return inputs.numpy()[..., 0], targets.numpy()[:, 0]
 
 
-def cosine_decay(settings: QatSettings) -> Any:
-    """Return a callback that lowers the learning rate to 0 along half a cosine.
+def _starts_again(result: QatResult) -> bool:
+    """Whether a network was dead after its first epoch.
 
-    The weights of a coarse network keep hopping between grid points at a
-    constant rate; they settle only as it vanishes.
+    One that has a gradient trains on; if it is constant in the end all the same, its
+    quantizers are too coarse, which no other start changes.
     """
+    return result.dead and result.fit.epochs <= 1
 
-    def rate(epoch: int, _: float) -> float:
-        done = epoch / settings.epochs
-        return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
-    schedule: Callable[[int, float], float] = rate
-    return tf.keras.callbacks.LearningRateScheduler(schedule)
+def _tell(message: str) -> None:
+    """Write a line above the progress bar, if there is one."""
+    tqdm.write(message, file=sys.stderr)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from qkeras import QDense
 from qkeras.autoqkeras.forgiving_metrics.forgiving_energy import ForgivingFactorPower
 
-from pipeline.params.network import EnergyParams
+from pipeline.params.energy import EnergyParams
 from pipeline.quantizers.quantizer import parse_quantizer
 
 FEATURES = 7

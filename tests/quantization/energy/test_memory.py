@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.base.architecture import Architecture
-from pipeline.params.network import EnergyParams
+from pipeline.params.energy import EnergyParams
 from pipeline.quantization.energy.description import NetworkDescription, float_network
 from pipeline.quantization.energy.network import network_cost
 from tests.quantization.energy_settings import settings

@@ -157,6 +157,7 @@ def test_a_state_that_is_not_what_its_names_say_is_set_aside(file, content, mess
         broken.unlink()
     else:
         broken.write_text(content)
+    capsys.readouterr()
     search_state.set_aside_if_broken(DIRECTORY)
     assert capsys.readouterr().err.startswith(f"warning: {broken}: {message}")
     assert not DIRECTORY.exists()
@@ -312,10 +313,14 @@ def test_uniform_networks_keep_the_trials(tmp_path):
         )
 
     assert state() == state(uniform_bits=[5])
+    for mode in ("random", "bayesian"):
+        assert state(mode=mode) == state(mode=mode, max_trials=7)
     changes: list[dict[str, Any]] = [
         {}, {"seed": 43}, {"tune_filters": "layer"}, {"blocks": ["rnn", "d"]}, {"epochs": 4},
         {"first_epochs": 2}, {"survivors": 3}, {"descents": 1}, {"batch_size": 8},
         {"learning_rate": 0.1},
-        {"transfer_weights": False}, {"input_quantizer": "quantized_bits(9)"}, {"max_trials": 7},
+        {"transfer_weights": False}, {"input_quantizer": "quantized_bits(9)"},
+        {"mode": "halving"}, {"mode": "halving", "max_trials": 7},
+        {"blocks": ["rnn", "d"], "max_trials": 7}, {"early_stopping_patience": 3},
     ]  # fmt: skip
     assert len({state(**change) for change in changes}) == len(changes)

@@ -3,7 +3,8 @@
 ``search.blocks`` are regular expressions on layer names. Each block is searched
 by itself, with what is decided already fixed and what comes later float, and
 hands its best network on. A block gets ``max_trials`` times its share of the
-reference cost, at least ``block_min_trials``, at most what its space holds.
+reference cost, at least ``block_min_trials``. No search asks for more trials than its
+space holds.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pipeline.quantization.search.plan.space import (
 )
 
 EVERY_LAYER = "every layer"
+HYPERBAND_FACTOR = 3  # keras-tuner's default
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,10 @@ class Block:
     cost, reference
         Of these layers and of all in the reference network, pJ or bits.
     max_trials
-        Trials of this block; Hyperband's follow from the epochs instead.
+        Trials of this block, at most its combinations; Hyperband's follow from the epochs
+        instead.
+    wanted
+        Trials that the parameters ask for, were there enough combinations.
     choices, filters
         Decisions on quantizers and on widths.
     combinations
@@ -50,6 +55,7 @@ class Block:
     cost: float
     reference: float
     max_trials: int
+    wanted: int
     choices: tuple[Choice, ...]
     filters: tuple[str, ...]
     combinations: int
@@ -121,16 +127,19 @@ def plan_blocks(
         decisions = tuple(filter(None, (_within(choice, names) for choice in choices)))
         filters = tuple(filter_names(params, group))
         cost = sum(costs[name] for name in names)
+        combinations = _combinations(params, decisions, filters)
+        wanted = _trials(params, cost / total)
         blocks.append(
             Block(
                 pattern=pattern,
                 layers=names,
                 cost=cost,
                 reference=total,
-                max_trials=_trials(params, cost / total, _combinations(params, decisions, filters)),
+                max_trials=min(wanted, combinations),
+                wanted=wanted,
                 choices=decisions,
                 filters=filters,
-                combinations=_combinations(params, decisions, filters),
+                combinations=combinations,
             )
         )
     if params.schedule_block == "cost":
@@ -138,10 +147,33 @@ def plan_blocks(
     return blocks
 
 
-def _trials(params: SearchParams, share: float, combinations: int) -> int:
+def _trials(params: SearchParams, share: float) -> int:
     if params.blocks is None:
         return params.max_trials
-    return min(max(params.block_min_trials, int(params.max_trials * share)), combinations)
+    return max(params.block_min_trials, int(params.max_trials * share))
+
+
+def hyperband_rounds(epochs: int, combinations: int | None = None) -> dict[int, list[int]]:
+    """Return the trials of every round of every bracket of Hyperband, the largest bracket first.
+
+    Sizes are keras-tuner's; a space with fewer `combinations` than first rounds ask for fills
+    the larger brackets first.
+    """
+    brackets = 1
+    while epochs / HYPERBAND_FACTOR**brackets >= 1:
+        brackets += 1
+    last = math.ceil(1 + math.log(epochs, HYPERBAND_FACTOR))  # trials in a bracket's last round
+    left = math.inf if combinations is None else combinations
+    rounds: dict[int, list[int]] = {}
+    for bracket in reversed(range(brackets)):
+        sizes = [
+            math.ceil(last / (bracket + 1) * HYPERBAND_FACTOR ** (bracket - number))
+            for number in range(bracket + 1)
+        ]
+        most = int(min(sizes[0], left))
+        left -= most
+        rounds[bracket] = [min(size, most) for size in sizes]
+    return rounds
 
 
 def _within(choice: Choice, layers: Sequence[str]) -> Choice | None:

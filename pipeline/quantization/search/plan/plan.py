@@ -6,17 +6,25 @@ first trial that draws it, hours later.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline.base.architecture import INPUT, Architecture
 from pipeline.base.errors import Problems
-from pipeline.params.network import MAX_UNITS, EnergyParams, SearchParams
+from pipeline.params.energy import EnergyParams
+from pipeline.params.network import MAX_UNITS, SearchParams
 from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.energy.description import EnergyError
 from pipeline.quantization.energy.number_types import type_of
-from pipeline.quantization.search.plan.blocks import Block, group_layers, plan_blocks
+from pipeline.quantization.search.plan.blocks import (
+    Block,
+    group_layers,
+    hyperband_rounds,
+    plan_blocks,
+)
 from pipeline.quantization.search.plan.space import (
+    HIGHEST_RATE,
+    LEARNING_RATE,
+    LEARNING_RATE_CHOICES,
     Choice,
     Layer,
     SearchSpaceError,
@@ -34,8 +42,6 @@ from pipeline.quantizers.hardware import (
     stored_type,
 )
 from pipeline.quantizers.quantizer import Quantizer, parse_quantizer
-
-_HYPERBAND_FACTOR = 3  # keras-tuner's default
 
 
 def check_widths(params: SearchParams, layers: Sequence[Layer], units: int) -> int:
@@ -225,23 +231,25 @@ def plan_search(
 def planned_trials(params: SearchParams, block: Block) -> int:
     """Return how many trials a block will ask for at most."""
     if params.mode == "hyperband":
-        return _hyperband_trials(params.epochs)
+        return sum(map(sum, hyperband_rounds(params.epochs, block.combinations).values()))
     if params.mode == "halving":
         return block.max_trials + min(params.survivors, block.max_trials) + params.descents
     return block.max_trials
 
 
-def _hyperband_trials(epochs: int) -> int:
-    """Count the trials of all rounds of all brackets, as keras-tuner's Hyperband sizes them."""
-    brackets = 1
-    while epochs / _HYPERBAND_FACTOR**brackets >= 1:
-        brackets += 1
-    last = math.ceil(1 + math.log(epochs, _HYPERBAND_FACTOR))  # trials in a bracket's last round
-    return sum(
-        math.ceil(last / (bracket + 1) * _HYPERBAND_FACTOR ** (bracket - number))
-        for bracket in range(brackets)
-        for number in range(bracket + 1)
-    )
+def too_many_trials(block: Block, params: SearchParams) -> list[str]:
+    """Return a line where a block has fewer combinations than trials are asked for."""
+    if params.mode == "hyperband":
+        key, wanted = "epochs", sum(map(sum, hyperband_rounds(params.epochs).values()))
+        given = planned_trials(params, block)
+    else:
+        key, wanted, given = "max_trials", block.wanted, block.max_trials
+    if given == wanted:
+        return []
+    return [
+        f"  search.{key}: {getattr(params, key)}: would be {wanted} trials, but there are "
+        f"{block.combinations} combinations: {given} are asked for"
+    ]
 
 
 def describe(blocks: Sequence[Block], params: SearchParams) -> str:
@@ -254,10 +262,17 @@ def describe(blocks: Sequence[Block], params: SearchParams) -> str:
             f"{block.cost:.2f} of {block.reference:.2f} {unit} in the reference, "
             f"{planned_trials(params, block)} trials of {block.combinations} combinations"
         )
+        lines += too_many_trials(block, params)
         for choice in block.choices:
             options = ", ".join(choice.quantizers)
             lines.append(f"  {choice.name}: {' = '.join(choice.tensors)}: {options}")
         for name in block.filters:
             factors = ", ".join(f"{factor:g}" for factor in params.filter_range)
             lines.append(f"  {name}: {factors} of the units")
+        if params.learning_rate_optimizer:
+            lines.append(
+                f"  {LEARNING_RATE}: {params.learning_rate:g} times one of "
+                f"{LEARNING_RATE_CHOICES} factors, from trial cost / reference cost "
+                f"(at most 1) to {HIGHEST_RATE:g}"
+            )
     return "\n".join(lines) + "\n"

@@ -42,6 +42,8 @@ _GATE_NAMES = ("quantized_sigmoid", "quantized_tanh")
 # Names of the other decisions, as in AutoQKeras.
 FILTERS = "network_filters"
 LEARNING_RATE = "learning_rate"
+# AutoQKeras' range of learning rates ends here, as a multiple of the learning rate.
+HIGHEST_RATE = 1.1
 LEARNING_RATE_CHOICES = 5  # np.linspace(delta_lr, 1.1, 5)
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 import time
 import traceback
 from pathlib import Path
@@ -22,9 +21,10 @@ from keras_tuner.src.engine.trial import TrialStatus
 
 from pipeline.artifacts.search import Trial
 from pipeline.base.arrays import F32
-from pipeline.base.files import write_text
+from pipeline.base.files import read_json, write_json, write_text
+from pipeline.quantization.search.lines import tell, trial_line
 from pipeline.quantization.search.trials.halving import COST, DEAD, RMSE
-from pipeline.quantization.search.trials.oracle_files import drop_partial_trials
+from pipeline.quantization.search.trials.oracle_files import drop_partial_trials, renumber
 from pipeline.quantization.search.trials.oracles import trials_of
 from pipeline.quantization.search.trials.runner import SearchError, TrialRunner
 
@@ -65,22 +65,31 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
         `RECYCLED`, if it is a worker. XLA keeps the code of every trial, about 70 MB.
     """
 
+    # Whether each trial is told of on stderr once it is over.
+    announces = False
     trials_left: ClassVar[float] = math.inf
 
     def __init__(self, runner: TrialRunner, oracle: Any, phase: int = 0) -> None:
         self.runner, self.params, self.phase = runner, runner.params, phase
         directory = runner.directory
+        self._told = 0
         if not self._is_worker():  # whose chief may be between the two files
             drop_partial_trials(directory)
+            if oracle.max_trials is not None:
+                renumber(directory, oracle.max_trials)
         super().__init__(oracle, directory=str(directory.parent), project_name=directory.name)
         if self._is_worker():
             self.tuner_id: str = worker_id(str(self.tuner_id), phase)
             return  # the chief's oracle knows what there is to do
         # What failed when the search last ran (a full disk, say) gets another chance.
+        # So does what it had begun. What a longer search has begun beyond this one waits for it.
         waiting = oracle._retry_queue
-        failed = [i for i, trial in sorted(oracle.trials.items()) if _has_failed(trial)]
-        waiting.extend(trial for trial in failed if trial not in waiting)
-        waiting.sort(reverse=True)  # the oracle takes the last one first
+        waiting[:] = [
+            trial.trial_id
+            for trial in reversed(self._trials())  # the oracle takes the last one first
+            if trial.status != TrialStatus.COMPLETED
+        ]
+        oracle.ongoing_trials.clear()
 
     @property
     def asked_by(self) -> str:
@@ -97,13 +106,15 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
 
     def run_trial(self, trial: Any, *_: Any, **__: Any) -> dict[str, float]:
         """Return the oracle's figures of a trial; why one failed stays beside the records."""
-        reason = self._failure_file(trial)
+        reason, begun = self._failure_file(trial), time.monotonic()
         try:
             record = self.train(trial)
         except Exception:  # not an interrupt, which is no failure
             write_text(reason, traceback.format_exc())
             raise
         reason.unlink(missing_ok=True)
+        if not self._time_file(record.trial).exists():
+            write_json(self._time_file(record.trial), {"seconds": time.monotonic() - begun})
         return {
             "score": record.score,
             COST: record.cost,
@@ -128,7 +139,43 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
         """Let a worker tell its chief, after each epoch, that it is alive."""
         if self._is_worker():
             NetworkTuner.trials_left -= 1
+            self.runner.trainer.show_progress = False  # its chief shows that of all
             self.runner.trainer.after_epoch = lambda: self.oracle.update_trial(trial.trial_id, {})
+
+    def on_trial_end(self, trial: Any) -> None:
+        """Say what the trial was; of a worker's, its chief does."""
+        super().on_trial_end(trial)
+        if self.announces and not self._is_worker():
+            self.report()
+
+    def report(self) -> int:
+        """Say what the trials were that are over, in the order of their numbers.
+
+        Returns
+        -------
+        int
+            Trials that were told of so far. One that is over waits for those before it.
+        """
+        waiting = self.oracle._retry_queue
+        for trial in self._trials()[self._told :]:
+            over = trial.status == TrialStatus.COMPLETED or _has_failed(trial)
+            if not over or trial.trial_id in waiting:
+                break
+            self._told += 1
+            tell(self._line(trial))
+        return self._told
+
+    def _line(self, trial: Any) -> str:
+        name = self.name_of(trial)
+        if _has_failed(trial):
+            return f"trial {name} failed: {self._reason(trial)}"
+        record, file = self.runner.record(name), self._time_file(name)
+        seconds = read_json(file)["seconds"] if file.exists() else None
+        return trial_line(record, self.runner.baseline, self.best_until(trial), seconds)
+
+    def best_until(self, trial: Any) -> Trial | None:
+        """Return the best trial up to this one; None where there is nothing to choose."""
+        return None
 
     def _get_tuner_fname(self) -> str:
         """Return one name for one process and for a chief, so that either can go on."""
@@ -149,7 +196,7 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
         """Return the completed trials in the order of their numbers."""
         return [
             self.runner.record(self.name_of(trial))
-            for _, trial in sorted(self.oracle.trials.items())
+            for trial in self._trials()
             if trial.status == TrialStatus.COMPLETED
         ]
 
@@ -157,9 +204,19 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
         """Return the last line of what went wrong, by trial, for trials that failed."""
         return {
             self.name_of(trial): self._reason(trial)
-            for _, trial in sorted(self.oracle.trials.items())
+            for trial in self._trials()
             if _has_failed(trial)
         }
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every trial that the oracle found a combination for completed."""
+        trials = self._trials()
+        return bool(trials) and all(trial.status == TrialStatus.COMPLETED for trial in trials)
+
+    def _trials(self) -> list[Any]:
+        """Return the trials begun, by number; without those that only a longer search had."""
+        return [trial for _, trial in sorted(self.oracle.trials.items())][: self.trials_asked]
 
     def _reason(self, trial: Any) -> str:
         """Return the last line of why a trial failed, of what is known."""
@@ -171,6 +228,9 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
         """Return the file beside the records through which a worker gives its chief a reason."""
         return self.state / f"failure_{self.name_of(trial)}.txt"
 
+    def _time_file(self, name: str) -> Path:
+        return self.state / f"time_{name}.json"
+
     def verify(self, record: Trial) -> None:
         """Score a trial again from its stored weights; see `TrialRunner.verify`."""
         self.runner.verify(record)
@@ -181,20 +241,22 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
 
 
 def check_complete(tuner: NetworkTuner) -> None:
-    """Check that every trial that was asked for completed.
+    """Check that every trial that was asked for completed, or all that there are.
 
     Raises
     ------
     SearchError
-        With the trials that failed and why, or how many the space allowed.
-        The search can be started again: only what is missing is trained.
+        With the trials that failed and why. The search can be started again: only what is
+        missing is trained.
     """
     failures = tuner.failures()
-    for identity, message in failures.items():
-        print(f"trial {identity} failed: {message}", file=sys.stderr)
+    if not tuner.announces:
+        tell(*(f"trial {identity} failed: {message}" for identity, message in failures.items()))
     completed = len(tuner.records())
     asked = tuner.trials_asked
-    if completed < asked:
+    if completed < asked and tuner.exhausted:
+        tell(f"{tuner.asked_by}: {asked} trials asked, but only {completed} combinations found")
+    elif completed < asked:
         first = next(iter(failures.values()), "no combination was found that is not tried yet")
         raise SearchError(
             f"{tuner.asked_by}: {asked} trials asked, {completed} completed, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,10 +12,15 @@ import numpy as np
 from keras_tuner.src.engine.trial import TrialStatus
 
 from pipeline.params.network import SearchParams
+from pipeline.quantization.search.plan.blocks import hyperband_rounds
 from pipeline.quantization.search.plan.space import LEARNING_RATE, LEARNING_RATE_CHOICES, Choice
 from pipeline.quantization.search.trials.descent import Values
 from pipeline.quantization.search.trials.halving import HalvingOracle
-from pipeline.quantization.search.trials.oracle_files import Durable, RandomOracle
+from pipeline.quantization.search.trials.oracle_files import (
+    Durable,
+    RandomOracle,
+    Thorough,
+)
 
 # keras-tuner's 20 draws in a row miss the last combinations of a small space.
 _MAX_COLLISIONS = 1000
@@ -57,6 +63,8 @@ def make_oracle(params: SearchParams, space: Any, price: Callable[[Values], floa
     price
         Cost of a network, from its values.
     """
+    size = math.prod(len(decision.values) for decision in space.space)
+    params = params.model_copy(update={"max_trials": min(params.max_trials, size)})
     common = _common(params, space)
     if params.mode == "hyperband":
         oracle: Any = _HyperbandOracle(max_epochs=params.epochs, **common)
@@ -109,11 +117,24 @@ class _ListOracle(RandomOracle):
         }
 
 
-class _HyperbandOracle(Durable, keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc]
-    """keras-tuner's."""
+class _HyperbandOracle(
+    Durable,
+    Thorough,
+    keras_tuner.oracles.HyperbandOracle,  # type: ignore[misc]
+):
+    """keras-tuner's; where combinations run out, rounds are smaller instead of left unfinished."""
+
+    def _get_size(self, bracket_num: int, round_num: int) -> int:
+        oracle: Any = self
+        combinations = math.prod(len(d.values) for d in oracle.get_space().space)
+        return hyperband_rounds(oracle.max_epochs, combinations)[bracket_num][round_num]
 
 
-class _BayesianOracle(Durable, keras_tuner.oracles.BayesianOptimizationOracle):  # type: ignore[misc]
+class _BayesianOracle(
+    Durable,
+    Thorough,
+    keras_tuner.oracles.BayesianOptimizationOracle,  # type: ignore[misc]
+):
     """keras-tuner's, resumable: its next trial follows from the trials alone.
 
     keras-tuner does not save its random generator, and reads trials back in the

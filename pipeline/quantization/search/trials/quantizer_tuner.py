@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from keras_tuner.src.engine.trial import TrialStatus
 
 from pipeline.artifacts.search import Trial
 from pipeline.base.arrays import F32
 from pipeline.quantization.search.plan.space import (
+    HIGHEST_RATE,
     LEARNING_RATE,
     LEARNING_RATE_CHOICES,
     Choice,
@@ -25,11 +27,8 @@ from pipeline.quantization.training.rescaling import (
     is_sign_and_shift,
     kernel_of_powers_of_two,
 )
-from pipeline.quantization.training.trainer import QatSettings
+from pipeline.quantization.training.settings import QatSettings
 from pipeline.quantizers.quantizer import Quantizer
-
-# AutoQKeras' range of learning rates ends here, as a multiple of the learning rate.
-_HIGHEST_RATE = 1.1
 
 
 @dataclass(frozen=True)
@@ -87,23 +86,34 @@ class QuantizationTuner(NetworkTuner):
         return f"{self.prefix}{trial.trial_id}"
 
     def train(self, trial: Any) -> Trial:
-        """Train, score and record the network that the trial's choices describe."""
+        """Train, score and record the network that the trial's choices describe.
+
+        Its seed follows from its number, so that no interruption changes it.
+        """
         values = trial.hyperparameters.values
         quantizers = self.quantizers_of(values)
         units = chosen_units(values, self.decided.units)
         name, before = self.name_of(trial), values.get(EARLIER)
         continues = None if before is None else f"{self.prefix}{before}"
+        earlier = None if continues is None else self.runner.record(continues)
         settings = QatSettings(
             epochs=self.params.epochs,
             batch_size=self.params.batch_size,
             learning_rate=self.learning_rate_of(values, quantizers, units),
-            seed=self._seed_of(trial.trial_id, continues),
+            seed=self.params.seed + int(trial.trial_id) if earlier is None else earlier.seed,
             units=units,
-            first_epoch=0 if continues is None else self.runner.record(continues).epochs,
+            first_epoch=0 if earlier is None else earlier.epochs,
             last_epoch=values.get(EPOCHS),
+            restarts=0 if earlier is None else earlier.restarts,
+            patience=self.params.early_stopping_patience,
         )
         start = self._initial_weights(quantizers, units) if continues is None else None
         return self.runner.run(name, quantizers, settings, start, f"trial {name}", continues)
+
+    def best_until(self, trial: Any) -> Trial:
+        """Return the best trial up to this one."""
+        names = [self.name_of(other) for other in self._trials() if _is_not_after(other, trial)]
+        return best_of([self.runner.record(name) for name in names])
 
     def price(self, values: Mapping[str, Any]) -> float:
         """Return the cost of the network that some choices describe."""
@@ -132,14 +142,8 @@ class QuantizationTuner(NetworkTuner):
             return rate
         cost = self.runner.costs.trial(quantizers, units).cost
         lowest = min(1.0, cost / self.runner.baseline.cost)
-        factors = np.linspace(lowest, _HIGHEST_RATE, LEARNING_RATE_CHOICES)
+        factors = np.linspace(lowest, HIGHEST_RATE, LEARNING_RATE_CHOICES)
         return float(rate * factors[int(values[LEARNING_RATE])])
-
-    def _seed_of(self, trial_id: str, continues: str | None) -> int:
-        """Return a trial's seed: from its number, so that no interruption changes it."""
-        if continues is not None:
-            return self.runner.record(continues).seed
-        return self.params.seed + int(trial_id)
 
     def _initial_weights(
         self, quantizers: Mapping[str, Quantizer], units: int
@@ -153,6 +157,10 @@ class QuantizationTuner(NetworkTuner):
         if kernel and not self.runner.costs.architecture.gated and is_sign_and_shift(kernel):
             return kernel_of_powers_of_two(start)
         return start
+
+
+def _is_not_after(other: Any, trial: Any) -> bool:
+    return bool(other.status == TrialStatus.COMPLETED and other.trial_id <= trial.trial_id)
 
 
 def best_of(records: Sequence[Trial]) -> Trial:

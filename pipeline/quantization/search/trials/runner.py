@@ -17,7 +17,8 @@ from pipeline.networks.fitting import rmse_mev
 from pipeline.params.network import GoalParams, SearchParams
 from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.search.plan.score import forgiving_delta, limit_score, quality, score
-from pipeline.quantization.training.trainer import QatSettings, QatTrainer
+from pipeline.quantization.training.settings import QatSettings
+from pipeline.quantization.training.trainer import QatTrainer
 from pipeline.quantizers.quantizer import Quantizer, parse_quantizer
 
 _SAME_RMSE = 1e-6  # relative; XLA may sum in another order
@@ -124,6 +125,7 @@ class TrialRunner:
             learning_rate=settings.learning_rate,
             dead=result.dead or (continues is not None and self.record(continues).dead),
             continues=continues,
+            restarts=result.restarts,
         )
         if result.checkpoint is not None:
             save_checkpoint(self._checkpoint_file(name), result.checkpoint)

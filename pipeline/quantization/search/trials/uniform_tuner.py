@@ -9,7 +9,7 @@ from pipeline.quantization.search.plan.uniform import uniform_quantizers
 from pipeline.quantization.search.trials.network_tuner import NetworkTuner
 from pipeline.quantization.search.trials.oracles import make_list_oracle
 from pipeline.quantization.search.trials.runner import TrialRunner
-from pipeline.quantization.training.trainer import QatSettings
+from pipeline.quantization.training.settings import QatSettings
 
 _BITS = "bits"
 
@@ -41,7 +41,12 @@ class UniformTuner(NetworkTuner):
         architecture = runner.costs.architecture
         quantizers = uniform_quantizers(params, architecture, trial.hyperparameters.values[_BITS])
         settings = QatSettings(
-            params.epochs, params.batch_size, params.learning_rate, params.seed, architecture.units
+            epochs=params.epochs,
+            batch_size=params.batch_size,
+            learning_rate=params.learning_rate,
+            seed=params.seed,
+            units=architecture.units,
+            patience=params.early_stopping_patience,
         )
         start = runner.float_weights if params.transfer_weights else None
         name = self.name_of(trial)

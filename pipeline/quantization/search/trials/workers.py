@@ -23,6 +23,7 @@ import grpc
 from keras_tuner.src import protos
 from keras_tuner.src.distribute import oracle_chief, oracle_client
 from keras_tuner.src.engine.trial import Trial, TrialStatus
+from tqdm import tqdm
 
 from pipeline.quantization.search.trials.network_tuner import (
     RECYCLED,
@@ -156,16 +157,16 @@ class LocalProcesses(dict[str, Process]):
         super().__init__()
         self._command = command
 
-    def start(self, name: str, position: int) -> None:
-        """Start a worker that draws its progress bar in line `position`."""
-        variables = {"TQDM_POSITION": str(position), _ID: name, _PARENT: str(os.getpid())}
+    def start(self, name: str) -> None:
+        """Start a worker."""
+        variables = {_ID: name, _PARENT: str(os.getpid())}
         self[name] = subprocess.Popen(self._command, env=os.environ | variables)
 
     def start_recycled(self) -> None:
         """Start those anew that ended in order to be."""
-        for position, (name, process) in enumerate(list(self.items())):
+        for name, process in list(self.items()):
             if process.poll() == RECYCLED:
-                self.start(name, position)
+                self.start(name)
 
     def end(self) -> None:
         """End all; one that does not listen is killed."""
@@ -192,7 +193,7 @@ def local_workers(count: int, command: Sequence[str]) -> Iterator[LocalProcesses
     os.environ.update(variables)
     try:
         for number in range(count):
-            processes.start(f"worker{number}", number)
+            processes.start(f"worker{number}")
         yield processes
     finally:
         for name, value in before.items():
@@ -231,12 +232,22 @@ def serve(tuner: Any, processes: dict[str, Process], timeout_s: float) -> None:
         raise SearchError(f"{_IP}, {_PORT}: cannot listen at {address}") from None
     server.start()
     try:
-        while not service.finished():
-            time.sleep(_POLL_S)
-            _look_after(service, processes, timeout_s)
+        with tqdm(total=tuner.trials_asked, desc="trials", unit="trial", disable=None) as bar:
+            while not service.finished():
+                time.sleep(_POLL_S)
+                _look_after(service, processes, timeout_s)
+                _show(service, tuner, bar)
+            _show(service, tuner, bar)
     finally:
         server.stop(_GRACE_S).wait()
         tuner.save()
+
+
+def _show(service: Service, tuner: Any, bar: Any) -> None:
+    """Tell of trials that are over, and draw how many there are."""
+    with service.lock:
+        bar.total, bar.n = tuner.trials_asked, tuner.report()
+    bar.refresh()
 
 
 def _look_after(service: Service, processes: dict[str, Process], timeout_s: float) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.base.architecture import Architecture
 from pipeline.params import load_params
-from pipeline.params.network import MAX_UNITS, EnergyParams
+from pipeline.params.energy import EnergyParams
+from pipeline.params.network import MAX_UNITS
 from pipeline.quantization.search.plan.plan import plan_search
 from pipeline.quantization.search.plan.space import SearchSpaceError, declared_bits
 from tests.imports import ROOT

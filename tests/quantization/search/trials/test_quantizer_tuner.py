@@ -290,19 +290,6 @@ def test_failed_trials_get_another_chance_when_the_search_starts_again(mode):
         assert second.trained == ["trial 1"]
 
 
-@pytest.mark.parametrize("mode", ["random", "hyperband"])
-def test_a_space_that_is_too_small_is_an_error_with_the_counts(mode):
-    params = search_params(mode=mode, max_trials=9, epochs=20, **SMALL)
-    tuner = search(params)
-    completed = len(tuner.records())
-    assert completed == 4
-    key = "search.max_trials" if mode == "random" else "search.epochs"
-    expected = rf"{key}: {tuner.trials_asked} trials asked, 4 completed, 0 failed \(no combination"
-    with pytest.raises(SearchError, match=expected):
-        check_complete(tuner)
-    assert tuner.trials_asked > 4
-
-
 def test_bayesian_search_chooses_for_itself_within_the_default_trials():
     """Only decisions with a choice count: 2 kernels, 2 activations, ... of nine in all."""
     params = {"max_trials": 20, "tune_filters": "none"}

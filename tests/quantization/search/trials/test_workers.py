@@ -165,7 +165,7 @@ def test_a_worker_that_asks_for_it_is_started_anew():
     code = "import sys; from pathlib import Path; file = Path('seen'); again = file.exists();"
     code += f"file.touch(); sys.exit(3 if again else {RECYCLED})"
     processes = workers.LocalProcesses([sys.executable, "-c", code])
-    processes.start("worker0", 0)
+    processes.start("worker0")
     assert processes["worker0"].wait(30) == RECYCLED
     processes.start_recycled()
     second = processes["worker0"]
@@ -314,7 +314,7 @@ def test_a_port_in_use_is_an_error(chief):
 
 def test_local_workers_are_told_where_and_who_they_are_and_ended():
     code = "import os, time; from pathlib import Path; name = os.environ['KERASTUNER_TUNER_ID'];"
-    code += "Path(name + '.new').write_text(os.environ['TQDM_POSITION']);"
+    code += "Path(name + '.new').write_text(os.environ['PIPELINE_SEARCH_PARENT']);"
     code += "Path(name + '.new').rename(name); time.sleep(60)"
     files = [Path("worker0"), Path("worker1")]
     with workers.local_workers(2, [sys.executable, "-c", code]) as processes:
@@ -324,7 +324,7 @@ def test_local_workers_are_told_where_and_who_they_are_and_ended():
         deadline = time.monotonic() + 30
         while not all(file.exists() for file in files) and time.monotonic() < deadline:
             time.sleep(0.01)
-    assert [file.read_text() for file in files] == ["0", "1"]
+    assert [file.read_text() for file in files] == [str(os.getpid())] * 2
     assert all(process.poll() is not None for process in processes.values())
     assert not workers.in_cluster()
     assert "KERASTUNER_TUNER_ID" not in os.environ
