@@ -34,7 +34,7 @@ COVERED_BUT_NOT_NEEDED: dict[str, list[str]] = {
     "networks/checkpoint.py": ["train"],
     "networks/given.py": ["search", "finetune"],
     "quantization/energy/cost.py": ["baseline"],
-    "quantization/energy/profile.py": ["search"],
+    "quantization/energy/profile.py": ["check", "search"],
     "quantization/finetuning/candidates.py": ["finetune"],
     "quantization/finetuning/double_precision.py": ["candidates"],
     "quantization/finetuning/finetuning.py": ["candidates"],

@@ -23,7 +23,7 @@ from tests.workplace import make_trained_cell
 NOTEBOOK = ROOT / "examples" / "notebook.yaml"
 TREE: dict[str, Any] = YAML(typ="safe").load(NOTEBOOK.read_text(encoding="utf-8"))
 # What the notebook says of these sections; all others are as shipped.
-OWN_SECTIONS = {"train", "search", "survey"}
+OWN_SECTIONS = {"train", "energy", "search", "finetune", "survey"}
 
 
 def without_powers_of_two() -> dict[str, Any]:

@@ -34,7 +34,7 @@ def select(
         At most so many trials of the front, evenly spread from the cheapest to the most
         expensive, or the names of trials. What is named twice counts once.
     uniform_bits
-        Bits of uniform networks.
+        Bits of uniform networks; none where the search has trained none.
     architecture
         Cell and time steps; trials may have other units.
 
@@ -46,7 +46,8 @@ def select(
     """
     named = _spread(search.front, points) if isinstance(points, int) else points
     wanted = [("survey.points", name) for name in named]
-    wanted += [("survey.uniform_bits", uniform_name(bits)) for bits in uniform_bits]
+    if search.uniform:
+        wanted += [("survey.uniform_bits", uniform_name(bits)) for bits in uniform_bits]
     selected = {}
     for key, name in wanted:
         trial = search.network(name, key)

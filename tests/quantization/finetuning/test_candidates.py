@@ -49,6 +49,12 @@ def test_points_are_spread_over_the_front_from_the_cheapest_on(points, places):
     assert taken(points) == [FRONT[place] for place in places]
 
 
+def test_uniform_networks_are_left_out_where_the_search_trained_none():
+    none = search_with_a_front().model_copy(update={"uniform": []})
+    trials = select(none, ["00"], [8, 16], ARCHITECTURE)
+    assert [trial.trial for trial in trials] == ["00"]
+
+
 def test_trials_and_uniform_networks_can_be_named():
     assert taken([6, "00", "uniform_8", 6, "best"], [16, 8]) == [
         "06", "00", "uniform_8", "07", "uniform_16",

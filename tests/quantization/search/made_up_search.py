@@ -88,6 +88,21 @@ class MadeUpTrainer:
         return float(weights["dense/bias"][0]) if quantizers else REFERENCE_LOSS
 
 
+SMALL: dict[str, Any] = {  # 2 * 2 combinations
+    "quantization_config": {
+        "kernel": {"quantized_bits(4,0,0,alpha=1)": 4, "quantized_bits(8,0,0,alpha=1)": 8},
+        "recurrent_kernel": {
+            "quantized_bits(5,0,0,alpha=1)": 5,
+            "quantized_bits(7,0,0,alpha=1)": 7,
+        },
+        "bias": {"quantized_bits(8,0,0,alpha=1)": 8},
+        "activation": {"quantized_relu(8,0)": 8},
+        "state": {"quantized_relu(8,0)": 8},
+    },
+    "limit": {"SimpleRNN": 8, "Dense": [["quantized_bits(8,0,0,alpha=1)"], 8, 8]},
+}
+
+
 def search_params(**changed: Any) -> SearchParams:
     small = {"mode": "random", "max_trials": 6, "epochs": 3}
     halving = {"first_epochs": 1, "survivors": 2, "descents": 0}

@@ -20,12 +20,12 @@ from tests.quantization.search.made_up_search import (
     ARCHITECTURE,
     DIRECTORY,
     PARAMS,
+    SMALL,
     WEIGHTS,
     MadeUpTrainer,
     search,
     search_params,
 )
-from tests.quantization.search.trials.test_quantizer_tuner import SMALL
 
 MODES = ["halving", "random", "bayesian", "hyperband"]
 ENERGY = load_params(PARAMS).energy

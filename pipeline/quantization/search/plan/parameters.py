@@ -120,9 +120,9 @@ def _check_networks(params: Params) -> None:
     if params.train.cell == "SimpleRNN":  # there is no survey of others
         points = params.survey.points
         wanted += [("survey.points", name) for name in (points if isinstance(points, list) else [])]
-        wanted += [
-            ("survey.uniform_bits", uniform_name(bits)) for bits in params.survey.uniform_bits
-        ]
+        if trained:
+            uniform = map(uniform_name, params.survey.uniform_bits)
+            wanted += [("survey.uniform_bits", name) for name in uniform]
     problems = Problems()
     for key, name in wanted:
         with problems.collected():

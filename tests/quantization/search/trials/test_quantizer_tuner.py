@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -27,6 +26,7 @@ from pipeline.quantizers.quantizer import parse_quantizer
 from tests.quantization.search.made_up_search import (
     DIRECTORY,
     REFERENCE_LOSS,
+    SMALL,
     WEIGHTS,
     MadeUpTrainer,
     make_tuner,
@@ -36,19 +36,6 @@ from tests.quantization.search.made_up_search import (
 from tests.quantization.searched import trial_row
 
 MODES = ["halving", "random", "bayesian", "hyperband"]
-SMALL: dict[str, Any] = {  # 2 * 2 combinations
-    "quantization_config": {
-        "kernel": {"quantized_bits(4,0,0,alpha=1)": 4, "quantized_bits(8,0,0,alpha=1)": 8},
-        "recurrent_kernel": {
-            "quantized_bits(5,0,0,alpha=1)": 5,
-            "quantized_bits(7,0,0,alpha=1)": 7,
-        },
-        "bias": {"quantized_bits(8,0,0,alpha=1)": 8},
-        "activation": {"quantized_relu(8,0)": 8},
-        "state": {"quantized_relu(8,0)": 8},
-    },
-    "limit": {"SimpleRNN": 8, "Dense": [["quantized_bits(8,0,0,alpha=1)"], 8, 8]},
-}
 
 
 @pytest.fixture(autouse=True)
