@@ -9,8 +9,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # Read when XLA compiles for the first time. XLA hands matrix products to a pool of threads,
 # which for a batch of 64 windows costs more than the product itself: an epoch took half as
-# long again. A value that is no flag names a file of them, which is left as it is.
-_POOL = "xla_cpu_multi_thread_eigen"
-_FLAGS = os.environ.get("XLA_FLAGS", "").strip()
-if _POOL not in _FLAGS and (not _FLAGS or _FLAGS.startswith("-")):
-    os.environ["XLA_FLAGS"] = f"{_FLAGS} --{_POOL}=false".strip()
+# long again. Of the user's flags only those stay that cannot change a result; a value that is no
+# flag would name a file of any flags.
+_POOL = "--xla_cpu_multi_thread_eigen"
+_HARMLESS = (_POOL, "--xla_dump_", "--xla_gpu_cuda_data_dir", "--xla_force_host_platform_device")
+_FLAGS = [f for f in os.environ.get("XLA_FLAGS", "").split() if f.startswith(_HARMLESS)]
+if not any(flag.startswith(_POOL) for flag in _FLAGS):
+    _FLAGS.append(f"{_POOL}=false")
+os.environ["XLA_FLAGS"] = " ".join(_FLAGS)

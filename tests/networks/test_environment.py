@@ -14,7 +14,11 @@ import pipeline.base.tensorflow_environment
         (None, "--xla_cpu_multi_thread_eigen=false"),
         ("--xla_dump_to=a", "--xla_dump_to=a --xla_cpu_multi_thread_eigen=false"),
         ("--xla_cpu_multi_thread_eigen=true", "--xla_cpu_multi_thread_eigen=true"),
-        ("flags.txt", "flags.txt"),
+        ("flags.txt", "--xla_cpu_multi_thread_eigen=false"),
+        (
+            "--xla_cpu_enable_fast_math=true --xla_dump_to=a",
+            "--xla_dump_to=a --xla_cpu_multi_thread_eigen=false",
+        ),
     ],
 )
 def test_small_products_are_not_shared_out_unless_asked_for(monkeypatch, given, wanted):

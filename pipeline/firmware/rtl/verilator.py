@@ -20,8 +20,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.base.environment import tool_environment
 from pipeline.base.errors import PipelineError
-from pipeline.firmware.processes import run_tool
+from pipeline.firmware.processes import copied, run_tool
 
 U32 = NDArray[np.uint32]
 
@@ -30,6 +31,7 @@ VARIABLE = "PIPELINE_VERILATOR"
 OLDEST = (5, 48)
 _VERSION = re.compile(r"Verilator (\d+)\.(\d+)")
 
+_ROOT = "verilator_root"
 _FLAGS = ("--cc", "--exe", "--build", "-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style", "-j", "2")
 # Registers start at random, the same at each run: what lacks a reset shows. See `_MAIN`, too.
 _RANDOM_START = ("--x-initial", "unique")
@@ -209,16 +211,22 @@ def compiled(
 ) -> Iterator[Simulation]:
     """Compile Verilog files in a temporary directory.
 
+    Make can take neither a space nor many other signs in a path, and the repository, the package
+    and the temporary directory may have them. So everything lies in one directory and is named
+    from there: copies of the files, and links to Verilator's own.
+
     Without `optimise` a netlist of many thousand gates compiles sooner and runs slower.
 
     Raises
     ------
     SimulationError
-        If a tool is missing, or refuses the code; its first error line is quoted.
+        If a tool is missing, or refuses the code; the reason is quoted.
     """
     verilator = require_verilator()
     with tempfile.TemporaryDirectory(prefix="rtl-simulation-") as temporary:
-        directory = Path(temporary)
+        directory = Path(temporary) / "build"
+        directory.mkdir()
+        names = copied(files, directory)
         main = directory / "main.cpp"
         main.write_text(
             _MAIN.format(
@@ -229,6 +237,10 @@ def compiled(
                 sample=harness.sample,
             )
         )
+        variables = dict(verilator.environment)
+        if "VERILATOR_ROOT" in variables:
+            (directory / _ROOT).symlink_to(variables["VERILATOR_ROOT"], target_is_directory=True)
+            variables["VERILATOR_ROOT"] = _ROOT
         run_tool(
             "verilator on the RTL",
             [
@@ -238,15 +250,15 @@ def compiled(
                 "-CFLAGS",
                 "-O1" if optimise else "-O0",
                 "--Mdir",
-                str(directory / "build"),
+                ".",
                 "--top-module",
                 harness.top,
-                *(str(path.resolve()) for path in files),
-                str(main),
+                *names,
+                main.name,
             ],
             directory,
             None,
             SimulationError,
-            {**os.environ, **verilator.environment},
+            tool_environment(variables),
         )
-        yield Simulation(directory / "build" / f"V{harness.top}", harness)
+        yield Simulation(directory / f"V{harness.top}", harness)

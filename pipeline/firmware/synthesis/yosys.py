@@ -216,7 +216,7 @@ def synthesize(
     (work / "script.ys").write_text("\n".join(script) + "\n", encoding="utf-8")
     run_tool(
         f"Yosys for {family.name}",
-        [sys.executable, "-c", _DRIVER, "script.ys"],
+        [sys.executable, "-I", "-c", _DRIVER, "script.ys"],
         work,
         timeout_s,
         SynthesisError,
