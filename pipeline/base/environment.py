@@ -8,6 +8,7 @@ their own, `tool_environment`. The table in docs/README.md says the same in word
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Mapping, MutableMapping
 
@@ -83,7 +84,16 @@ def vendor_environment() -> dict[str, str]:
 
 
 def settle_process() -> None:
-    """Settle this process; PYTHONWARNINGS=error would stop a library that only warns."""
+    """Settle this process; PYTHONWARNINGS=error would stop a library that only warns.
+
+    Raises
+    ------
+    SystemExit
+        If Python leaves out asserts, which libraries check their input with, or docstrings,
+        which some read.
+    """
+    if sys.flags.optimize:
+        raise SystemExit("error: PYTHONOPTIMIZE, python -O: libraries need what it leaves out")
     filtered = "PYTHONWARNINGS" in os.environ
     settle(os.environ)
     if filtered:

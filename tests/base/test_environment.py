@@ -115,7 +115,9 @@ def test_configuration_files_of_a_hostile_home_are_not_read(tmp_path):
         file.write_text("backend: no such backend\nfont.size: 40\n")
     result = subprocess.run(
         [sys.executable, "-c", CODE],
-        env=os.environ | HOSTILE | {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        env=os.environ
+        | HOSTILE
+        | {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "PYTHONOPTIMIZE": ""},
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -123,6 +125,20 @@ def test_configuration_files_of_a_hostile_home_are_not_read(tmp_path):
     )
     found = json.loads(result.stdout.splitlines()[-1])
     assert found == ["float32", 1e-7, "channels_last", 1.0, []]
+
+
+def test_python_that_leaves_asserts_out_is_one_line():
+    result = subprocess.run(
+        [sys.executable, "-m", "pipeline.params"],
+        env=os.environ | {"PYTHONOPTIMIZE": "2", "PYTHONPATH": str(ROOT)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: PYTHONOPTIMIZE")
+    assert result.stderr.count("\n") == 1
 
 
 def test_no_result_of_ours_hangs_on_an_assert():

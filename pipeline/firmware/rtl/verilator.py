@@ -32,7 +32,19 @@ OLDEST = (5, 48)
 _VERSION = re.compile(r"Verilator (\d+)\.(\d+)")
 
 _ROOT = "verilator_root"
-_FLAGS = ("--cc", "--exe", "--build", "-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style", "-j", "2")
+# No list of what a file depends on: it would name the package by its whole path.
+_FLAGS = (
+    "--no-MMD",
+    "--cc",
+    "--exe",
+    "--build",
+    "-O3",
+    "-Wno-fatal",
+    "-Wno-lint",
+    "-Wno-style",
+    "-j",
+    "2",
+)
 # Registers start at random, the same at each run: what lacks a reset shows. See `_MAIN`, too.
 _RANDOM_START = ("--x-initial", "unique")
 # Verilator's makefile refuses a directory with a space. Nothing in it is named from the root, see
