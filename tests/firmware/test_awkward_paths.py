@@ -15,7 +15,7 @@ from pipeline.firmware.processes import LOGS, copied
 from pipeline.firmware.rtl import verilator
 from pipeline.firmware.rtl.project import verilog_files, write_rtl
 from pipeline.firmware.rtl.simulation import check_network
-from pipeline.firmware.synthesis.yosys import FAMILIES, synthesize
+from pipeline.firmware.synthesis.yosys import FAMILIES, SynthesisError, synthesize
 from pipeline.integers import golden
 from pipeline.integers.fixed_point import dequantize, quantize
 from tests.firmware.hls.targets import target
@@ -55,6 +55,11 @@ def test_verilator_and_yosys(folder):
     windows = quantize(random_windows(NETWORK, 200), NETWORK.input)
     compared = check_network(NETWORK, design, files, windows).comparison
     assert (compared.windows, compared.mismatches) == (200, 0)
+    if set("\"';") & set(str(folder)):
+        with pytest.raises(SynthesisError, match="TMPDIR: expected a path without quotes"):
+            synthesize(files, design.top, FAMILIES["ecp5"], Path("synthesis"), 600.0)
+        assert not Path("synthesis").exists()
+        return
     synthesis = synthesize(
         files, design.top, FAMILIES["ecp5"], Path("synthesis"), 600.0, flat=False
     )
