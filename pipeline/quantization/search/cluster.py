@@ -54,7 +54,7 @@ def is_worker() -> bool:
 
 def parent_variable() -> dict[str, str]:
     """Return what makes a child of this process, the chief, a local worker."""
-    return {_PARENT: f"{os.getpid()}@{os.environ[PORT]}"}
+    return {_PARENT: f"{os.getpid()}@{os.environ.get(PORT, '')}"}
 
 
 def local_parent() -> int | None:
@@ -63,7 +63,7 @@ def local_parent() -> int | None:
     A number that was left over from another search goes with another port.
     """
     number, _, port = os.environ.get(_PARENT, "").partition("@")
-    return int(number) if number.isdigit() and port == os.environ.get(PORT) else None
+    return int(number) if number.isdigit() and port == os.environ.get(PORT, "") else None
 
 
 def await_chief(patience_s: float) -> None:
