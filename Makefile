@@ -7,14 +7,17 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-PYTEST := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Not $(abspath): make would take a folder with a space for two.
+ON_PATH := PATH="$$(cd $(BIN) && pwd):$$PATH"
+PYTEST := $(ON_PATH) $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: repro test test-all lint types quick slow lock clean
 .DELETE_ON_ERROR:
 
 repro: $(INSTALLED)
 	$(BIN)/python -m pipeline.params
-	PATH="$(abspath $(BIN)):$$PATH" dvc repro
+	$(BIN)/python -m pipeline.repository
+	$(ON_PATH) dvc repro
 
 test: lint types quick
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline.artifacts.candidates import Candidates
 from pipeline.artifacts.search import SEARCH, SearchResult
 from pipeline.base.architecture import Architecture
-from pipeline.base.errors import run_stage
+from pipeline.base.errors import run_stage, say
 from pipeline.base.schema import read, write
 from pipeline.params import load_params
 from pipeline.quantization.finetuning.candidates import candidate, select
@@ -44,6 +44,8 @@ def main() -> None:
             ]
         ),
     )
+    names = ", ".join(trial.trial for trial in trials)
+    say("candidates", f"{len(trials)} networks as integers ({names}); {CANDIDATES}")
 
 
 if __name__ == "__main__":

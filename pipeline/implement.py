@@ -18,12 +18,13 @@ from tqdm import tqdm
 
 from pipeline.artifacts.design import DESIGN, RtlDesign
 from pipeline.artifacts.implementation import IMPLEMENTATION, Implementation
-from pipeline.base.errors import run_stage
+from pipeline.base.errors import run_stage, say
 from pipeline.base.files import write_json, write_text
 from pipeline.base.schema import read, write
 from pipeline.firmware.rtl.verilator import require_verilator
 from pipeline.firmware.synthesis.implementation import (
     Core,
+    family_line,
     family_metrics,
     implement_all,
     netlist_clocks,
@@ -72,6 +73,7 @@ def main() -> None:
     report = "".join(f"{run.line}\n" for run in runs)
     print(report, end="")
     write_text(LOG, report)
+    say("implement", f"{'; '.join(map(family_line, families))}; {IMPLEMENTATION}, {METRICS}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.base.errors import run_stage
 from pipeline.base.files import write_json
+from pipeline.detector.sequences.scale import check_scale
 from pipeline.detector.sequences.sequence_file import open_sequences
 from pipeline.detector.sequences.summary import summarise
 from pipeline.params import load_params
@@ -27,6 +28,7 @@ def main() -> None:
             settings.train_fraction,
             settings.validation_fraction,
         )
+        check_scale(Path(params.data.file), source, settings.et_scale_gev)
         summary = summarise(source.chunks())
         streams = {
             name: SplitStream(stop - start, source.chunks(start, stop))

@@ -14,7 +14,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from pipeline.base.errors import run_stage
+from pipeline.base.errors import run_stage, say
 from pipeline.base.files import replacing_directory, write_json, write_text
 from pipeline.base.schema import read
 from pipeline.firmware.event_simulation.ghdl_stream import check_ghdl_stream
@@ -66,6 +66,13 @@ def main() -> None:
         print(report)
     write_json(METRICS, rtl_metrics(design, simulated, streamed))
     write_text(LOG, f"{report}\n")
+    window, through = simulated.comparison, streamed
+    say(
+        "rtl",
+        f"{window.windows} windows, {window.mismatches} mismatches; streaming core "
+        f"{through.windows} windows, {through.mismatches} mismatches; "
+        f"{simulated.latency_cycles} cycles of {params.clock_period_ns:g} ns; {RTL}/, {METRICS}",
+    )
 
 
 if __name__ == "__main__":

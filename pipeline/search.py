@@ -21,6 +21,7 @@ from pipeline.base.files import write_json
 from pipeline.base.schema import write
 from pipeline.base.weights import FLOAT_WEIGHTS, load_weights, save_weights
 from pipeline.params import Params, load_params
+from pipeline.quantization.search import cluster
 from pipeline.quantization.search import state as search_state
 from pipeline.quantization.search.lines import end_lines, tell
 from pipeline.quantization.search.plan.parameters import notes
@@ -34,8 +35,10 @@ def main() -> None:
     prepared = read_prepared(PREPARED)
     architecture = architecture_of(params, prepared)
     blocks, costs = plan_search(params.search, params.energy, architecture)
-    if search_state.in_charge():
+    if not cluster.is_worker():
         _say_notes(params)
+    elif cluster.local_parent() is None:
+        cluster.await_chief(min(params.processes.worker_timeout_s, cluster.START_S))
 
     # TensorFlow takes seconds to load: only once parameters and data are known good.
     from pipeline.quantization.search import results

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from pipeline.artifacts.candidates import Candidates
 from pipeline.artifacts.finetune import FINETUNE, FinetuneFigures
 from pipeline.artifacts.survey import SURVEY, Survey
-from pipeline.base.errors import run_stage
+from pipeline.base.errors import run_stage, say
 from pipeline.base.files import write_json
 from pipeline.base.schema import read, write
 from pipeline.firmware.rtl.verilator import require_verilator
@@ -57,6 +57,7 @@ def main() -> None:
     networks = [by_name[subject.name] for subject in subjects]
     write(SURVEY, Survey(networks=networks))
     write_json(METRICS, survey_metrics(networks))
+    say("survey", f"{len(networks)} networks built and simulated; {SURVEY}, {METRICS}")
 
 
 if __name__ == "__main__":

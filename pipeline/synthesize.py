@@ -15,7 +15,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from pipeline.base.errors import run_stage
+from pipeline.base.errors import run_stage, say
 from pipeline.base.files import write_json
 from pipeline.base.schema import read
 from pipeline.firmware.hls.cpp_simulation import require_compiler
@@ -34,6 +34,7 @@ from pipeline.samples.predictions import (
 from pipeline.samples.prepared import PREPARED, read_prepared
 
 FIRMWARE = Path("models/firmware")
+METRICS = Path("metrics/firmware.json")
 QUARTUS, ONEAPI = Path("models/firmware_quartus"), Path("models/firmware_oneapi")
 VENDOR_TOOLS = ("vitis-run", "vitis_hls", "vivado_hls", "vivado")
 
@@ -58,14 +59,22 @@ def main() -> None:
         equal = partial(check_simulation, network, windows, golden)
         outputs, simulated = write_and_check(network, targets, equal, len(windows))
         metrics = firmware_metrics(network, [against_qkeras, *simulated])
+        compared = "; ".join(
+            f"{one.found} against {one.reference}: {one.windows} windows, "
+            f"{one.mismatches} mismatches"
+            for one in (against_qkeras, *simulated)
+        )
     else:
         reference = GatedReference(windows, quantized, test.targets(test.scaled_truth()))
         check = partial(check_gated, network, reference, params.max_gated_rms_mev)
         outputs, gated = write_and_check(network, targets, check, len(windows))
         metrics = gated_metrics(network, reference, gated)
+        compared = f"{len(windows)} windows compared with QKeras"
     write_predictions(FIRMWARE_TEST, outputs)
-    write_json(Path("metrics/firmware.json"), metrics)
+    write_json(METRICS, metrics)
     print(vendor_tools())
+    written = ", ".join(f"{folder}/" for folder in targets)
+    say("synthesize", f"{compared}; {written}, {METRICS}")
 
 
 def vendor_tools() -> str:

@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "quantizers": {"base"},
     "params": {"base", "quantizers"},
     "samples": {"base"},
+    "repository": {"base", "params"},
     "presentation": {"base"},
     "artifacts": {"base", "integers"},
     "detector": {"base", "params"},

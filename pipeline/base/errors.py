@@ -65,6 +65,11 @@ class _TerminatedError(KeyboardInterrupt):
     """SIGTERM; whoever cleans up after Ctrl-C does so after this."""
 
 
+def say(stage: str, line: str) -> None:
+    """Tell whoever watches what a stage has come to: one line on stderr."""
+    print(f"{stage}: {line}", file=sys.stderr)
+
+
 @contextmanager
 def _termination_raised() -> Iterator[None]:
     """Raise SIGTERM as an exception in the main thread, which alone can take signals."""

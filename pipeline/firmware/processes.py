@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -17,12 +19,23 @@ from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
+from pipeline.base.environment import tool_environment
 from pipeline.base.errors import PipelineError
+from pipeline.base.files import write_text
 
 # How compilers, simulators and synthesisers begin the line that matters: "ERROR:",
-# "%Error-WIDTH:", "a.cpp:3:1: error:", "Error (10228):".
+# "%Error-WIDTH:", "a.cpp:3:1: error:", "Error (10228):". Shells, make and linkers have no such
+# word where they name the reason; they are looked for first among the lines before it.
 _ERROR = re.compile(r"\berror\b[^:]{0,40}:", re.IGNORECASE)
+_REASON = re.compile(
+    r"\*\*\* (?!.*Error \d)|not found|cannot |No such file|No space left|Permission denied"
+    r"|undefined reference|multiple definition|out of memory|Killed|Segmentation fault"
+    r"|\w+(Error|Exception): |terminate called",
+)
 _LONGEST = 300
+_LAST_LINES = 3
+LOGS = Path("logs/tools")
+"""Where all that a failed tool has said is kept, from the working directory of the stage."""
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -102,21 +115,23 @@ def run_tool(
     ----------
     name
         What messages call it.
-    command, environment
-        Program and arguments; variables, those of this process if left out.
+    command
+        Program and arguments.
     work
         Directory to run in.
     timeout_s
         Seconds after which it is stopped; None waits.
     failure
         Class of the error.
+    environment
+        All its variables; see `pipeline.base.environment.tool_environment`, the default.
 
     Raises
     ------
     PipelineError
-        Of class `failure`: naming the time, or the exit code and the program's first
-        line with an error, its last line where none has one; or that it is not there.
-        What it has started is stopped with it.
+        Of class `failure`: naming the time, or the exit code, the reason as `first_error` finds
+        it and the file with all that the program said; or that it is not there. What it has
+        started is stopped with it.
     """
     with _RUNNING.lock:
         if _RUNNING.refused:
@@ -125,7 +140,8 @@ def run_tool(
             process = subprocess.Popen(
                 list(command),
                 cwd=work,
-                env=environment,
+                env=tool_environment() if environment is None else environment,
+                stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 encoding="utf-8",
@@ -147,9 +163,24 @@ def run_tool(
         with _RUNNING.lock:
             _RUNNING.processes.discard(process)
     if process.returncode != 0:
-        said = first_error(output + errors)
-        raise failure(f"{name} failed with exit code {process.returncode}: {said}")
+        said, log = first_error(f"{output}\n{errors}"), _keep(name, command, output, errors)
+        raise failure(f"{name} {_ended(process.returncode)}: {said}; all of it: {log}")
     return output
+
+
+def _ended(code: int) -> str:
+    """Say how a program failed; below 0 is the signal that killed it."""
+    if code >= 0:
+        return f"failed with exit code {code}"
+    known = {number.value: number.name for number in signal.Signals}
+    return f"was killed by {known.get(-code, f'signal {-code}')}"
+
+
+def _keep(name: str, command: Sequence[str], *texts: str) -> Path:
+    """Write what a failed program has said; return where."""
+    log = LOGS / f"{re.sub('[^A-Za-z0-9]+', '-', name).strip('-').lower()[:60]}.log"
+    write_text(log, "\n".join([shlex.join(command), *texts]))
+    return log
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
@@ -162,8 +193,32 @@ def _stop(process: subprocess.Popen[str]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
+def copied(files: Sequence[Path], directory: Path) -> list[str]:
+    """Copy files side by side; return their names, which any tool can take in that directory.
+
+    Raises
+    ------
+    PipelineError
+        If two have one name.
+    """
+    names = [path.name for path in files]
+    if len(set(names)) != len(names):
+        raise PipelineError(f"expected files of different names, found {sorted(names)}")
+    for path in files:
+        shutil.copyfile(path, directory / path.name)
+    return names
+
+
 def first_error(text: str) -> str:
-    """Return the first line of a log that reports an error, else the last one; shortened."""
+    """Return the line of a log that names the reason: one line of text, shortened.
+
+    The first line with an error; after one of make, a shell or a linker if such a line stands
+    before it, since that is the cause. Without any, the last three lines.
+    """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if _ERROR.search(line)]
-    return (errors or lines[-1:] or ["no message"])[0][:_LONGEST]
+    error = next((place for place, line in enumerate(lines) if _ERROR.search(line)), len(lines))
+    reason = next((line for line in lines[:error] if _REASON.search(line)), None)
+    found = [reason] if reason is not None else []
+    found += lines[error : error + 1]
+    found = found or lines[-_LAST_LINES:] or ["no message"]
+    return " | ".join(found)[:_LONGEST]

@@ -1,3 +1,3 @@
 """The float network in Keras: building, loading and fitting."""
 
-import pipeline.base.tensorflow_environment  # noqa: F401 (before TensorFlow is loaded)
+import pipeline.base  # noqa: F401 (settles the environment before TensorFlow is loaded)

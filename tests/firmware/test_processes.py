@@ -11,6 +11,11 @@ from pipeline.base.errors import PipelineError
 from pipeline.firmware.processes import first_error, run_tool
 
 
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
 class ToolError(PipelineError):
     """What a caller wants to be raised."""
 
@@ -33,7 +38,18 @@ def test_a_tool_that_fails_is_quoted(tmp_path):
     code = "import sys; print('ERROR: no room'); sys.exit('late words')"
     with pytest.raises(ToolError) as caught:
         run(code, tmp_path)
-    assert str(caught.value) == "the tool failed with exit code 1: ERROR: no room"
+    assert str(caught.value) == (
+        "the tool failed with exit code 1: ERROR: no room; all of it: logs/tools/the-tool.log"
+    )
+    log = Path("logs/tools/the-tool.log").read_text()
+    assert "ERROR: no room" in log
+    assert "late words" in log
+
+
+def test_a_tool_that_is_killed_says_by_what(tmp_path):
+    code = "import os, signal; print('half', flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    with pytest.raises(ToolError, match=r"^the tool was killed by SIGKILL: half; all of it: "):
+        run(code, tmp_path)
 
 
 def test_a_tool_that_hangs_is_stopped(tmp_path):
@@ -78,7 +94,26 @@ def test_output_that_is_no_text_does_no_harm(tmp_path):
         ("%Error-WIDTH: t.v:3: too narrow\n%Error: Exiting", "%Error-WIDTH: t.v:3: too narrow"),
         ("a.cpp:3:1: error: nonsense", "a.cpp:3:1: error: nonsense"),
         ("Error (10228): two of a name", "Error (10228): two of a name"),
-        ("-noerror: given\nTraceback\n  KeyError\n\n", "KeyError"),
+        ("-noerror: given\nTraceback\n  KeyError\n\n", "-noerror: given | Traceback | KeyError"),
+        (
+            "make: *** No rule to make target 'b', needed by 'c'.  Stop.\n"
+            "%Error: make exited with 2",
+            "make: *** No rule to make target 'b', needed by 'c'.  Stop. | "
+            "%Error: make exited with 2",
+        ),
+        (
+            "a\n/bin/sh: 1: ccache: not found\nmake: *** [x.o] Error 127",
+            "/bin/sh: 1: ccache: not found",
+        ),
+        (
+            "x.o: undefined reference to `f'\ncollect2: error: ld returned 1",
+            "x.o: undefined reference to `f' | collect2: error: ld returned 1",
+        ),
+        (
+            "File 'x.py'\nModuleNotFoundError: No module named 'y'",
+            "ModuleNotFoundError: No module named 'y'",
+        ),
+        ("one\ntwo\nthree\nfour", "two | three | four"),
         ("\n", "no message"),
         ("ERROR: " + "x" * 400, "ERROR: " + "x" * 293),
     ],

@@ -242,11 +242,3 @@ def test_what_has_no_effect_is_said_when_a_search_is_planned(workplace, capsys):
         "AutoQKeras' score)\n"
     )
     assert said.out.startswith("block 1: ")
-
-
-@pytest.mark.parametrize(("name", "in_charge"), [(None, True), ("chief", True), ("w1", False)])
-def test_only_the_process_in_charge_says_it(monkeypatch, name, in_charge):
-    if name is not None:
-        monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
-        monkeypatch.setenv("KERASTUNER_TUNER_ID", name)
-    assert search.search_state.in_charge() is in_charge

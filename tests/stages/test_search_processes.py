@@ -119,3 +119,14 @@ def test_two_workers_share_a_search_and_one_may_die(tmp_path, monkeypatch, undis
     for name in WRITTEN:
         assert (folder / name).read_bytes() == undisturbed[name]
     assert read_json(folder / "metrics/search.json")["trials_completed"] == 4
+
+
+def test_a_proxy_and_left_over_variables_reach_no_worker(tmp_path, monkeypatch, undisturbed):
+    for name in ("http_proxy", "HTTPS_PROXY", "all_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("PIPELINE_SEARCH_PARENT", "1@2")
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    folder = workplace(tmp_path / "cell", monkeypatch, workers=2)
+    finish(start(folder))
+    assert {name: (folder / name).read_bytes() for name in WRITTEN} == undisturbed

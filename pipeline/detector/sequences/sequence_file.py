@@ -7,15 +7,14 @@
 `sequence_sig_eT`         injected part of the truth
 ========================  ===================================================
 
-All are in GeV. Files from elsewhere are untrusted: only data that lie in the file
-itself are read. External and soft links, external storage and virtual datasets
-could make the reader open any other file of the user and are refused.
+All are in GeV, or in the unit that the file names (`energy_unit`). Files from elsewhere are
+untrusted: only data that lie in the file itself are read (`own_dataset`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,10 +24,15 @@ import numpy as np
 from pipeline.base.arrays import F32
 from pipeline.base.files import ArtifactError, replacing
 from pipeline.base.weights import open_hdf5
+from pipeline.detector.sequences.attributes import read_texts
+from pipeline.detector.sequences.energy_unit import ATTRIBUTES, gev_per_unit
+from pipeline.detector.sequences.own_dataset import own_dataset
 from pipeline.detector.sequences.root_file import read_root
 
 KEYS = ("sequence_dig_eT", "sequence_hit_eT", "sequence_OFMax_eT", "sequence_sig_eT")
 """HDF5 keys in the order of the fields of `Sequences`."""
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 # What h5py raises, by version and place, when the structures of a file make no sense.
 _DAMAGE = (KeyError, OSError, RuntimeError, TypeError, ValueError)
@@ -103,7 +107,7 @@ def write_sequences(path: Path, n_bc: int, chunks: Iterable[Sequences]) -> None:
 
 @contextmanager
 def open_sequences(path: Path) -> Iterator[SequenceReader]:
-    """Open and validate a sequence file; ``.root`` means the ROOT form.
+    """Open and validate a sequence file; ``.root``, or what begins like one, is the ROOT form.
 
     An HDF5 file is read piece by piece; a ROOT file is held in memory.
 
@@ -114,42 +118,41 @@ def open_sequences(path: Path) -> Iterator[SequenceReader]:
         the file itself, is not one-dimensional, of another length than the others,
         not numeric or not finite. The message names file, sequence and BC.
     """
-    if path.suffix == ".root":
-        reader = _reader(path, read_root(path))
+    if _is_root(path):
+        columns = read_root(path)
+        factors = [column.gev_per_unit for column in columns]
+        reader = _reader(path, [column.values for column in columns], factors)
         _check_finite(path, reader)
         yield reader
         return
     with open_hdf5(path) as file:
         try:
-            reader = _reader(path, [_own_dataset(path, file, key) for key in KEYS])
+            datasets = {key: own_dataset(path, file, key) for key in KEYS}
+            said = read_texts(path, datasets, ATTRIBUTES)
+            factors = [gev_per_unit(path, key, said[key]) for key in KEYS]
+            reader = _reader(path, datasets.values(), factors)
         except _DAMAGE as error:
             raise ArtifactError(f"{path}: damaged HDF5 file: {_one_line(error)}") from error
         _check_finite(path, reader)
         yield reader
 
 
-def _own_dataset(path: Path, file: h5py.File, key: str) -> h5py.Dataset:
-    """Return a dataset whose data lie in this very file."""
-    link = file.get(key, getlink=True)
-    if link is None:
-        raise ArtifactError(f"{path}: {key}: missing; found {sorted(file)}")
-    if not isinstance(link, h5py.HardLink):
-        raise ArtifactError(f"{path}: {key}: expected data in this file, found a link elsewhere")
-    try:
-        item = file[key]
-    except (KeyError, OSError) as error:
-        raise ArtifactError(f"{path}: {key}: cannot be opened: {error}") from error
-    if not isinstance(item, h5py.Dataset):
-        raise ArtifactError(f"{path}: {key}: expected a dataset, found a {type(item).__name__}")
-    if item.is_virtual:
-        raise ArtifactError(f"{path}: {key}: expected data in this file, found a virtual dataset")
-    if item.external:
-        raise ArtifactError(f"{path}: {key}: expected data in this file, found external storage")
-    return item
+def _is_root(path: Path) -> bool:
+    """Tell by the first bytes, else by the name, which form a file is meant to have."""
+    start = b""
+    if path.is_file():
+        with suppress(OSError), path.open("rb") as file:
+            start = file.read(len(_HDF5))
+    if start.startswith(_HDF5):
+        return False
+    return start.startswith(b"root") or path.suffix.lower() == ".root"
 
 
-def _reader(path: Path, arrays: Iterable[Any]) -> SequenceReader:
-    """Check rank, type and length of four arrays or datasets in the order of `KEYS`."""
+def _reader(path: Path, arrays: Iterable[Any], factors: Sequence[float]) -> SequenceReader:
+    """Check rank, type and length of four arrays or datasets in the order of `KEYS`.
+
+    `factors` make their values GeV.
+    """
     sources = dict(zip(KEYS, arrays, strict=True))
     for key, source in sources.items():
         if source.shape is None or len(source.shape) != 1:
@@ -168,9 +171,16 @@ def _reader(path: Path, arrays: Iterable[Any]) -> SequenceReader:
                 f"{path}: BCs {start} to {stop}: unreadable: {_one_line(error)}"
             ) from error
         with np.errstate(over="ignore"):  # too large for float32: reported as not finite
-            return Sequences(*(np.asarray(piece, dtype=np.float32) for piece in pieces))
+            return Sequences(*map(_in_gev, pieces, factors))
 
     return SequenceReader(lengths[KEYS[0]], read)
+
+
+def _in_gev(values: Any, factor: float) -> F32:
+    """Convert once, in float64; GeV stay as they are."""
+    if factor != 1.0:
+        values = np.asarray(values, np.float64) * factor
+    return np.asarray(values, dtype=np.float32)
 
 
 def _one_line(error: Exception) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.artifacts.design import RtlDesign
 from pipeline.firmware.event_simulation.icarus_ghdl import WrittenNetwork
-from pipeline.firmware.processes import run_tool
+from pipeline.firmware.processes import copied, run_tool
 from pipeline.firmware.rtl.simulation import compare_stream
 from pipeline.firmware.rtl.stream_clocks import StreamClocks
 from pipeline.firmware.rtl.verilator import U32, SimulationError
@@ -111,9 +111,9 @@ def _simulate(design: RtlDesign, directory: Path, rows: U32) -> U32:
         cell_high=design.cell_bits - 1,
         energy_high=design.energy_bits - 1,
     )
-    files = [str(path.resolve()) for path in sorted((directory / "vhdl").glob("*.vhd"))]
     with tempfile.TemporaryDirectory(prefix="ghdl-stream-") as temporary:
         work = Path(temporary)
+        files = copied(sorted((directory / "vhdl").glob("*.vhd")), work)
         (work / "clocks.txt").write_text("".join(lines))
         (work / "bench.vhd").write_text(bench)
         output = ""

@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.artifacts.design import RtlDesign
 from pipeline.base.arrays import I64
-from pipeline.firmware.processes import run_tool
+from pipeline.firmware.processes import copied, run_tool
 from pipeline.firmware.rtl.project import verilog_files
 from pipeline.firmware.rtl.simulation import GOLDEN
 from pipeline.firmware.rtl.verilator import SimulationError
@@ -167,14 +167,14 @@ def _check(simulator: _Simulator, written: WrittenNetwork, integers: I64) -> str
 
 def _icarus(design: RtlDesign, directory: Path, work: Path, n_windows: int) -> str:
     (work / "bench.v").write_text(_bench(_VERILOG_BENCH, design, n_windows))
-    files = [str(path.resolve()) for path in verilog_files(directory, stream=False)]
+    files = copied(verilog_files(directory, stream=False), work)
     _run(["iverilog", "-g2012", "-o", "bench.vvp", "-s", "bench", "bench.v", *files], work)
     return _run(["vvp", "-n", "bench.vvp"], work)
 
 
 def _ghdl(design: RtlDesign, directory: Path, work: Path, n_windows: int) -> str:
     (work / "bench.vhd").write_text(_bench(_VHDL_BENCH, design, n_windows))
-    files = [str(path.resolve()) for path in sorted((directory / "vhdl").glob("*.vhd"))]
+    files = copied(sorted((directory / "vhdl").glob("*.vhd")), work)
     _run(["ghdl", "-i", "--std=08", *files, "bench.vhd"], work)
     _run(["ghdl", "-m", "--std=08", "bench"], work)
     return _run(["ghdl", "-r", "--std=08", "bench", "--ieee-asserts=disable"], work)

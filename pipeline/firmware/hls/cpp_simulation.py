@@ -9,6 +9,7 @@ in a temporary copy, the project itself stays as it is.
 from __future__ import annotations
 
 import ctypes
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -188,7 +189,8 @@ def compile_project(directory: Path, length: int, target: Target) -> Path:
     names = {"project": project_name, "length": length, "window": INPUT}
     loop.write_text(_LOOP.format(call=call.format(**names), **names))
     library = directory / f"{project_name}.so"
-    weights = f'-DWEIGHTS_DIR="{directory}/firmware/weights"'
+    # A string of C++: the temporary directory may have any name.
+    weights = f"-DWEIGHTS_DIR={json.dumps(f'{directory}/firmware/weights', ensure_ascii=False)}"
     run_tool(
         f"{COMPILER} on the project",
         [require_compiler(), *FLAGS, *_HEADERS, weights, loop.name, "-o", library.name],

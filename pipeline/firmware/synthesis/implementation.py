@@ -204,6 +204,14 @@ def family_metrics(implemented: Implemented) -> dict[str, Any]:
     }
 
 
+def family_line(implemented: Implemented) -> str:
+    """Say what a family takes, what was simulated of it, and the clock if it was routed."""
+    area = ", ".join(f"{implemented.resources[kind]} {kind.upper()}" for kind in ("lut", "ff"))
+    clock = "" if implemented.routed is None else f", {implemented.routed.fmax_mhz:.0f} MHz"
+    simulated = f"{implemented.n_windows} windows, {implemented.mismatches} mismatches"
+    return f"{implemented.title}: {area}, {simulated}{clock}"
+
+
 def require_same_network(network: IntegerNetwork, design: RtlDesign) -> None:
     """Refuse RTL whose ports are not those of the network.
 

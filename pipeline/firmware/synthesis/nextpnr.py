@@ -69,7 +69,7 @@ def place_and_route(netlist: Path, clock_period_ns: float, seed: int, timeout_s:
         Quoting nextpnr's error.
     """
     version = f"nextpnr {nextpnr_version()}"
-    command = [sys.executable, "-c", _DRIVER]
+    command = [sys.executable, "-I", "-c", _DRIVER]
     options = {
         "--package": "CABGA756",
         "--speed": "8",

@@ -27,6 +27,7 @@ for command in open(sys.argv[1], encoding="utf-8").read().splitlines():
     libyosys.run_pass(command, design)
 """
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.s?v)?")
+_NOT_IN_A_PATH = "\"';\n"  # ABC puts the working directory into a script of its own
 _IGNORED = ("$scopeinfo",)
 
 STATISTICS, NETLIST, FLAT = "statistics.json", "netlist.json", "flat.v"
@@ -198,6 +199,11 @@ def synthesize(
     for name in (top, *(path.name for path in files)):
         if not _NAME.fullmatch(name):
             raise SynthesisError(f"expected a name {_NAME.pattern} for Yosys, found {name!r}")
+    if set(str(work.resolve())) & set(_NOT_IN_A_PATH):
+        raise SynthesisError(
+            f"TMPDIR: expected a path without quotes and semicolons, which Yosys cannot take, "
+            f"found {str(work.resolve())!r}"
+        )
     work.mkdir(parents=True)
     for path in files:
         shutil.copyfile(path, work / path.name)
@@ -216,7 +222,7 @@ def synthesize(
     (work / "script.ys").write_text("\n".join(script) + "\n", encoding="utf-8")
     run_tool(
         f"Yosys for {family.name}",
-        [sys.executable, "-c", _DRIVER, "script.ys"],
+        [sys.executable, "-I", "-c", _DRIVER, "script.ys"],
         work,
         timeout_s,
         SynthesisError,

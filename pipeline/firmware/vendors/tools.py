@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.artifacts.design import RtlDesign
+from pipeline.base.environment import vendor_environment
 from pipeline.base.errors import PipelineError
 from pipeline.firmware.processes import run_tool
 from pipeline.firmware.rtl.project import verilog_files
@@ -177,7 +178,7 @@ def _parsed(tool: str, parse: Callable[[], dict[str, float]]) -> VendorRun:
 def _run(command: Sequence[str], work: Path, timeout_s: float) -> str:
     """Run a tool; return what went wrong, or nothing."""
     try:
-        run_tool(command[0], command, work, timeout_s, VendorToolError)
+        run_tool(command[0], command, work, timeout_s, VendorToolError, vendor_environment())
     except VendorToolError as error:
         return str(error)
     return ""

@@ -19,6 +19,7 @@ from pipeline.networks.runtime import make_strategy
 from pipeline.params.network import SearchParams
 from pipeline.params.processes import ProcessesParams
 from pipeline.quantization.energy.cost import CostModel
+from pipeline.quantization.search.cluster import in_cluster, is_worker
 from pipeline.quantization.search.lines import start_lines, tell
 from pipeline.quantization.search.plan.blocks import Block
 from pipeline.quantization.search.trials.network_tuner import NetworkTuner, check_complete
@@ -106,7 +107,7 @@ def run_search(
     )
 
     params = runner.params
-    local = processes.workers > 1 and not workers.in_cluster()
+    local = processes.workers > 1 and not in_cluster()
     timeout_s = processes.worker_timeout_s
     crowd: Any = (
         workers.local_workers(processes.workers, command or WORKER_COMMAND)
@@ -117,7 +118,7 @@ def run_search(
     points = None
     decided: Decided | None = None
     start = runner
-    if workers.is_worker():
+    if is_worker():
         workers.prepare_worker(timeout_s)
     else:
         tell(*start_lines(params, blocks, runner.baseline))
@@ -125,7 +126,7 @@ def run_search(
         for number, block in enumerate(blocks):
             tuner = _tuner(start, block, number, decided, alone=len(blocks) == 1)
             _complete(tuner, local_processes, timeout_s)
-            best = _await_best(tuner, timeout_s) if workers.is_worker() else _publish_best(tuner)
+            best = _await_best(tuner, timeout_s) if is_worker() else _publish_best(tuner)
             tuners.append(tuner)
             decided = _decide(best)
             if params.transfer_weights:  # the next block starts from its weights
@@ -136,7 +137,7 @@ def run_search(
             beside = replace(runner, directory=runner.directory / folder)
             points = UniformTuner(beside, phase=len(blocks))
             _complete(points, local_processes, timeout_s)
-    if workers.is_worker():
+    if is_worker():
         return None
     if points is not None:
         check_complete(points)
@@ -148,10 +149,10 @@ def _complete(tuner: NetworkTuner, processes: Any, timeout_s: float) -> None:
     from pipeline.quantization.search.trials import workers
 
     tuner.announces = True
-    if not workers.is_worker() and (kept := len(tuner.records())):
+    if not is_worker() and (kept := len(tuner.records())):
         tell(f"{kept} trials of an earlier run are used again:")
         tuner.report()
-    if workers.in_cluster() and not workers.is_worker():
+    if in_cluster() and not is_worker():
         workers.serve(tuner, processes, timeout_s)
     else:
         tuner.search()

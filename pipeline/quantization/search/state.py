@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -27,6 +26,7 @@ from pipeline.base.schema import parse
 from pipeline.base.weights import load_weights, open_hdf5
 from pipeline.params.energy import EnergyParams
 from pipeline.params.network import SearchParams
+from pipeline.quantization.search.cluster import is_worker
 
 STATE_ROOT = Path(".search")
 _FINISHED = "finished.txt"
@@ -113,16 +113,10 @@ def open_state(
         "strategy": strategy,
     }
     state = state_directory(inputs, settings)
-    if in_charge():
+    if not is_worker():
         set_aside_if_broken(state)  # which a worker leaves to its chief
         (state / _FINISHED).unlink(missing_ok=True)  # until it is again
     return state
-
-
-def in_charge() -> bool:
-    """Whether this process is not a worker of the search of another."""
-    in_cluster = "KERASTUNER_ORACLE_IP" in os.environ
-    return not in_cluster or "chief" in os.environ.get("KERASTUNER_TUNER_ID", "")
 
 
 def set_aside_if_broken(directory: Path) -> None:

@@ -139,12 +139,40 @@ def secret(tmp_path):
 
 def test_external_links_are_refused(path, secret):
     replace(path, lambda file: file.__setitem__(DIG, h5py.ExternalLink(str(secret), "x")))
-    assert "found a link elsewhere" in problem(path)
+    assert "found a link to another file" in problem(path)
 
 
-def test_soft_links_are_refused(path):
-    replace(path, lambda file: file.__setitem__(DIG, h5py.SoftLink("/" + KEYS[1])))
-    assert "found a link elsewhere" in problem(path)
+@pytest.mark.parametrize(
+    "links",
+    [
+        {DIG: "/" + KEYS[1]},
+        {DIG: "first", "first": "group/second", "group/second": KEYS[1]},
+        {DIG: "/a/./" + KEYS[1], "a": "/"},
+    ],
+)
+def test_soft_links_inside_the_file_are_followed(path, links):
+    replace(path, lambda file: file.update({k: h5py.SoftLink(to) for k, to in links.items()}))
+    if "group/second" in links:  # it names its target from where it lies
+        with h5py.File(path, "r+") as file:
+            del file["group/second"]
+            file["group/second"] = h5py.SoftLink("/" + KEYS[1])
+    with open_sequences(path) as source:
+        found = source.read(0, 100)
+    assert np.array_equal(found.dig_et_gev, found.hit_et_gev)
+
+
+def test_soft_links_that_lead_out_nowhere_or_round_are_refused(path, secret):
+    def link(file, target):
+        file[DIG] = h5py.SoftLink(target)
+
+    with h5py.File(path, "r+") as file:
+        file["out"] = h5py.ExternalLink(str(secret), "/")
+    replace(path, lambda file: link(file, "/out/x"))
+    assert f"{DIG}: expected data in this file, found a link to another file" in problem(path)
+    replace(path, lambda file: link(file, "/nowhere/x"))
+    assert "nowhere: missing, which a soft link names" in problem(path)
+    replace(path, lambda file: link(file, DIG))
+    assert "soft links that go round in a circle" in problem(path)
 
 
 def test_virtual_datasets_are_refused(path, secret):

@@ -1,7 +1,7 @@
 """Several processes, one search: keras-tuner's oracle service and its workers.
 
-The process whose ``KERASTUNER_TUNER_ID`` contains ``chief`` answers for the
-oracle at ``KERASTUNER_ORACLE_IP``:``KERASTUNER_ORACLE_PORT``; the others train
+The process whose ``KERASTUNER_TUNERID`` contains ``chief`` answers for the
+oracle at ``KERASTUNER_ORACLEIP``:``KERASTUNER_ORACLEPORT``; the others train
 trials. ``processes.workers`` above 1 makes the stage the chief of local processes.
 Unlike in keras-tuner, no worker leaves while a trial runs, so that the trial of
 a worker that died goes to another one, and none waits for ever.
@@ -10,6 +10,7 @@ a worker that died goes to another one, and none waits for ever.
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +26,7 @@ from keras_tuner.src.distribute import oracle_chief, oracle_client
 from keras_tuner.src.engine.trial import Trial, TrialStatus
 from tqdm import tqdm
 
+from pipeline.quantization.search.cluster import ID, IP, PORT, local_parent, parent_variable
 from pipeline.quantization.search.trials.network_tuner import (
     RECYCLED,
     NetworkTuner,
@@ -35,27 +37,10 @@ from pipeline.quantization.search.trials.runner import SearchError
 
 Process = subprocess.Popen[bytes]
 
-_IP, _PORT, _ID = "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID"
-_PARENT = "PIPELINE_SEARCH_PARENT"
 _POLL_S = 0.2
 _GRACE_S = 5.0
 # What a local process trains before a new one takes its place: 1.4 GB of compiled code.
 _TRIALS_OF_A_PROCESS = 20
-
-
-def in_cluster() -> bool:
-    """Whether the environment makes this process part of a distributed search."""
-    if _IP not in os.environ:
-        return False
-    for name in (_PORT, _ID):
-        if name not in os.environ:
-            raise SearchError(f"{_IP} is set, but {name} is not")
-    return True
-
-
-def is_worker() -> bool:
-    """Whether this process only trains trials of another process' search."""
-    return in_cluster() and "chief" not in os.environ[_ID]
 
 
 class Service(oracle_chief.OracleServicer):  # type: ignore[misc]
@@ -159,7 +144,7 @@ class LocalProcesses(dict[str, Process]):
 
     def start(self, name: str) -> None:
         """Start a worker."""
-        variables = {_ID: name, _PARENT: str(os.getpid())}
+        variables = {ID: name} | parent_variable()
         self[name] = subprocess.Popen(self._command, env=os.environ | variables)
 
     def start_recycled(self) -> None:
@@ -187,7 +172,7 @@ def local_workers(count: int, command: Sequence[str]) -> Iterator[LocalProcesses
     This process becomes the chief of a cluster on the loopback interface.
     """
     port = str(_free_port())
-    variables = {_IP: "127.0.0.1", _PORT: port, _ID: "chief"}
+    variables = {IP: "127.0.0.1", PORT: port, ID: "chief"}
     processes = LocalProcesses(command)
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
@@ -225,11 +210,11 @@ def serve(tuner: Any, processes: dict[str, Process], timeout_s: float) -> None:
     service = Service(tuner.oracle, tuner.phase)
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))
     protos.get_service_grpc().add_OracleServicer_to_server(service, server)
-    address = f"{os.environ[_IP]}:{os.environ[_PORT]}"
+    address = f"{os.environ[IP]}:{os.environ[PORT]}"
     try:
         server.add_insecure_port(address)
     except RuntimeError:
-        raise SearchError(f"{_IP}, {_PORT}: cannot listen at {address}") from None
+        raise SearchError(f"{IP}, {PORT}: cannot listen at {address}") from None
     server.start()
     try:
         with tqdm(total=tuner.trials_asked, desc="trials", unit="trial", disable=None) as bar:
@@ -276,11 +261,10 @@ def _look_after(service: Service, processes: dict[str, Process], timeout_s: floa
 def prepare_worker(timeout_s: float) -> None:
     """Make this worker end when its chief does not answer, or when a local chief is gone."""
     oracle_client.TIMEOUT = timeout_s
-    if _PARENT in os.environ:
+    parent = local_parent()
+    if parent is not None:
         NetworkTuner.trials_left = _TRIALS_OF_A_PROCESS
-        threading.Thread(
-            target=_end_with_parent, args=(int(os.environ[_PARENT]),), daemon=True
-        ).start()
+        threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
 
 
 def _end_with_parent(parent: int) -> None:
@@ -290,8 +274,6 @@ def _end_with_parent(parent: int) -> None:
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -16,6 +16,7 @@ import pytest
 from keras_tuner.src import protos
 from keras_tuner.src.engine.trial import Trial, TrialStatus
 
+from pipeline.quantization.search import cluster
 from pipeline.quantization.search.trials import workers
 from pipeline.quantization.search.trials.network_tuner import (
     RECYCLED,
@@ -227,7 +228,7 @@ def test_two_tuners_over_grpc_run_every_trial_once(chief, monkeypatch):
     for name in ("worker0", "worker1"):
         monkeypatch.setenv("KERASTUNER_TUNER_ID", name)
         clients.append(make_tuner(params, trainer, Path("state/search")))
-    assert workers.is_worker()
+    assert cluster.is_worker()
     threads = [threading.Thread(target=client.search) for client in clients]
     for thread in threads:
         thread.start()
@@ -291,13 +292,6 @@ def test_the_chief_knows_why_a_trial_of_a_worker_failed(chief, monkeypatch):
         check_complete(tuner)
 
 
-@pytest.mark.parametrize("missing", ["KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID"])
-def test_half_an_environment_is_refused(chief, monkeypatch, missing):
-    monkeypatch.delenv(missing)
-    with pytest.raises(SearchError, match=missing):
-        workers.in_cluster()
-
-
 def test_a_port_in_use_is_an_error(chief):
     import os
 
@@ -319,12 +313,12 @@ def test_local_workers_are_told_where_and_who_they_are_and_ended():
     files = [Path("worker0"), Path("worker1")]
     with workers.local_workers(2, [sys.executable, "-c", code]) as processes:
         assert sorted(processes) == ["worker0", "worker1"]
-        assert workers.in_cluster()
-        assert not workers.is_worker()
+        assert cluster.in_cluster()
+        assert not cluster.is_worker()
         deadline = time.monotonic() + 30
         while not all(file.exists() for file in files) and time.monotonic() < deadline:
             time.sleep(0.01)
     assert [file.read_text() for file in files] == [str(os.getpid())] * 2
     assert all(process.poll() is not None for process in processes.values())
-    assert not workers.in_cluster()
+    assert not cluster.in_cluster()
     assert "KERASTUNER_TUNER_ID" not in os.environ
