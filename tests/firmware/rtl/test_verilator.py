@@ -29,7 +29,9 @@ def test_a_verilator_on_the_path_is_not_used(monkeypatch, tmp_path, version):
 def test_another_one_is_used_where_it_is_named(monkeypatch, tmp_path, version):
     chosen = program(tmp_path / "my-verilator", version)
     monkeypatch.setenv(VARIABLE, str(chosen))
-    assert require_verilator() == verilator.Verilator(str(chosen), {"MAKEFLAGS": "CURDIR=."}, str(chosen))
+    assert require_verilator() == verilator.Verilator(
+        str(chosen), {"MAKEFLAGS": "CURDIR=."}, str(chosen)
+    )
 
 
 @pytest.mark.parametrize("version", ["Verilator 5.006 2023-01-22", "Verilator 4.228", "", "5.048"])
