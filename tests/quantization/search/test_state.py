@@ -181,6 +181,7 @@ def test_only_a_worker_leaves_a_broken_state_to_its_chief(name, monkeypatch, tmp
     (state / "oracle.json").write_text("{")
     if name is not None:
         monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+        monkeypatch.setenv("KERASTUNER_ORACLE_PORT", "1234")
         monkeypatch.setenv("KERASTUNER_TUNER_ID", name)
     search_state.open_state([file], search_params(), energy, ARCHITECTURE, "auto")
     assert state.exists() == (name == "worker0")

@@ -67,11 +67,13 @@ class QuantizationTuner(NetworkTuner):
         prefix: str = "",
         phase: int = 0,
     ) -> None:
-        space = hyperparameters(choices, runner.params, filters)
-        super().__init__(runner, make_oracle(runner.params, space, self.price), phase)
+        # First what a price needs: the oracle of a search that goes on asks for some at once.
         self.choices = choices
         self.decided = decided or Decided({}, runner.costs.architecture.units)
         self.prefix = prefix
+        self.runner = runner
+        space = hyperparameters(choices, runner.params, filters)
+        super().__init__(runner, make_oracle(runner.params, space, self.price), phase)
 
     @property
     def asked_by(self) -> str:

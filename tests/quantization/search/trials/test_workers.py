@@ -312,13 +312,14 @@ def test_local_workers_are_told_where_and_who_they_are_and_ended():
     code += "Path(name + '.new').rename(name); time.sleep(60)"
     files = [Path("worker0"), Path("worker1")]
     with workers.local_workers(2, [sys.executable, "-c", code]) as processes:
+        parent = f"{os.getpid()}@{os.environ['KERASTUNER_ORACLE_PORT']}"
         assert sorted(processes) == ["worker0", "worker1"]
         assert cluster.in_cluster()
         assert not cluster.is_worker()
         deadline = time.monotonic() + 30
         while not all(file.exists() for file in files) and time.monotonic() < deadline:
             time.sleep(0.01)
-    assert [file.read_text() for file in files] == [str(os.getpid())] * 2
+    assert [file.read_text() for file in files] == [parent] * 2
     assert all(process.poll() is not None for process in processes.values())
     assert not cluster.in_cluster()
     assert "KERASTUNER_TUNER_ID" not in os.environ
