@@ -25,6 +25,7 @@ import numpy as np
 
 from pipeline.base.errors import PipelineError
 from pipeline.base.fixed_point_type import FixedPointType
+from pipeline.firmware.rtl.powers_of_two import power_of_two
 from pipeline.integers.fixed_point import MANTISSA_BITS, requantize
 from pipeline.integers.layers import IntegerTensor
 from pipeline.integers.network import IntegerNetwork
@@ -234,6 +235,8 @@ def _rounded_into(variable: Any, constant: int, point: int, to: FixedPointType) 
             float(requantize(exact, point, to)[0]), hwconf=variable.hwconf
         )
     shift = point - to.fraction_bits
+    if to.rounding == "PO2":
+        return power_of_two(variable, constant, shift, to)
     if shift > 0:
         variable = _floor(_before_floor(variable, constant, shift, to.rounding), shift)
     else:
