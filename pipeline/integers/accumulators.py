@@ -133,7 +133,8 @@ def _rnn_sums(
 ) -> tuple[list[Accumulator], Interval]:
     """Accumulators of the steps, and the interval of the last step's hidden values."""
     steps: list[Accumulator] = []
-    state: Interval | None = None
+    start = np.full(rnn.units, _rounded(0, 0, rnn.state), dtype=object)
+    state = Interval(start, start, rnn.state.fraction_bits) if start.any() else None
     hidden = window
     for step in range(window_length):
         terms = [_products(window, rnn.kernel), _constant(rnn.bias)]
