@@ -14,8 +14,8 @@ from typing import Any
 
 from pipeline.quantizers.quantizer import Quantizer, QuantizerError
 
-# With weights down to 2**-23 (SMALLEST_EXPONENT) and up to 31 units, a sum then has the 51 bits that
-# RTL allows, and 2**-15 of an E_T scale of 16 GeV is half an MeV.
+# With weights down to 2**-23 (SMALLEST_EXPONENT) and up to 31 units, a sum then has the 51 bits
+# that RTL allows, and 2**-15 of an E_T scale of 16 GeV is half an MeV.
 LOWEST_ACTIVATION = -15
 # All exponents of four bits, -8 .. 7.
 HIGHEST_ACTIVATION = 7

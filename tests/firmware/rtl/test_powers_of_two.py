@@ -12,7 +12,7 @@ from pipeline.firmware.rtl.shift_adds import adder_graph
 from pipeline.firmware.rtl.simulation import check_network
 from pipeline.integers import golden
 from pipeline.integers.fixed_point import requantize
-from tests.firmware.rtl.test_shift_adds import outputs, random_integers
+from tests.firmware.rtl.graph_outputs import outputs, random_integers
 from tests.firmware.sections import rtl_params
 from tests.integers.networks import fixed, random_network
 
