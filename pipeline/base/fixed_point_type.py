@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.base.schema import Frozen
 
 MAX_BITS = 62
-Rounding = Literal["TRN", "RND", "RND_CONV"]
+Rounding = Literal["TRN", "RND", "RND_CONV", "PO2"]
 Overflow = Literal["WRAP", "SAT"]
 
 
@@ -20,6 +20,10 @@ class FixedPointType(Frozen):
     negative or exceed ``bits``. TRN rounds towards minus infinity, RND to
     nearest with ties towards plus infinity, RND_CONV to nearest with ties to
     even (what ``tf.round`` does). The names are those of ``ap_fixed``.
+
+    PO2 is none of them: the type holds only powers of two, of which the smallest is one step
+    and the largest one bit, with both signs if it is signed. It has no zero. A number goes to
+    the power next to its logarithm, 0 to one step; beyond the largest power it saturates.
     """
 
     signed: bool
@@ -28,14 +32,32 @@ class FixedPointType(Frozen):
     rounding: Rounding = "RND_CONV"
     overflow: Overflow = "SAT"
 
+    @model_validator(mode="after")
+    def _holds_a_power(self) -> Self:
+        if self.rounding == "PO2" and (self.overflow != "SAT" or self.bits <= self.signed):
+            raise ValueError(
+                "a type of powers of two (PO2) must saturate (SAT) and have a bit beside its "
+                f"sign, found {self.overflow} and {self.bits} bits"
+            )
+        return self
+
+    @property
+    def highest_power(self) -> int:
+        """Exponent of the largest power of two that a PO2 type holds, in steps."""
+        return self.bits - 1 - self.signed
+
     @property
     def minimum(self) -> int:
         """Smallest integer of the type."""
+        if self.rounding == "PO2":
+            return -self.maximum if self.signed else 1
         return -(1 << (self.bits - 1)) if self.signed else 0
 
     @property
     def maximum(self) -> int:
         """Largest integer of the type."""
+        if self.rounding == "PO2":
+            return 1 << self.highest_power
         return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
 
     @property

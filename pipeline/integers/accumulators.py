@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.base.errors import PipelineError
 from pipeline.base.fixed_point_type import FixedPointType
-from pipeline.integers.fixed_point import bits_for
+from pipeline.integers.fixed_point import bits_for, power_threshold
 from pipeline.integers.layers import (
     DenseLayer,
     GatedLayer,
@@ -133,7 +133,8 @@ def _rnn_sums(
 ) -> tuple[list[Accumulator], Interval]:
     """Accumulators of the steps, and the interval of the last step's hidden values."""
     steps: list[Accumulator] = []
-    state: Interval | None = None
+    start = np.full(rnn.units, _rounded(0, 0, rnn.state), dtype=object)
+    state = Interval(start, start, rnn.state.fraction_bits) if start.any() else None
     hidden = window
     for step in range(window_length):
         terms = [_products(window, rnn.kernel), _constant(rnn.bias)]
@@ -259,6 +260,8 @@ def _requantized(values: Interval, to: FixedPointType) -> Interval:
 def _rounded(integer: int, fraction_bits_in: int, to: FixedPointType) -> int:
     """One Python integer rounded to the binary point of `to`, without overflow handling."""
     shift = fraction_bits_in - to.fraction_bits
+    if to.rounding == "PO2":
+        return _power_of_two(integer, shift, to)
     if shift <= 0:
         return integer << -shift
     quotient = integer >> shift
@@ -267,6 +270,17 @@ def _rounded(integer: int, fraction_bits_in: int, to: FixedPointType) -> int:
         return quotient
     ties_up = to.rounding == "RND" or quotient % 2 == 1
     return quotient + int(remainder > half or (remainder == half and ties_up))
+
+
+def _power_of_two(integer: int, shift: int, to: FixedPointType) -> int:
+    """As `_rounded`, ``integer * 2**-shift`` in a type of powers of two, which saturates."""
+    magnitude = abs(integer)
+    if integer == 0 or (integer < 0 and not to.signed):
+        return 1
+    power = magnitude.bit_length() - 1
+    power += magnitude >= power_threshold(2 * power + 1)
+    size = 1 << min(max(power - shift, 0), to.highest_power)
+    return -size if integer < 0 else size
 
 
 def _repeated(last: Accumulator, layer: str, steps: range) -> list[Accumulator]:

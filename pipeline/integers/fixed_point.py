@@ -2,10 +2,13 @@
 
 The semantics are those of ``ap_fixed`` (AMD UG1399, "Arbitrary precision fixed-point
 data types"): quantisation first, then overflow. Nothing here depends on floating-point
-rounding: real numbers are taken apart into mantissa and exponent first.
+rounding: real numbers are taken apart into mantissa and exponent first. Types of powers of
+two (PO2), which ``ap_fixed`` does not have, are rounded by comparing squares of integers.
 """
 
 from __future__ import annotations
+
+from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +87,14 @@ def dequantize(integers: I64, of: FixedPointType) -> F64:
     return np.ldexp(integers.astype(np.float64), -of.fraction_bits)
 
 
+def power_threshold(twice: int) -> int:
+    """Smallest positive integer whose square is at least ``2**twice``, `twice` being odd.
+
+    ``2**(twice / 2)`` is irrational: no integer meets it, so rounding to a power has no ties.
+    """
+    return isqrt(1 << twice) + 1 if twice > 0 else 1
+
+
 def bits_for(minimum: int, maximum: int) -> int:
     """Width of the smallest signed type that holds ``minimum .. maximum``; at least 1."""
     return 1 + max(max(maximum, 0).bit_length(), (-minimum - 1).bit_length() if minimum < 0 else 0)
@@ -91,11 +102,32 @@ def bits_for(minimum: int, maximum: int) -> int:
 
 def _shift_into(integers: I64, shift: I64 | np.int64, to: FixedPointType) -> I64:
     """Integers times ``2**-shift`` in the type `to`; `shift` is a scalar or one per value."""
+    if to.rounding == "PO2":
+        return _power_of_two(integers, shift, to)
     left = np.maximum(-shift, 0)
     rounded = _round_shift(integers, np.maximum(shift, 0), to.rounding)
     if to.overflow == "SAT":
         return _shift_left_saturating(rounded, left, to)
     return _wrap(_shift_left(rounded, left), to)
+
+
+_THRESHOLDS = np.array(
+    [power_threshold(2 * power - 1) for power in range(1, _INT64_BITS + 1)], np.uint64
+)
+
+
+def _power_of_two(integers: I64, shift: I64 | np.int64, to: FixedPointType) -> I64:
+    """Integers times ``2**-shift`` as powers of two of the type `to`."""
+    negative = integers < 0
+    bits = integers.astype(np.uint64)
+    magnitude = np.where(negative, ~bits + np.uint64(1), bits)  # also that of -2**63
+    power = np.searchsorted(_THRESHOLDS, magnitude, side="right").astype(np.int64) - shift
+    power = np.where(integers == 0, 0, np.clip(power, 0, to.highest_power))
+    if not to.signed:
+        power = np.where(negative, 0, power)
+    size = np.int64(1) << power
+    result: I64 = np.where(negative & to.signed, -size, size)
+    return result
 
 
 def _round_shift(values: I64, shift: I64 | np.int64, rounding: Rounding) -> I64:

@@ -59,8 +59,8 @@ class SimpleRnnLayer(Frozen):
 
     Shapes: kernel (features, units), recurrent_kernel (units, units), bias
     (units,). The state is the activation, rounded once more into ``state`` before it
-    meets the recurrent kernel; it starts at 0. The layer returns h of the last step, in
-    the activation's type.
+    meets the recurrent kernel; it starts as 0, rounded likewise. The layer returns h of
+    the last step, in the activation's type.
     """
 
     kind: Literal["simple_rnn"] = "simple_rnn"

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pipeline.base.architecture import Architecture
+from pipeline.base.architecture import INPUT, Architecture
 from pipeline.base.fixed_point_type import FixedPointType
+from pipeline.quantizers.powers_of_two import activation_exponents, is_power_of_two
 from pipeline.quantizers.quantizer import Quantizer, QuantizerError
 
 # Above it, float32 has no exact `2**bits - 1`: QKeras saturates one step too high.
@@ -20,13 +21,20 @@ def activation_type(quantizer: Quantizer, key: str) -> FixedPointType:
     ``quantized_relu(bits, integer)`` is unsigned with ``bits - integer``
     fraction bits; ``quantized_bits(bits, integer)`` is signed, of which one bit
     is the sign. Both round half to even and saturate (``tf.round``, ``clip``).
+    ``quantized_relu_po2`` and ``quantized_po2`` round to powers of two, see
+    `pipeline.quantizers.powers_of_two.activation_exponents`.
 
     Raises
     ------
     QuantizerError
-        If the quantizer is not a plain fixed-point one, or has more bits than
-        QKeras computes exactly.
+        If the quantizer is not a plain fixed-point one or one to powers of two, or has more
+        bits than QKeras computes exactly.
     """
+    if is_power_of_two(quantizer):
+        lowest, highest = activation_exponents(quantizer, key)
+        signed = quantizer.name == "quantized_po2"
+        bits = highest - lowest + 1 + signed
+        return FixedPointType(signed=signed, bits=bits, fraction_bits=-lowest, rounding="PO2")
     if quantizer.bits > _MAX_ACTIVATION_BITS:
         raise QuantizerError(
             f"{key}: {quantizer.text}: expected at most {_MAX_ACTIVATION_BITS} bits, "
@@ -47,15 +55,10 @@ def activation_type(quantizer: Quantizer, key: str) -> FixedPointType:
         return FixedPointType(
             signed=signed, bits=quantizer.bits, fraction_bits=quantizer.bits - signed - integer
         )
-    if quantizer.name.endswith("po2"):
-        raise QuantizerError(
-            f"{key}: {quantizer.text}: powers of two have a hardware form as weights, not as "
-            "input, state or activation; expected quantized_relu(bits,integer) or "
-            "quantized_bits(bits,integer,0,alpha=1) here"
-        )
     raise QuantizerError(
         f"{key}: {quantizer.text} has no fixed-point type; expected quantized_relu(bits,integer) "
-        "or quantized_bits(bits,integer,0,alpha=1)"
+        "or quantized_bits(bits,integer,0,alpha=1), or of powers of two quantized_relu_po2(bits) "
+        "or quantized_po2(bits)"
     )
 
 
@@ -110,7 +113,7 @@ def check_exportable(architecture: Architecture, quantizers: Mapping[str, Quanti
             "(search.limit, search.layer_indexes)"
         )
     for tensor, quantizer in quantizers.items():
-        if tensor == "input" or tensor.endswith(ACTIVATIONS):
+        if tensor == INPUT or tensor.endswith(ACTIVATIONS):
             stored_type(architecture, tensor, quantizer, tensor)
         else:
             _check_slope(tensor, quantizer)
@@ -128,6 +131,16 @@ def stored_type(
         If the quantizer has none in this place; `key` names it.
     """
     gated = architecture.gated
+    if is_power_of_two(quantizer) and (gated or tensor == INPUT):
+        raise QuantizerError(
+            f"{key}: {quantizer.text}: powers of two have a hardware form as weights, and as state "
+            "and activation of a SimpleRNN; expected "
+            + (
+                "a quantizer of fixed point here"
+                if gated
+                else "quantized_bits(bits,integer,0,alpha=1)"
+            )
+        )
     if gated and tensor == "rnn/activation":
         return gate_type(quantizer, key, "tanh")
     if gated and tensor == "rnn/recurrent_activation":

@@ -23,8 +23,10 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.base.arrays import I64
 from pipeline.base.errors import PipelineError
 from pipeline.base.fixed_point_type import FixedPointType
+from pipeline.firmware.rtl.powers_of_two import first_state, power_of_two
 from pipeline.integers.fixed_point import MANTISSA_BITS, requantize
 from pipeline.integers.layers import IntegerTensor
 from pipeline.integers.network import IntegerNetwork
@@ -162,9 +164,12 @@ def _unrolled(network: IntegerNetwork) -> tuple[Any, Any, bool]:
     far = False
     for step in range(length):
         terms = [(window[step : step + 1], rnn.kernel, of.fraction_bits)]
+        constants = [(rnn.bias.array, rnn.bias.type.fraction_bits)]
         if state is not None:
             terms.append((state, rnn.recurrent_kernel, rnn.state.fraction_bits))
-        hidden = _layer(terms, rnn.bias, rnn.activation)
+        else:
+            constants += first_state(rnn)
+        hidden = _layer(terms, constants, rnn.activation)
         state = hidden
         if rnn.state != rnn.activation:
             point = rnn.activation.fraction_bits
@@ -176,7 +181,8 @@ def _unrolled(network: IntegerNetwork) -> tuple[Any, Any, bool]:
     before = rnn.activation
     for layer in network.dense:
         terms = [(hidden, layer.kernel, before.fraction_bits)]
-        hidden = _layer(terms, layer.bias, layer.activation)
+        constants = [(layer.bias.array, layer.bias.type.fraction_bits)]
+        hidden = _layer(terms, constants, layer.activation)
         before = layer.activation
     return window, hidden._vars[0], far
 
@@ -203,11 +209,13 @@ def _rescaled(variable: Any) -> Any:
 
 
 def _layer(
-    terms: list[tuple[Any, IntegerTensor, int]], bias: IntegerTensor, to: FixedPointType
+    terms: list[tuple[Any, IntegerTensor, int]],
+    constants: list[tuple[I64, int]],
+    to: FixedPointType,
 ) -> Any:
     """One exact sum per unit, rounded into the activation's type."""
     points = [point + kernel.type.fraction_bits for _, kernel, point in terms]
-    finest = max(*points, bias.type.fraction_bits)
+    finest = max(points + [point for _, point in constants])
     kernel = np.concatenate(
         [
             term[1].array.astype(np.float64) * 2.0 ** (finest - point)
@@ -216,11 +224,11 @@ def _layer(
     )
     values = np.concatenate([term[0] for term in terms]) if len(terms) > 1 else terms[0][0]
     total = values @ kernel
-    constants = bias.array << (finest - bias.type.fraction_bits)
+    added = np.sum([integers << (finest - point) for integers, point in constants], axis=0)
     return _array(
         [
             _rounded_into(variable, int(constant), finest, to)
-            for variable, constant in zip(total._vars, constants, strict=True)
+            for variable, constant in zip(total._vars, added, strict=True)
         ],
         values,
     )
@@ -234,6 +242,8 @@ def _rounded_into(variable: Any, constant: int, point: int, to: FixedPointType) 
             float(requantize(exact, point, to)[0]), hwconf=variable.hwconf
         )
     shift = point - to.fraction_bits
+    if to.rounding == "PO2":
+        return power_of_two(variable, constant, shift, to)
     if shift > 0:
         variable = _floor(_before_floor(variable, constant, shift, to.rounding), shift)
     else:

@@ -75,9 +75,7 @@ def _tensor(
         shape, lowest, highest = values.shape, float(values.min()), float(values.max())
     else:
         stored = stored_type(architecture, name, quantizer, name)
-        steps = 2 ** (stored.bits - stored.signed)
-        step = 2.0**-stored.fraction_bits
-        lowest, highest = -steps * step * stored.signed, (steps - 1) * step
+        lowest, highest = stored.minimum * stored.step, stored.maximum * stored.step
         shape = _activation_shape(architecture, name)
     return TensorProfile(
         tensor=name,

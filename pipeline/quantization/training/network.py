@@ -14,6 +14,8 @@ from pipeline.base.arrays import F32
 from pipeline.networks.float_network import get_weights, named_variables, set_weights
 from pipeline.networks.runtime import without_autograph
 from pipeline.quantizers import qkeras_compat
+from pipeline.quantizers.hardware import ACTIVATIONS
+from pipeline.quantizers.powers_of_two import build_activation
 from pipeline.quantizers.quantizer import SMALLEST_EXPONENT, Quantizer, QuantizerError
 
 # Rounds of quantizing after which a weight must stand still.
@@ -59,7 +61,11 @@ def build_quantized_network(
         raise ValueError(f"no such tensors: {sorted(unknown)}")
 
     def make(tensor: str, default: Any = None) -> Any:
-        return quantizers[tensor].build() if tensor in quantizers else default
+        if tensor not in quantizers:
+            return default
+        if tensor.endswith(ACTIVATIONS):
+            return build_activation(quantizers[tensor], tensor)
+        return quantizers[tensor].build()
 
     cell = architecture.cell
     inputs = tf.keras.Input((architecture.window_length, 1), name="samples")

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.base.arrays import I64
 from pipeline.firmware.rtl import project
 from pipeline.firmware.rtl.project import write_rtl
 from pipeline.firmware.rtl.shift_adds import RtlError, adder_graph
 from pipeline.integers import golden
 from pipeline.integers.network import IntegerNetwork
+from tests.firmware.rtl.graph_outputs import outputs, random_integers
 from tests.firmware.sections import rtl_params
 from tests.integers.networks import fixed, random_network
 
@@ -25,23 +25,6 @@ FINE = {
     "activation": fixed(12, 0, signed=False),
     "state": fixed(9, 0, signed=False),
 }
-
-
-def random_integers(network: IntegerNetwork, n: int = 300) -> I64:
-    """Windows of samples, half of them small, and the extremes of the type."""
-    rng = np.random.default_rng(1)
-    low, high = network.input.minimum, network.input.maximum
-    shape = (n, network.window_length)
-    small = rng.integers(low // 20, high // 20 + 1, shape)
-    windows = np.where(rng.random(shape) < 0.5, rng.integers(low, high + 1, shape), small)
-    windows[0], windows[1] = low, high
-    return windows.astype(np.int64)
-
-
-def outputs(network: IntegerNetwork, windows: I64) -> np.ndarray[Any, Any]:
-    """What da4ml's interpreter gives, in steps of the output type."""
-    predicted = adder_graph(network, 2).logic.predict(windows.astype(np.float64))
-    return np.asarray(predicted).reshape(len(windows))
 
 
 def without(network: IntegerNetwork, tensor: str, keep: Any = None) -> IntegerNetwork:

@@ -37,7 +37,6 @@ from pipeline.quantization.search.plan.uniform import uniform_networks
 from pipeline.quantization.training.resizing import scaled_units
 from pipeline.quantizers.hardware import (
     ACTIVATIONS,
-    activation_type,
     check_scale,
     stored_type,
 )
@@ -166,7 +165,7 @@ def check_space_exportable(
     """
     problems, key = Problems(), "search.input_quantizer"
     with problems.collected():
-        activation_type(parse_quantizer(input_quantizer, key), key)
+        stored_type(architecture, INPUT, parse_quantizer(input_quantizer, key), key)
     for choice in choices:
         for tensor in choice.tensors:
             for quantizer in choice.quantizers.values():

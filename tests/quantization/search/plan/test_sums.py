@@ -28,15 +28,25 @@ VALUES = st.one_of(
     st.builds("quantized_bits({},{},0,alpha=1)".format, st.integers(3, 20), st.integers(0, 2)),
 )
 BY_KIND = {"kernel": WEIGHTS, "recurrent_kernel": WEIGHTS, "bias": WEIGHTS}
+POWERS = st.builds(
+    "{}({},{})".format,
+    st.sampled_from(["quantized_po2", "quantized_relu_po2"]),
+    st.integers(3, 8),
+    st.sampled_from([0, 0.5, 1, 3, 64]),
+)
 UNITS = 3
 
 
 def quantizers_of(draw) -> dict[str, Quantizer]:
     architecture = Architecture("SimpleRNN", UNITS, 3)
     return {
-        tensor: parse_quantizer(draw(BY_KIND.get(tensor.split("/")[-1], VALUES)), tensor)
+        tensor: parse_quantizer(draw(BY_KIND.get(tensor.split("/")[-1], values(tensor))), tensor)
         for tensor in architecture.tensors
     }
+
+
+def values(tensor: str) -> st.SearchStrategy[str]:
+    return VALUES if tensor == "input" else VALUES | POWERS
 
 
 def extreme_weights(quantizers: dict[str, Quantizer], rng) -> dict[str, np.ndarray]:
@@ -96,6 +106,25 @@ def test_the_limit_is_that_of_the_rtl():
         adder_graph(network, 2)
     choices["rnn/kernel"] = [parse_quantizer("quantized_bits(20,0,1,alpha=1)", "k")]
     check_sums(architecture, UNITS, choices)
+
+
+@pytest.mark.parametrize("units", [16, 31, 32])
+def test_powers_of_two_everywhere_leave_room_for_31_units(units):
+    """The exponents of activations are chosen so: down to -15 and up to 7."""
+    architecture = Architecture("SimpleRNN", 8, 5)
+    by_kind = {"kernel": "quantized_po2(8,1)", "recurrent_kernel": "quantized_po2(8,1)",
+               "bias": "quantized_po2(8,0)", "input": "quantized_bits(11,0,0,alpha=1)"}  # fmt: skip
+    choices = {
+        tensor: [
+            parse_quantizer(by_kind.get(tensor.split("/")[-1], "quantized_relu_po2(8,0)"), tensor)
+        ]
+        for tensor in architecture.tensors
+    }
+    if units <= 31:
+        check_sums(architecture, units, choices)
+        return
+    with pytest.raises(PipelineError, match=r"rnn: a sum may need 52 bits, RTL has at most 51: "):
+        check_sums(architecture, units, choices)
 
 
 def test_the_widest_of_many_choices_counts_and_units_do():
