@@ -70,21 +70,21 @@ def test_a_point_that_cannot_become_firmware_is_named():
 
 
 def test_a_point_without_a_price_is_named():
-    config = CONFIG | {"bias": {"quantized_bits(4,0,0,alpha=1)": 4, "quantized_po2(6,1)": 6}}
+    config = CONFIG | {"bias": {"quantized_bits(4,0,0,alpha=1)": 4, "quantized_relu(1,0)": 6}}
     some = {"quantization_config": config}
     some["limit"] = {"SimpleRNN": [8, 4, 10, 12, 12], "Dense": [[KERNEL], 4, 12]}
     plan(**some)
     message = refused(**some, uniform_bits=[4, 8])
-    assert message.startswith("search.uniform_bits: 4: no price: rnn/bias: 'quantized_po2(6,1)': ")
+    assert message.startswith("search.uniform_bits: 4: no price: rnn/bias: 'quantized_relu(1,0)': ")
 
 
 @pytest.mark.parametrize("kind", ["kernel", "recurrent_kernel", "bias"])
 def test_a_quantizer_without_a_price_is_named_with_its_list(kind):
-    """QKeras' exponents reach twice as far down as QTools would count."""
-    config = CONFIG | {kind: {**CONFIG[kind], "quantized_po2(4,1)": 4}}
+    """A gate, which QTools would charge as a multiplier."""
+    config = CONFIG | {kind: {**CONFIG[kind], "quantized_relu(1,0)": 1}}
     message = refused(quantization_config=config)
     assert message.startswith(
-        f"search.quantization_config.{kind}: 'quantized_po2(4,1)': max_value: expected none or more"
+        f"search.quantization_config.{kind}: 'quantized_relu(1,0)': with one bit QTools knows "
     )
 
 
