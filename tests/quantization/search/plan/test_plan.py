@@ -70,9 +70,10 @@ def test_a_point_that_cannot_become_firmware_is_named():
 
 
 def test_a_point_without_a_price_is_named():
-    config = CONFIG | {"bias": {"quantized_bits(4,0,0,alpha=1)": 4, "quantized_relu(1,0)": 6}}
+    config = CONFIG | {"bias": {"quantized_relu(1,0)": 1, "binary(alpha=1)": 1}}
+    bias = ["binary(alpha=1)"]
     some = {"quantization_config": config}
-    some["limit"] = {"SimpleRNN": [8, 4, 10, 12, 12], "Dense": [[KERNEL], 4, 12]}
+    some["limit"] = {"SimpleRNN": [8, bias, 10, 12, 12], "Dense": [[KERNEL], bias, 12]}
     plan(**some)
     message = refused(**some, uniform_bits=[4, 8])
     assert message.startswith("search.uniform_bits: 4: no price: rnn/bias: 'quantized_relu(1,0)': ")
