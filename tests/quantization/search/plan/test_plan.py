@@ -70,14 +70,24 @@ def test_a_point_that_cannot_become_firmware_is_named():
     assert message.startswith("search.uniform_bits: 4: rnn/bias: the scale of quantized_bits(16,")
 
 
+def test_a_point_without_a_price_is_named():
+    config = CONFIG | {"bias": {"quantized_relu(1,0)": 1, "binary(alpha=1)": 1}}
+    bias = ["binary(alpha=1)"]
+    some = {"quantization_config": config}
+    some["limit"] = {"SimpleRNN": [8, bias, 10, 12, 12], "Dense": [[KERNEL], bias, 12]}
+    plan(**some)
+    message = refused(**some, uniform_bits=[4, 8])
+    assert message.startswith("search.uniform_bits: 4: no price: rnn/bias: 'quantized_relu(1,0)': ")
+
+
 @pytest.mark.parametrize("kind", ["kernel", "recurrent_kernel", "bias"])
 def test_a_quantizer_without_a_price_is_named_with_its_list(kind):
-    config = CONFIG | {kind: {**CONFIG[kind], "quantized_bits(4,0,1,alpha=0.3)": 4}}
+    """A gate, which QTools would charge as a multiplier."""
+    config = CONFIG | {kind: {**CONFIG[kind], "quantized_relu(1,0)": 1}}
     message = refused(quantization_config=config)
-    assert (
-        f"search.quantization_config.{kind}: 'quantized_bits(4,0,1,alpha=0.3)': alpha: expected a "
-        "power of two"
-    ) in message
+    assert message.startswith(
+        f"search.quantization_config.{kind}: 'quantized_relu(1,0)': with one bit QTools knows "
+    )
 
 
 def test_an_input_without_a_price_is_named():
