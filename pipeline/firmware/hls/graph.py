@@ -5,7 +5,9 @@ returns uninitialised memory. Therefore each step becomes a Dense layer on
 ``[window, state]`` whose kernel rows of the other steps' samples are 0 (synthesis
 removes them). A Dense layer's result type does the rounding: an unsigned
 saturating type is the quantized ReLU. Where the state's type differs from the
-activation's, a linear Activation rounds once more.
+activation's, a linear Activation rounds once more. A type of powers of two is no result
+type of C++'s: the Dense layer returns its sum, and an Activation with a function of our own
+rounds it.
 
 Nothing here imports hls4ml.
 """
@@ -22,12 +24,16 @@ import numpy as np
 from pipeline.base.arrays import F64
 from pipeline.base.errors import PipelineError
 from pipeline.base.fixed_point_type import MAX_BITS, FixedPointType
+from pipeline.firmware.hls.templates.power_of_two import FUNCTION
 from pipeline.integers.accumulators import Accumulator
-from pipeline.integers.fixed_point import MANTISSA_BITS, bits_for
+from pipeline.integers.fixed_point import MANTISSA_BITS, bits_for, requantize
 from pipeline.integers.layers import DenseLayer, IntegerTensor, SimpleRnnLayer
 from pipeline.integers.network import IntegerNetwork
 
 INPUT = "window"
+
+# The rounding of a type that holds powers of two only.
+POWERS_OF_TWO = "PO2"
 
 _RECURRENT = re.compile(r"RNN|LSTM|GRU|Bidirectional|TimeDistributed", re.IGNORECASE)
 
@@ -89,13 +95,22 @@ def add_dense_layers(
     """Add the network's Dense layers behind the layer `source`."""
     for index, layer in enumerate(layers):
         name = f"dense{index}"
-        _add_dense(graph, name, source, real_weights(layer.kernel), layer, widths[layer.name])
+        kernel, bias = real_weights(layer.kernel), real_weights(layer.bias)
+        _add_dense(graph, name, source, kernel, bias, layer, widths[layer.name])
         graph.golden_names[name] = f"{layer.name}.activation"
         source = name
 
 
 def check_ends(network: IntegerNetwork) -> None:
-    """Raise an `HlsGraphError` if input or output do not pass through doubles."""
+    """Raise an `HlsGraphError` if input or output do not pass through doubles.
+
+    Nor may the input be rounded to powers of two: samples come as the type's own bits.
+    """
+    if network.input.rounding == POWERS_OF_TWO:
+        raise HlsGraphError(
+            "input: expected a type that rounds to its step, found one of powers of two: no "
+            "layer comes before it that could round"
+        )
     for end in (network.input, network.output):
         if end.bits > MANTISSA_BITS:
             raise HlsGraphError(
@@ -118,9 +133,13 @@ def refuse_recurrent(layers: Sequence[Mapping[str, Any]], allowed: str | None = 
 
 
 def precision_string(of: FixedPointType) -> str:
-    """hls4ml's notation of a type: ``fixed<width,integer,rounding,overflow>``."""
+    """hls4ml's notation of a type: ``fixed<width,integer,rounding,overflow>``.
+
+    A type of powers of two gets the modes that do nothing: what is put in has been rounded.
+    """
     kind = "fixed" if of.signed else "ufixed"
-    return f"{kind}<{of.bits},{of.bits - of.fraction_bits},{of.rounding},{of.overflow}>"
+    modes = "TRN,WRAP" if of.rounding == POWERS_OF_TWO else f"{of.rounding},{of.overflow}"
+    return f"{kind}<{of.bits},{of.bits - of.fraction_bits},{modes}>"
 
 
 def exact_type(real: F64) -> FixedPointType:
@@ -147,9 +166,32 @@ def _add_steps(graph: HlsGraph, network: IntegerNetwork, widths: dict[str, Accum
             source = _add_state(graph, network, step - 1, name)
             rows = np.concatenate([rows, recurrent])
         name = f"step{step}"
-        _add_dense(graph, name, source, rows, rnn, widths[f"{rnn.name}.step{step}"])
+        bias = real_weights(rnn.bias) if step > 0 else _first_bias(rnn)
+        _add_dense(graph, name, source, rows, bias, rnn, widths[f"{rnn.name}.step{step}"])
         graph.golden_names[name] = f"{rnn.name}.step{step}.activation"
     return name
+
+
+def _first_bias(rnn: SimpleRnnLayer) -> F64:
+    """Bias of the first step, (units,): with what the state at the start adds.
+
+    The start is 0 rounded into the state's type, which is a step where that holds powers of
+    two only.
+    """
+    start = int(requantize(np.zeros(1, np.int64), 0, rnn.state)[0])
+    if start == 0:
+        return real_weights(rnn.bias)
+    recurrent, bias = rnn.recurrent_kernel, rnn.bias
+    point = rnn.state.fraction_bits + recurrent.type.fraction_bits
+    finest = max(point, bias.type.fraction_bits)
+    total = (bias.array << (finest - bias.type.fraction_bits)) + (
+        start * recurrent.array.sum(axis=0) << (finest - point)
+    )
+    if np.abs(total).max() > 1 << MANTISSA_BITS:
+        raise HlsGraphError(
+            f"{rnn.name}: bias and state at the start add up to more than {MANTISSA_BITS} bits"
+        )
+    return np.ldexp(total.astype(np.float64), -finest)
 
 
 def _add_state(graph: HlsGraph, network: IntegerNetwork, step: int, hidden: str) -> str:
@@ -158,17 +200,7 @@ def _add_state(graph: HlsGraph, network: IntegerNetwork, step: int, hidden: str)
     state = hidden
     if rnn.state != rnn.activation:
         state = f"state{step}"
-        graph.layers.append(
-            {
-                "class_name": "Activation",
-                "name": state,
-                "activation": "linear",
-                "inputs": [hidden],
-                "n_in": rnn.units,
-            }
-        )
-        graph.precisions[state] = {"result": rnn.state}
-        graph.sizes[state] = rnn.units
+        _add_activation(graph, state, hidden, rnn.state, rnn.units)
         graph.golden_names[state] = f"{rnn.name}.step{step}.state"
     joined = f"join{step + 1}"
     graph.layers.append(
@@ -185,15 +217,37 @@ def _add_state(graph: HlsGraph, network: IntegerNetwork, step: int, hidden: str)
     return joined
 
 
+def _add_activation(
+    graph: HlsGraph, name: str, source: str, to: FixedPointType, units: int
+) -> None:
+    """Add an Activation that does nothing but round into a type."""
+    graph.layers.append(
+        {
+            "class_name": "Activation",
+            "name": name,
+            "activation": FUNCTION if to.rounding == POWERS_OF_TWO else "linear",
+            "inputs": [source],
+            "n_in": units,
+        }
+    )
+    graph.precisions[name] = {"result": to}
+    graph.sizes[name] = units
+
+
 def _add_dense(
     graph: HlsGraph,
     name: str,
     source: str,
     kernel: F64,
+    bias: F64,
     layer: SimpleRnnLayer | DenseLayer,
     accumulator: Accumulator,
 ) -> None:
-    bias = real_weights(layer.bias)
+    """Add a Dense layer and, for powers of two, what rounds its sum; `name` is the last of them."""
+    total = lossless_type(True, accumulator.bits, accumulator.fraction_bits)
+    result = layer.activation
+    if result.rounding == POWERS_OF_TWO:
+        last, name, result = name, f"{name}_sum", total
     graph.layers.append(
         {
             "class_name": "Dense",
@@ -211,9 +265,11 @@ def _add_dense(
     graph.precisions[name] = {
         "weight": exact_type(kernel),
         "bias": exact_type(bias),
-        "accum": lossless_type(True, accumulator.bits, accumulator.fraction_bits),
-        "result": layer.activation,
+        "accum": total,
+        "result": result,
     }
+    if layer.activation.rounding == POWERS_OF_TWO:
+        _add_activation(graph, last, name, layer.activation, kernel.shape[1])
 
 
 def real_weights(tensor: IntegerTensor) -> F64:

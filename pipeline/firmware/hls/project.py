@@ -24,6 +24,7 @@ from pipeline.base.errors import PipelineError
 from pipeline.firmware.hls.gated_graph import build_gated_graph
 from pipeline.firmware.hls.gated_templates import repair_templates
 from pipeline.firmware.hls.graph import HlsGraph, build_graph, precision_string, refuse_recurrent
+from pipeline.firmware.hls.templates.power_of_two import FUNCTION, add_header
 from pipeline.firmware.hls.weights import WeightFiles, check_weights
 from pipeline.integers.network import IntegerNetwork
 from pipeline.params.firmware import SynthesizeParams
@@ -112,9 +113,11 @@ def write_project(
         model = _convert(graph, target, directory, save_outputs)
         _write(model)
         _round_tables(directory)
-        weights = directory / ("src" if target.backend == "oneAPI" else "") / "firmware/weights"
-        check_weights(weights, graph.layers, _weight_files(model), target.intel)
+        firmware = directory / ("src" if target.backend == "oneAPI" else "") / "firmware"
+        check_weights(firmware / "weights", graph.layers, _weight_files(model), target.intel)
         repair_templates(directory, graph.recurrent, target.backend)
+        if any(layer.get("activation") == FUNCTION for layer in graph.layers):
+            add_header(firmware, target.backend)
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
         raise

@@ -1,0 +1,1 @@
+"""C++ templates of our own beside hls4ml's."""
