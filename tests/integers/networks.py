@@ -84,6 +84,28 @@ def random_network(
     )
 
 
+def powers(bits: int, integer_bits: int, signed: bool = True) -> dict[str, Any]:
+    """A type of powers of two, by its integer bits as `fixed`."""
+    return fixed(bits, integer_bits, signed, rounding="PO2")
+
+
+def power_network(seed: int = 0, apart: int = 23, **types: Any) -> IntegerNetwork:
+    """A random network whose weights are powers of two, the ends ``2**apart`` apart."""
+    rng = np.random.default_rng(seed)
+    tree = random_network(seed, 4, 4, **types).model_dump()
+    for layer in tree["layers"]:
+        for name in ("kernel", "recurrent_kernel"):
+            if name in layer:
+                shape = np.shape(layer[name]["integers"])
+                # Mostly near 1, so that a result is neither 0 nor saturated.
+                power = np.where(rng.random(shape) < 0.5, apart - rng.integers(1, 4, shape), 0)
+                power += (power == 0) * rng.integers(0, apart, shape)
+                power.flat[0], power.flat[-1] = (apart, 0) if power.size > 1 else (apart, apart)
+                values = (1 << power) * rng.choice([-1, 1], shape)
+                layer[name] = tensor(values, fixed(apart + 2, 2))
+    return IntegerNetwork.model_validate(tree)
+
+
 def random_windows(network: IntegerNetwork, n: int, seed: int = 1) -> np.ndarray:
     """float32 windows: normal, tiny, beyond the input's range, and exact ties."""
     rng = np.random.default_rng(seed)

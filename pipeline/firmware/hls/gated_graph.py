@@ -22,7 +22,9 @@ from pipeline.base.arrays import F64
 from pipeline.base.fixed_point_type import FixedPointType
 from pipeline.firmware.hls.graph import (
     INPUT,
+    POWERS_OF_TWO,
     HlsGraph,
+    HlsGraphError,
     add_dense_layers,
     check_ends,
     common_type,
@@ -53,9 +55,15 @@ def build_gated_graph(network: IntegerNetwork, table_size: int, intel: bool) -> 
     Raises
     ------
     HlsGraphError, AccumulatorError
-        If a type gets too large.
+        If a type gets too large, or is one of powers of two inside the cell.
     """
     rnn = network.gated
+    for name in ("state", "tanh", "sigmoid"):
+        if getattr(rnn, name).rounding == POWERS_OF_TWO:
+            raise HlsGraphError(
+                f"{rnn.name}: {name}: expected a type that rounds to its step, found one of powers "
+                "of two: hls4ml's LSTM and GRU round inside their templates"
+            )
     widths = {accumulator.name: accumulator for accumulator in network.accumulators}
     graph = HlsGraph([], {}, {}, {}, recurrent=rnn.kind.upper())
     graph.layers.append(

@@ -191,7 +191,8 @@ def _first_bias(rnn: SimpleRnnLayer) -> F64:
         raise HlsGraphError(
             f"{rnn.name}: bias and state at the start add up to more than {MANTISSA_BITS} bits"
         )
-    return np.ldexp(total.astype(np.float64), -finest)
+    bias_at_start: F64 = np.ldexp(total.astype(np.float64), -finest)
+    return bias_at_start
 
 
 def _add_state(graph: HlsGraph, network: IntegerNetwork, step: int, hidden: str) -> str:

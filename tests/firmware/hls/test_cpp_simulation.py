@@ -8,7 +8,7 @@ from pipeline.firmware.hls.cpp_simulation import CppSimulationError, require_com
 from pipeline.firmware.hls.project import write_project
 from pipeline.integers import golden
 from tests.firmware.hls.targets import target
-from tests.integers.networks import fixed, random_network, random_windows
+from tests.integers.networks import fixed, power_network, powers, random_network, random_windows
 
 VITIS, VIVADO, QUARTUS = target("Vitis"), target("Vivado"), target("Quartus")
 
@@ -48,6 +48,42 @@ CASES = {
         ),
         VITIS,
     ),
+    "weights 2**23 apart": (power_network(7), VITIS),
+    "activation of powers of two": (
+        random_network(8, 4, activation=powers(10, 2, signed=False), output=fixed(14, 3)),
+        VITIS,
+    ),
+    "state of powers of two": (
+        random_network(9, 4, activation=fixed(8, 2), state=powers(9, 1), output=fixed(14, 3)),
+        VIVADO,
+    ),
+    "output of powers of two": (random_network(10, 4, output=powers(12, 2)), VITIS),
+    "everything is powers of two": (
+        power_network(
+            11,
+            activation=powers(20, 3),
+            state=powers(6, 2, signed=False),
+            output=powers(24, 4),
+            hidden_dense=3,
+        ),
+        VIVADO,
+    ),
+    "state without a step of the activation": (
+        random_network(
+            12, 3, activation=powers(9, 3), state=fixed(5, 3, rounding="TRN"), output=powers(9, 6)
+        ),
+        VITIS,
+    ),
+    "powers far above and below the sums": (
+        random_network(
+            13,
+            3,
+            activation=powers(20, 12),
+            state=powers(3, -4, signed=False),
+            output=powers(24, 1),
+        ),
+        VITIS,
+    ),
 }
 
 
@@ -82,6 +118,29 @@ def test_windows_are_checked_and_counted(tmp_path, monkeypatch):
         with pytest.raises(CppSimulationError, match="not finite"):
             simulated.evaluate(np.full((1, 2), np.nan, np.float32))
     assert done == [40, 40, 20]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("of", [VITIS, VIVADO, QUARTUS], ids=lambda of: of.backend)
+@pytest.mark.parametrize("seed", range(3))
+def test_random_types_of_powers_of_two(seed, of, tmp_path):
+    rng = np.random.default_rng(seed)
+
+    def random_powers():
+        bits = int(rng.integers(2, 16))
+        return powers(bits, int(rng.integers(-2, 5)), signed=bool(rng.integers(2)))
+
+    network = random_network(
+        seed, 3, 3, activation=random_powers(), state=random_powers(), output=random_powers()
+    )
+    windows = random_windows(network, 4000)
+    # The ends of the input, and 0, which no type of powers of two holds.
+    of_input = network.input
+    windows[:3] = np.array([[of_input.minimum], [of_input.maximum], [0]]) * of_input.step
+    write_project(network, of, tmp_path / "p")
+    with simulation(tmp_path / "p", network, of) as simulated:
+        found = simulated.evaluate(windows)
+    assert np.count_nonzero(found != golden.evaluate(network, windows)) == 0
 
 
 def test_a_oneapi_project_is_written_and_not_simulated(tmp_path):

@@ -126,10 +126,13 @@ void power_of_two(data_T data[CONFIG_T::n_in], res_T res[CONFIG_T::n_in]) {
 """
 
 _ONEAPI = """
-template <class data_T, class res_T, typename CONFIG_T> void power_of_two(const data_T &data, res_T &res) {
+template <class data_T, class res_T, typename CONFIG_T>
+void power_of_two(const data_T &data, res_T &res) {
+    typedef typename data_T::value_type from_T;
+    typedef typename res_T::value_type to_T;
     #pragma unroll
     for (int ii = 0; ii < CONFIG_T::n_in; ii++) {
-        res[ii] = round_to_power_of_two<typename data_T::value_type, typename res_T::value_type>(data[ii]);
+        res[ii] = round_to_power_of_two<from_T, to_T>(data[ii]);
     }
 }
 """
