@@ -187,12 +187,12 @@ def _first_bias(rnn: SimpleRnnLayer) -> F64:
     total = (bias.array << (finest - bias.type.fraction_bits)) + (
         start * recurrent.array.sum(axis=0) << (finest - point)
     )
-    if np.abs(total).max() > 1 << MANTISSA_BITS:
+    real: F64 = total.astype(np.float64)
+    if np.any(real.astype(np.int64) != total):
         raise HlsGraphError(
             f"{rnn.name}: bias and state at the start add up to more than {MANTISSA_BITS} bits"
         )
-    bias_at_start: F64 = np.ldexp(total.astype(np.float64), -finest)
-    return bias_at_start
+    return np.ldexp(real, -finest)
 
 
 def _add_state(graph: HlsGraph, network: IntegerNetwork, step: int, hidden: str) -> str:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pipeline.base.architecture import Architecture
 from pipeline.firmware.hls import cpp_simulation
 from pipeline.firmware.hls.cpp_simulation import CppSimulationError, require_compiler, simulation
 from pipeline.firmware.hls.project import write_project
@@ -141,6 +142,43 @@ def test_random_types_of_powers_of_two(seed, of, tmp_path):
     with simulation(tmp_path / "p", network, of) as simulated:
         found = simulated.evaluate(windows)
     assert np.count_nonzero(found != golden.evaluate(network, windows)) == 0
+
+
+# Keras 2.15 draws the seeds of its initializers with randint(1, 1e9).
+@pytest.mark.filterwarnings("ignore:non-integer arguments to randrange:DeprecationWarning")
+@pytest.mark.slow
+def test_weights_as_qkeras_rounds_them_to_powers_of_two(tmp_path):
+    """With 6 bits the smallest is the one that QKeras does not take for 0, 2**-23."""
+    pytest.importorskip("tensorflow")
+    from pipeline.quantization.finetuning.export import to_integer_network
+    from tests.quantization.quantizer_sets import frozen_network
+
+    texts = {
+        "input": "quantized_bits(12,3,0,alpha=1)",
+        "rnn/kernel": "quantized_po2(6,1)",
+        "rnn/recurrent_kernel": "quantized_po2(6,1)",
+        "rnn/bias": "quantized_bits(10,0,0,alpha=1)",
+        "rnn/activation": "quantized_relu(8,1)",
+        "rnn/state": "quantized_relu(8,1)",
+        "dense/kernel": "quantized_po2(6,1)",
+        "dense/bias": "quantized_bits(10,0,0,alpha=1)",
+        "dense/activation": "quantized_relu(12,1)",
+    }
+    _, quantizers, weights, _ = frozen_network(texts, 8, 3)
+    for tensor in ("rnn/kernel", "rnn/recurrent_kernel", "dense/kernel"):
+        weights[tensor].flat[:2] = 2.0**-23, 1
+    network = to_integer_network(Architecture("SimpleRNN", 8, 3), weights, quantizers, 16.0)
+    for layer in (network.rnn, *network.dense):
+        sizes = np.abs(layer.kernel.array)
+        assert sizes.max() == sizes.min() << 23
+    windows = random_windows(network, 4000)
+    expected = golden.evaluate(network, windows)
+    assert len(set(expected.tolist())) > 20
+    for of in (VITIS, VIVADO, QUARTUS):
+        directory = tmp_path / of.backend
+        write_project(network, of, directory)
+        with simulation(directory, network, of) as simulated:
+            assert np.count_nonzero(simulated.evaluate(windows) != expected) == 0
 
 
 def test_a_oneapi_project_is_written_and_not_simulated(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from pipeline.firmware.hls.gated_graph import build_gated_graph
 from pipeline.firmware.hls.graph import HlsGraphError
 from pipeline.integers.network import IntegerNetwork
-from tests.integers.networks import fixed, random_gated_network, real
+from tests.integers.networks import fixed, powers, random_gated_network, real
 
 KINDS = ["lstm", "gru"]
 
@@ -83,4 +83,12 @@ def test_what_does_not_fit_is_refused():
     tree = random_gated_network("gru").model_dump()
     tree["layers"][0]["tanh"] = fixed(50, 1)
     with pytest.raises(HlsGraphError, match="bits is needed, the limit is 62"):
+        build_gated_graph(IntegerNetwork.model_validate(tree), 1024, intel=False)
+
+
+@pytest.mark.parametrize("name", ["state", "tanh", "sigmoid"])
+def test_powers_of_two_inside_the_cell_are_refused(name):
+    tree = random_gated_network("lstm").model_dump()
+    tree["layers"][0][name] = powers(6, 2)
+    with pytest.raises(HlsGraphError, match=f"rnn: {name}: .* hls4ml's LSTM and GRU round inside"):
         build_gated_graph(IntegerNetwork.model_validate(tree), 1024, intel=False)

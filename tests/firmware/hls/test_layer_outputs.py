@@ -10,12 +10,13 @@ import pytest
 from pipeline.firmware.hls.cpp_simulation import CppSimulationError
 from pipeline.firmware.hls.layer_outputs import layer_outputs
 from pipeline.firmware.hls.project import write_project
+from pipeline.firmware.hls.templates.power_of_two import HEADER
 from pipeline.firmware.hls.verification import check_simulation
 from pipeline.integers import golden
 from pipeline.integers.compare import MismatchError
 from pipeline.integers.network import IntegerNetwork
 from tests.firmware.hls.targets import target
-from tests.integers.networks import fixed, random_network, random_windows
+from tests.integers.networks import fixed, powers, random_network, random_windows
 
 TARGETS = {
     "vitis": target("Vitis"),
@@ -168,6 +169,70 @@ def test_a_fault_in_the_sources_is_named(written, fault, tensor, tmp_path):
     message = str(caught.value)
     assert message.endswith(expected_place(fault, backend))
     assert tensor in message
+
+
+POWERS = random_network(
+    6, 4, 3, activation=powers(9, 2), state=powers(6, 2), output=powers(10, 2, signed=False)
+)
+
+
+@pytest.fixture(scope="module", params=TARGETS)
+def written_powers(request, tmp_path_factory):
+    """As `written`, of a network that rounds to powers of two everywhere."""
+    of = TARGETS[request.param]
+    project = tmp_path_factory.mktemp(f"powers-{request.param}") / "project"
+    write_project(POWERS, of, project)
+    return request.param, of, project
+
+
+def middle(of: golden.EvaluatedTensor, to: dict) -> np.ndarray:
+    """Powers of two next to numbers on a linear scale, which is the planted fault."""
+    sizes = np.abs(of.real[0]) * 2.0 ** to["fraction_bits"]
+    exponents = np.floor(np.log2(np.maximum(sizes, 2.0**-60) / 1.5)) + 1
+    exponents = np.clip(exponents, 0, to["bits"] - 1 - to["signed"])
+    negative = of.real[0] < 0
+    exponents = np.where(negative & (not to["signed"]), 0, exponents)
+    return np.where(negative & to["signed"], -1, 1) * 2.0 ** (exponents - to["fraction_bits"])
+
+
+@pytest.mark.slow
+def test_a_wrong_limit_between_powers_is_named(written_powers, tmp_path):
+    backend, of, sound = written_powers
+    project = copied(sound, tmp_path / "faulty")
+    replaced(project / "firmware" / HEADER, "0xB504F333F9DE6484", "0xBFFFFFFFFFFFFFFF")
+    windows = random_windows(POWERS, 2000)
+    with pytest.raises(MismatchError) as caught:
+        check_simulation(POWERS, windows, golden.evaluate(POWERS, windows), project, of)
+    found = re.search(
+        r"first in window (\d+): .*first tensor that differs: (\S+), unit (\d+): "
+        rf"golden has \S+, {backend} (\S+)$",
+        str(caught.value),
+    )
+    assert found
+    window, tensor, unit, wrong = found.groups()
+    right = golden.evaluate_tensors(POWERS, windows[int(window) :][:1])
+    rnn, dense = POWERS.model_dump()["layers"]
+    for name in right:
+        if not name.endswith((".activation", ".state")):
+            continue
+        before = name.replace(".activation", ".sum").replace(".state", ".activation")
+        to = rnn["state"] if name.endswith("state") else (rnn, dense)["dense" in name]["activation"]
+        differing = np.flatnonzero(middle(right[before], to) != right[name].real[0])
+        if differing.size:
+            break
+    assert (tensor, int(unit)) == (name, differing[0])
+    assert float(wrong) == middle(right[before], to)[differing[0]]
+
+
+@pytest.mark.slow
+def test_the_outputs_of_powers_of_two_are_the_golden_ones(written_powers):
+    _, of, project = written_powers
+    one = random_windows(POWERS, 2000)[5:6]
+    found = layer_outputs(project, POWERS, of, one)
+    expected = golden.evaluate_tensors(POWERS, one)
+    assert list(found) == [name for name in expected if not name.endswith(".sum")]
+    for name, values in found.items():
+        assert np.array_equal(values, expected[name].real), name
 
 
 def copied(sound: Path, to: Path) -> Path:

@@ -19,9 +19,10 @@ from pipeline.firmware.hls.graph import (
     refuse_recurrent,
 )
 from pipeline.firmware.hls.project import HlsProjectError, write_project
+from pipeline.firmware.hls.templates.power_of_two import header
 from tests.firmware.hls.targets import target
 from tests.imports import ROOT
-from tests.integers.networks import fixed, random_network
+from tests.integers.networks import fixed, powers, random_network
 
 TARGET = target("Vitis")
 SMALL = random_network(units=2, length=2, state=fixed(5, 2, signed=False))
@@ -157,6 +158,76 @@ def test_graph_has_one_dense_layer_per_step():
     assert last.shape == (4 + 3, 3)
     assert np.count_nonzero(last[:3]) == 0
     assert graph.golden_names["step3"] == "rnn.step3.activation"
+
+
+def test_powers_of_two_are_rounded_behind_the_sum():
+    network = random_network(
+        units=3, length=2, activation=powers(9, 2), state=powers(6, 2), output=powers(10, 3)
+    )
+    graph = build_graph(network)
+    names = {layer["name"]: layer.get("activation") for layer in graph.layers}
+    function = "power_of_two"
+    assert names == {
+        "window": None,
+        "step0_sum": None,
+        "step0": function,
+        "state0": function,
+        "join1": None,
+        "step1_sum": None,
+        "step1": function,
+        "dense0_sum": None,
+        "dense0": function,
+    }
+    sums = [graph.precisions[name] for name in ("step0_sum", "step1_sum", "dense0_sum")]
+    assert all(types["result"] == types["accum"] for types in sums)
+    assert graph.golden_names["step1"] == "rnn.step1.activation"
+    assert precision_string(graph.precisions["state0"]["result"]) == "fixed<6,2,TRN,WRAP>"
+
+
+@pytest.mark.parametrize("state", [powers(6, 2), powers(4, 9, signed=False)])
+def test_a_state_that_has_no_zero_starts_at_its_step(state):
+    """QKeras quantizes the state of the start, too."""
+    network = random_network(units=3, length=2, state=state)
+    rnn = network.rnn
+    first, second = (layer for layer in build_graph(network).layers if "step" in layer["name"])
+    bias, recurrent = (
+        of.array * 2.0**-of.type.fraction_bits for of in (rnn.bias, rnn.recurrent_kernel)
+    )
+    expected = bias + rnn.state.step * recurrent.sum(axis=0)
+    assert np.array_equal(first["bias_data"], expected)
+    assert np.array_equal(second["bias_data"], bias)
+    assert np.array_equal(first["weight_data"][0], second["weight_data"][1])
+
+
+def test_an_input_of_powers_of_two_is_refused():
+    with pytest.raises(HlsGraphError, match="input: expected a type that rounds to its step"):
+        build_graph(random_network(units=1, length=1, sample=powers(6, 2)))
+
+
+def test_a_start_that_double_does_not_hold_is_refused():
+    """A bias of 2**-56 beside a state of 1: float64 holds both, but not their sum."""
+    types = {"weight": fixed(2, 1), "state": powers(3, 3), "bias": fixed(8, -48)}
+    with pytest.raises(HlsGraphError, match=r"rnn: bias and state at the start .* 53 bits"):
+        build_graph(random_network(2, units=3, length=1, **types))
+
+
+@pytest.mark.parametrize(
+    ("backend", "folder"),
+    [("Vitis", ""), ("Vivado", ""), ("Quartus", ""), ("oneAPI", "src")],
+)
+def test_the_header_is_there_only_for_powers_of_two(backend, folder, tmp_path):
+    of = target(backend, intel_part="Agilex7" if backend == "oneAPI" else "Stratix10")
+    one = random_network(units=1, length=1, output=powers(5, 2))
+    with_powers, without = tmp_path / "p" / folder, tmp_path / "q" / folder
+    write_project(one, of, tmp_path / "p")
+    write_project(random_network(units=1, length=1), of, tmp_path / "q")
+    name = "nnet_utils/nnet_power_of_two.h"
+    assert (with_powers / "firmware" / name).read_text() == header(backend)
+    include = f'#include "{name}"'
+    assert (with_powers / "firmware/parameters.h").read_text().count(include) == 1
+    assert "nnet::power_of_two<" in (with_powers / "firmware/cell.cpp").read_text()
+    assert not (without / "firmware" / name).exists()
+    assert b"power_of_two" not in b"".join(files(tmp_path / "q").values())
 
 
 @pytest.mark.parametrize(
