@@ -173,11 +173,7 @@ def _add_steps(graph: HlsGraph, network: IntegerNetwork, widths: dict[str, Accum
 
 
 def _first_bias(rnn: SimpleRnnLayer) -> F64:
-    """Bias of the first step, (units,): with what the state at the start adds.
-
-    The start is 0 rounded into the state's type, which is a step where that holds powers of
-    two only.
-    """
+    """Bias of the first step, (units,): with what the state adds that 0 is rounded to."""
     start = int(requantize(np.zeros(1, np.int64), 0, rnn.state)[0])
     if start == 0:
         return real_weights(rnn.bias)
