@@ -43,6 +43,8 @@ COVERED_BUT_NOT_NEEDED: dict[str, list[str]] = {
     "quantization/search/plan/pareto.py": ["check"],
     "quantization/search/plan/score.py": ["check"],
     "quantizers/hardware.py": ["baseline"],
+    "quantizers/powers_of_two.py": ["baseline"],
+    "quantizers/qkeras_powers.py": ["baseline"],
     "samples/predictions.py": ["prepare", "search", "candidates", "rtl", "implement", "survey"],
 }
 
