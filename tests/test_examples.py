@@ -81,10 +81,9 @@ def searched(tree: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> dict[s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("powers_of_two", [False, True])
-def test_its_search_runs(powers_of_two, tmp_path, monkeypatch, capsys):
+def test_its_search_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    result = searched(TREE if powers_of_two else without_powers_of_two(), capsys)
+    result = searched(TREE, capsys)
     assert len(result["trials"]) == 3
     assert result["limit_met"] is None
     for trial in result["trials"]:

@@ -61,8 +61,9 @@ FINEST = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("types", [FINE, FINEST], ids=["fine", "finest"])
-@pytest.mark.parametrize(("units", "length"), [(4, 100), (2, 256)])
+@pytest.mark.parametrize(
+    ("types", "units", "length"), [(FINEST, 4, 100), (FINE, 2, 256)], ids=["finest", "fine"]
+)
 def test_equals_the_integers_for_the_longest_window(types, units, length):
     network = random_network(2, units, length, **types)
     windows = random_integers(network, 60)
