@@ -135,5 +135,7 @@ def test_while_tools_are_stopped_none_starts_and_afterwards_they_do(tmp_path):
         assert not thread.is_alive()
         with pytest.raises(PipelineError, match="echo was not started: the stage is being stopped"):
             run_tool("echo", ["echo", "a"], tmp_path, None, PipelineError)
-    assert failures == ["the tool failed with exit code -9: no message"]
+    assert failures == [
+        "the tool was killed by SIGKILL: no message; all of it: logs/tools/the-tool.log"
+    ]
     assert run_tool("echo", ["echo", "a"], tmp_path, None, PipelineError) == "a\n"

@@ -27,6 +27,7 @@ def trial_row(trial: str, **changed: Any) -> dict[str, Any]:
         "learning_rate": 1e-3,
         "dead": False,
         "continues": None,
+        "restarts": 0,
     }
     return row | changed
 

@@ -216,7 +216,8 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
 
     def _trials(self) -> list[Any]:
         """Return the trials begun, by number; without those that only a longer search had."""
-        return [trial for _, trial in sorted(self.oracle.trials.items())][: self.trials_asked]
+        trials = sorted(self.oracle.trials.values(), key=lambda trial: int(trial.trial_id))
+        return trials[: self.trials_asked]
 
     def _reason(self, trial: Any) -> str:
         """Return the last line of why a trial failed, of what is known."""

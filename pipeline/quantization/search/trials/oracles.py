@@ -145,7 +145,7 @@ class _BayesianOracle(
     trials: dict[str, Any]
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        self.trials = dict(sorted(self.trials.items()))
+        self.trials = dict(sorted(self.trials.items(), key=lambda item: int(item[0])))
         self._random_state = np.random.RandomState(self.seed + int(trial_id))
         oracle: Any = super()
         response: dict[str, Any] = oracle.populate_space(trial_id)

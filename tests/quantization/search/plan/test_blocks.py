@@ -156,7 +156,7 @@ def test_the_planned_trials_are_those_that_the_oracle_asks_for(mode, epochs):
 
 def test_the_plan_of_hyperband_has_its_own_trials():
     params, blocks = plan(mode="hyperband", blocks=["rnn", "dense"], epochs=3)
-    assert [block.combinations for block in blocks][1] == 2  # no more trials than those
+    assert blocks[1].combinations == 1  # which a bracket trains a little, then on
     assert [planned_trials(params, block) for block in blocks] == [6, 2]
 
 
