@@ -183,10 +183,16 @@ def test_tools_that_fail_or_hang_leave_a_line(project, monkeypatch):
     put(path, "cmake", "echo 'CMake Error: no generator'; exit 1")
     monkeypatch.setenv("PATH", f"{path}/bin:/usr/bin:/bin")
     lines = [run.line for run in run(project, timeout_s=4.0)]
-    assert lines[0] == "Vitis HLS: vitis_hls failed with exit code 3: ERROR: [HLS 1] no licence"
+    assert lines[0] == (
+        "Vitis HLS: vitis_hls failed with exit code 3: ERROR: [HLS 1] no licence; "
+        "all of it: logs/tools/vitis-hls.log"
+    )
     assert lines[1] == "Vivado: vivado took longer than 4 s"
     assert "its report cannot be used" in lines[2]
-    assert lines[3] == "oneAPI: cmake failed with exit code 1: CMake Error: no generator"
+    assert lines[3] == (
+        "oneAPI: cmake failed with exit code 1: CMake Error: no generator; "
+        "all of it: logs/tools/cmake.log"
+    )
 
 
 @pytest.mark.parametrize("part", ["xcvu9p; exec rm", "-help", "", "a b", "a\n"])
