@@ -7,12 +7,12 @@ does not depend on weights, so nothing but ``params.yaml`` is read.
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.base.architecture import Architecture
-from pipeline.base.errors import run_stage
+from pipeline.base.errors import run_stage, say
 from pipeline.base.files import write_json
 from pipeline.params import Params, load_params
 from pipeline.params.energy import EnergyParams
@@ -33,17 +33,21 @@ def main() -> None:
     params = load_params()
     if params.energy.source_quantizer is not None:
         source_type(params.energy.source_quantizer)  # an error here, not after the training
-    costs = _costs(_network(params), params.energy)
-    write_json(METRICS_FILE, baseline_metrics(params))
+    network = _network(params)
+    costs = _costs(network, params.energy)
+    write_json(METRICS_FILE, _metrics(network, costs))
     for name, cost in costs.items():
-        print("\n".join(profile_lines(f"baseline: float network as {name}", cost)), file=sys.stderr)
-    print(f"baseline: {costs['reference'].total:.2f} pJ: {METRICS_FILE}", file=sys.stderr)
+        say(*profile_lines(f"baseline: float network as {name}", cost))
+    say(f"baseline: {costs['reference'].total:.2f} pJ: {METRICS_FILE}")
 
 
 def baseline_metrics(params: Params) -> dict[str, Any]:
     """Return the content of the metrics file; energies in nJ."""
     network = _network(params)
-    costs = _costs(network, params.energy)
+    return _metrics(network, _costs(network, params.energy))
+
+
+def _metrics(network: NetworkDescription, costs: Mapping[str, NetworkCost]) -> dict[str, Any]:
     return {
         "energy_nj": {name: cost.total_nj for name, cost in costs.items()},
         "energy_nj_by_layer": {name: cost.by_layer_nj() for name, cost in costs.items()},

@@ -45,7 +45,7 @@ def main() -> None:
         ),
     )
     names = ", ".join(trial.trial for trial in trials)
-    say("candidates", f"{len(trials)} networks as integers ({names}); {CANDIDATES}")
+    say(f"candidates: {len(trials)} networks as integers ({names}); {CANDIDATES}")
 
 
 if __name__ == "__main__":

@@ -8,10 +8,9 @@ refused here costs none.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from pipeline.base.errors import run_stage
+from pipeline.base.errors import run_stage, say
 from pipeline.base.files import write_text
 from pipeline.params import PARAMS_FILE, Params
 from pipeline.quantization.search.plan.parameters import check_parameters, notes
@@ -23,8 +22,8 @@ def check() -> Params:
     """Check the whole of ``params.yaml``; what it has that has no effect is said on stderr."""
     params = check_parameters(PARAMS_FILE)
     for note in notes(params.search, params.train.cell):
-        print(f"{PARAMS_FILE}: {note}", file=sys.stderr)
-    print(f"{PARAMS_FILE}: valid", file=sys.stderr)
+        say(f"{PARAMS_FILE}: {note}")
+    say(f"{PARAMS_FILE}: valid")
     return params
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from pipeline.base.errors import run_stage
+from pipeline.base.errors import run_stage, say
 from pipeline.base.files import write_csv, write_json, write_text
 from pipeline.evaluation import plots, sample, tables
 from pipeline.params import load_params
@@ -68,7 +67,7 @@ def main() -> None:
     reached = ", ".join(
         f"{name} {classes['all']['rmse_mev']:.2f}" for name, classes in metrics.items()
     )
-    print(f"evaluate: RMSE of all BCs in MeV: {reached}: {TABLE}", file=sys.stderr)
+    say(f"evaluate: RMSE of all BCs in MeV: {reached}: {TABLE}")
 
 
 if __name__ == "__main__":

@@ -11,14 +11,13 @@ metrics/plots/finetune.csv.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from pipeline.artifacts.profile import PROFILE
 from pipeline.artifacts.search import SEARCH, SearchResult
 from pipeline.base.architecture import Architecture
 from pipeline.base.arrays import Real
-from pipeline.base.errors import run_stage
+from pipeline.base.errors import run_stage, say
 from pipeline.base.files import write_csv, write_json
 from pipeline.base.schema import read, write
 from pipeline.base.weights import FLOAT_WEIGHTS, load_weights, save_weights
@@ -70,7 +69,8 @@ def main() -> None:
         output = predict_double(chosen_form, quantizers, tuned.weights, test)
     metrics = finetune_metrics(tuned, quantizers, costs, scale_gev)
     metrics |= precision_metrics(tuned.test_output, output, scale_gev)
-    profile = profile_network(trial.trial, chosen_form, quantizers, tuned.weights, costs)
+    cost = costs.network(quantizers, trial.units)
+    profile = profile_network(trial.trial, chosen_form, quantizers, tuned.weights, cost, costs)
 
     save_weights(Path("models/quantized.weights.h5"), tuned.weights)
     write_json(
@@ -87,9 +87,7 @@ def main() -> None:
     write_csv(Path("metrics/plots/finetune.csv"), tuned.fit.table(scale_gev))
     write(PROFILE, profile)
     write_json(Path("metrics/finetune.json"), metrics)
-    summary = summary_lines(profile, costs.network(quantizers, trial.units))
-    print("\n".join(summary), file=sys.stderr)
-    print(finetune_line(trial.trial, metrics), file=sys.stderr)
+    say(*summary_lines(profile, cost), finetune_line(trial.trial, metrics))
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def main() -> None:
     report = "".join(f"{run.line}\n" for run in runs)
     print(report, end="")
     write_text(LOG, report)
-    say("implement", f"{'; '.join(map(family_line, families))}; {IMPLEMENTATION}, {METRICS}")
+    say(f"implement: {'; '.join(map(family_line, families))}; {IMPLEMENTATION}, {METRICS}")
 
 
 if __name__ == "__main__":

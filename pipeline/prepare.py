@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from pipeline.base.errors import run_stage
+from pipeline.base.errors import run_stage, say
 from pipeline.base.files import write_json
 from pipeline.detector.sequences.scale import check_scale
 from pipeline.detector.sequences.sequence_file import open_sequences
@@ -39,7 +38,7 @@ def main() -> None:
     windows = {name: split.n_windows for name, split in bounds.items()}
     write_json(METRICS, summary.metrics() | {"windows": windows})
     shown = ", ".join(f"{count} {name}" for name, count in windows.items())
-    print(f"prepare: windows: {shown}, from {params.data.file}: {PREPARED}", file=sys.stderr)
+    say(f"prepare: windows: {shown}, from {params.data.file}: {PREPARED}")
 
 
 if __name__ == "__main__":

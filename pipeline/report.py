@@ -9,7 +9,6 @@ survey. For an LSTM or a GRU the last two reports say that there is no RTL.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from pipeline.artifacts.finetune import FINETUNE, FinetuneFigures
@@ -23,7 +22,7 @@ from pipeline.artifacts.learning_curve import (
 from pipeline.artifacts.profile import PROFILE, NetworkProfile
 from pipeline.artifacts.search import SEARCH, SearchResult
 from pipeline.artifacts.survey import SURVEY, Survey
-from pipeline.base.errors import run_stage
+from pipeline.base.errors import run_stage, say
 from pipeline.base.files import replacing_directory, write_csv, write_text
 from pipeline.base.schema import read
 from pipeline.base.units import PJ_PER_NJ
@@ -51,10 +50,9 @@ def main() -> None:
         write_search(search)
         write_implementation(implementation, finetune)
         write_survey(survey)
-    print(
+    say(
         f"report: {finetune.validation_rmse_mev:.2f} MeV, {finetune.energy_nj * PJ_PER_NJ:.1f} pJ: "
         "metrics/networks.md, search.md, implement.md, survey.md; figures in metrics/plots",
-        file=sys.stderr,
     )
 
 

@@ -68,8 +68,7 @@ def main() -> None:
     write_text(LOG, f"{report}\n")
     window, through = simulated.comparison, streamed
     say(
-        "rtl",
-        f"{window.windows} windows, {window.mismatches} mismatches; streaming core "
+        f"rtl: {window.windows} windows, {window.mismatches} mismatches; streaming core "
         f"{through.windows} windows, {through.mismatches} mismatches; "
         f"{simulated.latency_cycles} cycles of {params.clock_period_ns:g} ns; {RTL}/, {METRICS}",
     )

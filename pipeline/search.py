@@ -11,19 +11,18 @@ docs/search.md describes modes, blocks, costs, workers and every default.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from pipeline.artifacts.search import SEARCH
 from pipeline.base.architecture import Architecture
-from pipeline.base.errors import run_stage
+from pipeline.base.errors import run_stage, say
 from pipeline.base.files import write_json
 from pipeline.base.schema import write
 from pipeline.base.weights import FLOAT_WEIGHTS, load_weights, save_weights
 from pipeline.params import Params, load_params
 from pipeline.quantization.search import cluster
 from pipeline.quantization.search import state as search_state
-from pipeline.quantization.search.lines import end_lines, tell
+from pipeline.quantization.search.lines import end_lines
 from pipeline.quantization.search.plan.parameters import notes
 from pipeline.quantization.search.plan.plan import describe, plan_search
 from pipeline.samples.prepared import PREPARED, Prepared, read_prepared
@@ -59,7 +58,7 @@ def main() -> None:
     write(SEARCH, results.search_result(outcome, prepared.validation.ofmax_rmse_mev()))
     write_json(Path("metrics/search.json"), results.search_metrics(outcome))
     search_state.finish(state, params.search)
-    tell(*end_lines(outcome.best, outcome.runner.baseline, len(outcome.records)))
+    say(*end_lines(outcome.best, outcome.runner.baseline, len(outcome.records)))
 
 
 def architecture_of(params: Params, prepared: Prepared) -> Architecture:
@@ -78,7 +77,7 @@ def dry_run() -> None:
 
 def _say_notes(params: Params) -> None:
     for note in notes(params.search, params.train.cell):
-        print(note, file=sys.stderr)
+        say(note)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from math import ceil
 
 from tqdm import tqdm
 
-from pipeline.base.errors import run_stage
+from pipeline.base.errors import run_stage, say
 from pipeline.detector.generator import generate
 from pipeline.detector.sequences.sequence_file import write_sequences
 from pipeline.params import load_params
@@ -25,7 +24,7 @@ def main() -> None:
         disable=None,  # quiet unless a terminal watches
     )
     write_sequences(SIMULATED, params.n_bc, chunks)
-    print(f"simulate: {params.n_bc} BCs: {SIMULATED}", file=sys.stderr)
+    say(f"simulate: {params.n_bc} BCs: {SIMULATED}")
 
 
 if __name__ == "__main__":

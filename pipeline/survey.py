@@ -57,7 +57,7 @@ def main() -> None:
     networks = [by_name[subject.name] for subject in subjects]
     write(SURVEY, Survey(networks=networks))
     write_json(METRICS, survey_metrics(networks))
-    say("survey", f"{len(networks)} networks built and simulated; {SURVEY}, {METRICS}")
+    say(f"survey: {len(networks)} networks built and simulated; {SURVEY}, {METRICS}")
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def main() -> None:
     write_json(METRICS, metrics)
     print(vendor_tools())
     written = ", ".join(f"{folder}/" for folder in targets)
-    say("synthesize", f"{compared}; {written}, {METRICS}")
+    say(f"synthesize: {compared}; {written}, {METRICS}")
 
 
 def vendor_tools() -> str:

@@ -8,11 +8,10 @@ loss curve metrics/plots/train.csv. Without a fit the curve is one row, epoch 0.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from pipeline.base.architecture import Architecture
-from pipeline.base.errors import run_stage
+from pipeline.base.errors import run_stage, say
 from pipeline.base.files import write_csv, write_json
 from pipeline.base.weights import FLOAT_WEIGHTS, save_weights
 from pipeline.given_network.weights import read_given
@@ -31,7 +30,7 @@ def main() -> None:
     if params.train.weights is not None:
         given = read_given(Path(params.train.weights), form)
         for remark in given.remarks:
-            print(f"train: {remark}", file=sys.stderr)
+            say(f"train: {remark}")
 
     # TensorFlow only once the input is known good.
     from pipeline.networks.fitting import WindowData, rmse_mev
@@ -46,9 +45,7 @@ def main() -> None:
         trained = train_float(params.train, strategy, train, validation, test)
         curve = trained.fit.table(scale_gev)
     else:
-        trained, curve = take_given(
-            form, given.weights, strategy, train, validation, test, scale_gev
-        )
+        trained, curve = take_given(form, given.weights, strategy, train, validation, test)
     validation_rmse_mev = rmse_mev(trained.validation_loss, scale_gev)
     parameters = sum(weight.size for weight in trained.weights.values())
     save_weights(FLOAT_WEIGHTS, trained.weights)
@@ -63,12 +60,11 @@ def main() -> None:
             "parameters": parameters,
         },
     )
-    print("\n".join(form.summary_lines("train")), file=sys.stderr)
-    print(
+    say(*form.summary_lines("train"))
+    say(
         f"train: {validation_rmse_mev:.2f} MeV on validation, "
         + (f"{trained.fit.epochs} epochs" if given is None else f"read from {params.train.weights}")
         + f", {parameters} parameters: {FLOAT_WEIGHTS}",
-        file=sys.stderr,
     )
 
 

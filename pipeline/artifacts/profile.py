@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from pipeline.base.architecture import Cell
 from pipeline.base.schema import Frozen
 
 PROFILE = Path("models/profile.json")
@@ -71,7 +72,7 @@ class NetworkProfile(Frozen):
 
     schema_version: Literal[1] = 1
     trial: str
-    cell: str
+    cell: Cell
     units: int
     float_units: int
     window_length: int

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tqdm import tqdm
+
 _INTERRUPTED = 130  # what a shell reports for Ctrl-C
 _TERMINATED = 143  # and for SIGTERM
 
@@ -65,9 +67,15 @@ class _TerminatedError(KeyboardInterrupt):
     """SIGTERM; whoever cleans up after Ctrl-C does so after this."""
 
 
-def say(stage: str, line: str) -> None:
-    """Tell whoever watches what a stage has come to: one line on stderr."""
-    print(f"{stage}: {line}", file=sys.stderr)
+def one_line(error: Exception) -> str:
+    """Return the message of an exception as one line."""
+    return " ".join(str(error).split())
+
+
+def say(*lines: str) -> None:
+    """Tell whoever watches what a stage has come to: lines on stderr, above progress bars."""
+    for line in lines:
+        tqdm.write(line, file=sys.stderr)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pipeline.base.schema import Frozen
 
 MAX_BITS = 62
+MAX_FRACTION_BITS = 40  # of a weight in models/integer.json
 Rounding = Literal["TRN", "RND", "RND_CONV", "PO2"]
 Overflow = Literal["WRAP", "SAT"]
 
@@ -34,12 +35,22 @@ class FixedPointType(Frozen):
 
     @model_validator(mode="after")
     def _holds_a_power(self) -> Self:
-        if self.rounding == "PO2" and (self.overflow != "SAT" or self.bits <= self.signed):
+        if self.powers_of_two and (self.overflow != "SAT" or self.bits <= self.signed):
             raise ValueError(
                 "a type of powers of two (PO2) must saturate (SAT) and have a bit beside its "
                 f"sign, found {self.overflow} and {self.bits} bits"
             )
         return self
+
+    @property
+    def powers_of_two(self) -> bool:
+        """Whether the type holds only powers of two."""
+        return self.rounding == "PO2"
+
+    @property
+    def rounded_zero(self) -> int:
+        """The integer that 0 is rounded to."""
+        return int(self.powers_of_two)
 
     @property
     def highest_power(self) -> int:
@@ -49,14 +60,14 @@ class FixedPointType(Frozen):
     @property
     def minimum(self) -> int:
         """Smallest integer of the type."""
-        if self.rounding == "PO2":
+        if self.powers_of_two:
             return -self.maximum if self.signed else 1
         return -(1 << (self.bits - 1)) if self.signed else 0
 
     @property
     def maximum(self) -> int:
         """Largest integer of the type."""
-        if self.rounding == "PO2":
+        if self.powers_of_two:
             return 1 << self.highest_power
         return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
 

@@ -15,6 +15,8 @@ from pipeline.base.arrays import F32
 from pipeline.base.files import ArtifactError, replacing
 
 FLOAT_WEIGHTS = Path("models/float.weights.h5")
+# What h5py raises, by version and place, when the structures of a file make no sense.
+HDF5_DAMAGE = (KeyError, OSError, RuntimeError, TypeError, ValueError)
 
 
 @contextmanager
@@ -28,6 +30,20 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         raise ArtifactError(f"{path}: not a readable HDF5 file (truncated?): {error}") from error
     with file:
         yield file
+
+
+def refuse_data_elsewhere(path: Path, key: str, dataset: h5py.Dataset) -> None:
+    """Refuse a dataset whose data may lie in another file.
+
+    Raises
+    ------
+    ArtifactError
+        Naming file and key.
+    """
+    if dataset.is_virtual:
+        raise ArtifactError(f"{path}: {key}: expected data in this file, found a virtual dataset")
+    if dataset.external:
+        raise ArtifactError(f"{path}: {key}: expected data in this file, found external storage")
 
 
 def save_weights(path: Path, weights: Mapping[str, NDArray[Any]]) -> None:

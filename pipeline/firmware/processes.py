@@ -163,8 +163,10 @@ def run_tool(
         with _RUNNING.lock:
             _RUNNING.processes.discard(process)
     if process.returncode != 0:
-        said, log = first_error(f"{output}\n{errors}"), _keep(name, command, output, errors)
-        raise failure(f"{name} {_ended(process.returncode)}: {said}; all of it: {log}")
+        said = f"{name} {_ended(process.returncode)}: " + first_error(f"{output}\n{errors}")
+        with _RUNNING.lock:  # one at a time; what is stopped because another failed keeps none
+            log = None if _RUNNING.refused else _keep(name, command, output, errors)
+        raise failure(said if log is None else f"{said}; all of it: {log}")
     return output
 
 
@@ -176,10 +178,13 @@ def _ended(code: int) -> str:
     return f"was killed by {known.get(-code, f'signal {-code}')}"
 
 
-def _keep(name: str, command: Sequence[str], *texts: str) -> Path:
-    """Write what a failed program has said; return where."""
+def _keep(name: str, command: Sequence[str], *texts: str) -> Path | None:
+    """Write what a failed program has said; return where, or None where that is impossible."""
     log = LOGS / f"{re.sub('[^A-Za-z0-9]+', '-', name).strip('-').lower()[:60]}.log"
-    write_text(log, "\n".join([shlex.join(command), *texts]))
+    try:
+        write_text(log, "\n".join([shlex.join(command), *texts]))
+    except OSError:  # a full disk, say, which may be the reason itself: it must not be lost
+        return None
     return log
 
 

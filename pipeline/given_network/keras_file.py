@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,12 +27,12 @@ from typing import Any
 
 import h5py
 
+from pipeline.base.errors import one_line
 from pipeline.base.files import ArtifactError
-from pipeline.base.weights import open_hdf5
+from pipeline.base.weights import HDF5_DAMAGE, open_hdf5, refuse_data_elsewhere
 
-# What h5py raises, by version and place, when the structures of a file make no sense.
-DAMAGE = (KeyError, OSError, RuntimeError, TypeError, ValueError)
-
+# What zipfile raises where a member is damaged.
+_ZIP_DAMAGE = (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, lzma.LZMAError)
 _MOST_BYTES = 64 << 20  # of a member of a ZIP, unpacked
 _MOST_ITEMS = 1000  # groups and datasets
 _MOST_LEVELS = 8
@@ -98,7 +100,7 @@ def _unpacked(path: Path) -> Iterator[tuple[h5py.File, dict[str, Any]]]:
             model = _json(path, _member(path, archive, "config.json"))
             data = _member(path, archive, "model.weights.h5")
         file = h5py.File(io.BytesIO(data), "r")
-    except (zipfile.BadZipFile, NotImplementedError, *DAMAGE) as error:
+    except (*_ZIP_DAMAGE, *HDF5_DAMAGE) as error:
         raise ArtifactError(f"{path}: not a readable .keras file: {one_line(error)}") from error
     with file:
         yield file, model
@@ -122,7 +124,7 @@ def _content(path: Path, file: h5py.File, model: dict[str, Any] | None) -> Keras
             model = _json(path, _text(path, file, "model_config"))
         datasets = dict(_datasets(path, _layers(path, file), (), []))
         return KerasFile(_by_layer(path, datasets), model)
-    except DAMAGE as error:
+    except HDF5_DAMAGE as error:
         raise ArtifactError(f"{path}: damaged HDF5 file: {one_line(error)}") from error
 
 
@@ -178,11 +180,7 @@ def _own(path: Path, group: h5py.Group, name: str, key: str) -> Any:
         raise ArtifactError(f"{path}: {key}: expected data in this file, found a link")
     item = group[name]
     if isinstance(item, h5py.Dataset):
-        if item.is_virtual or item.external:
-            raise ArtifactError(
-                f"{path}: {key}: expected data in this file, found external storage or a virtual "
-                "dataset"
-            )
+        refuse_data_elsewhere(path, key, item)
         plist = item.id.get_create_plist()
         filters = {plist.get_filter(index)[0] for index in range(plist.get_nfilters())}
         if not filters <= _OWN_FILTERS:
@@ -206,8 +204,3 @@ def _by_layer(path: Path, datasets: dict[tuple[str, ...], h5py.Dataset]) -> Tens
             raise ArtifactError(f"{path}: {layer}: expected one {name}, found several")
         found[name] = dataset
     return tensors
-
-
-def one_line(error: Exception) -> str:
-    """Return the message of an exception as one line."""
-    return " ".join(str(error).split())

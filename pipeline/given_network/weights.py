@@ -12,8 +12,10 @@ import numpy as np
 
 from pipeline.base.architecture import GATES, Architecture
 from pipeline.base.arrays import F32
+from pipeline.base.errors import one_line
 from pipeline.base.files import ArtifactError
-from pipeline.given_network.keras_file import DAMAGE, KerasFile, Tensors, one_line, open_keras_file
+from pipeline.base.weights import HDF5_DAMAGE
+from pipeline.given_network.keras_file import KerasFile, Tensors, open_keras_file
 
 # Options of a layer that change what it computes, and the value that they must have.
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -190,7 +192,7 @@ def _read(path: Path, found: dict[str, h5py.Dataset], architecture: Architecture
             )
         try:
             raw = dataset[...]
-        except DAMAGE as error:
+        except HDF5_DAMAGE as error:
             raise ArtifactError(f"{path}: {name}: unreadable: {one_line(error)}") from error
         with np.errstate(over="ignore"):
             value: F32 = np.asarray(raw, np.float32)

@@ -133,7 +133,7 @@ def _rnn_sums(
 ) -> tuple[list[Accumulator], Interval]:
     """Accumulators of the steps, and the interval of the last step's hidden values."""
     steps: list[Accumulator] = []
-    start = np.full(rnn.units, _rounded(0, 0, rnn.state), dtype=object)
+    start = np.full(rnn.units, rnn.state.rounded_zero, dtype=object)
     state = Interval(start, start, rnn.state.fraction_bits) if start.any() else None
     hidden = window
     for step in range(window_length):
@@ -260,7 +260,7 @@ def _requantized(values: Interval, to: FixedPointType) -> Interval:
 def _rounded(integer: int, fraction_bits_in: int, to: FixedPointType) -> int:
     """One Python integer rounded to the binary point of `to`, without overflow handling."""
     shift = fraction_bits_in - to.fraction_bits
-    if to.rounding == "PO2":
+    if to.powers_of_two:
         return _power_of_two(integer, shift, to)
     if shift <= 0:
         return integer << -shift

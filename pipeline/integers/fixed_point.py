@@ -102,7 +102,7 @@ def bits_for(minimum: int, maximum: int) -> int:
 
 def _shift_into(integers: I64, shift: I64 | np.int64, to: FixedPointType) -> I64:
     """Integers times ``2**-shift`` in the type `to`; `shift` is a scalar or one per value."""
-    if to.rounding == "PO2":
+    if to.powers_of_two:
         return _power_of_two(integers, shift, to)
     left = np.maximum(-shift, 0)
     rounded = _round_shift(integers, np.maximum(shift, 0), to.rounding)

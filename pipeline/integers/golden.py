@@ -137,8 +137,8 @@ def _recurrence(network: IntegerNetwork, windows: I64, record: Record | None) ->
     """Hidden values of the last step, int64 (n, units), in the activation's type."""
     rnn = network.rnn
     last = network.window_length - 1
-    start = requantize(np.zeros((1, rnn.units), np.int64), 0, rnn.state)
-    state: I64 | None = start if start.any() else None
+    start = rnn.state.rounded_zero
+    state: I64 | None = np.full((1, rnn.units), start, np.int64) if start else None
     hidden = windows
     for step in range(network.window_length):
         terms = [(windows[:, step : step + 1], rnn.kernel, network.input.fraction_bits)]

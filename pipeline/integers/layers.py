@@ -76,6 +76,18 @@ class SimpleRnnLayer(Frozen):
         """Hidden units."""
         return int(self.recurrent_kernel.array.shape[0])
 
+    def first_constants(self) -> list[tuple[I64, int]]:
+        """Return what the first step adds to its products: integers (units,), binary point.
+
+        The bias; and the products of the state that 0 is rounded to, where that is not 0.
+        """
+        constants = [(self.bias.array, self.bias.type.fraction_bits)]
+        if start := self.state.rounded_zero:
+            kernel = self.recurrent_kernel
+            point = self.state.fraction_bits + kernel.type.fraction_bits
+            constants.append((start * kernel.array.sum(axis=0), point))
+        return constants
+
     @model_validator(mode="after")
     def _shapes(self) -> Self:
         units = _columns(self.kernel, self.bias)

@@ -105,9 +105,7 @@ def can_learn(fitter: WindowFitter, data: WindowData) -> bool:
     over the data. That of the loss would not do: it moves the last bias of a network
     whose units are all dead, towards the best constant.
     """
-    count = min(data.n_windows, _PROBE_WINDOWS)
-    first = np.linspace(0, data.n_windows - 1, count).astype(np.int32)
-    inputs, targets = data.gather(tf.constant(first))
+    inputs, targets = data.spread(min(data.n_windows, _PROBE_WINDOWS))
     around_zero = targets.numpy().astype(float)
     around_zero = (around_zero - around_zero.mean()).astype(np.float32)
     with tf.GradientTape() as tape:

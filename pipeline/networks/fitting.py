@@ -72,6 +72,11 @@ class WindowData:
         """Number of windows in the sequence."""
         return count_windows(int(self.samples.shape[0]), self.window_length)
 
+    def spread(self, count: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """Cut `count` windows, spread evenly over the data; see `gather`."""
+        first = np.linspace(0, self.n_windows - 1, count).astype(np.int32)
+        return self.gather(tf.constant(first))
+
     def gather(self, first: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Cut windows: int32 (batch,) -> float32 (batch, L, 1) and (batch, 1)."""
         steps = tf.range(self.window_length)[tf.newaxis]

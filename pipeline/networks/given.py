@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ import tensorflow as tf
 
 from pipeline.base.architecture import Architecture
 from pipeline.base.arrays import F32
+from pipeline.base.errors import say
 from pipeline.networks.fitting import FitResult, WindowData, WindowFitter, rmse_mev
 from pipeline.networks.float_network import build_float_network, get_weights, set_weights
 from pipeline.networks.training import TrainedNetwork
@@ -23,7 +23,6 @@ def take_given(
     train: WindowData,
     validation: WindowData,
     test: WindowData,
-    et_scale_gev: float,
 ) -> tuple[TrainedNetwork, dict[str, list[float]]]:
     """Evaluate given weights in place of a fit; doubt them where a constant would be better.
 
@@ -37,8 +36,6 @@ def take_given(
         As `make_strategy` returned it.
     train, validation, test
         The three splits.
-    et_scale_gev
-        What their E_T was divided by.
 
     Returns
     -------
@@ -58,7 +55,8 @@ def take_given(
         validation_loss=fitter.mean_squared_error(validation),
         test_output=fitter.predict(test),
     )
-    _doubt_scale(network.validation_loss, validation, et_scale_gev)
+    _doubt_scale(network.validation_loss, validation)
+    et_scale_gev = validation.et_scale_gev
     curve = {
         "epoch": [0.0],
         "train_rmse_mev": [rmse_mev(fitter.mean_squared_error(train), et_scale_gev)],
@@ -68,13 +66,13 @@ def take_given(
     return network, curve
 
 
-def _doubt_scale(loss: float, validation: WindowData, et_scale_gev: float) -> None:
+def _doubt_scale(loss: float, validation: WindowData) -> None:
     """Say on stderr if the network is worse than a constant: it may be of another scale."""
     variance = float(np.var(validation.truth.numpy()))
+    et_scale_gev = validation.et_scale_gev
     if not loss <= variance:
-        print(
+        say(
             f"train: train.weights: RMSE {rmse_mev(loss, et_scale_gev):.1f} MeV, above the "
             f"spread of the truth, {rmse_mev(variance, et_scale_gev):.1f} MeV: was the network "
             "trained with another prepare.et_scale_gev, or with another prepare.target_lag?",
-            file=sys.stderr,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import tensorflow as tf
 
 from pipeline.base.architecture import Architecture
 from pipeline.base.arrays import F32
+from pipeline.base.errors import say
 from pipeline.networks.dead import DEAD, DeadNetworkGuard, TrainingError
 from pipeline.networks.fitting import FitResult, Schedule, WindowData, WindowFitter
 from pipeline.networks.float_network import build_float_network, get_weights, set_weights
@@ -81,7 +81,7 @@ def train_float(
                 validation_loss=validation_loss,
                 test_output=fitter.predict(test),
             )
-        print(f"train (seed {seed}): dead after {_epochs(fit.epochs)}: {DEAD}", file=sys.stderr)
+        say(f"train (seed {seed}): dead after {_epochs(fit.epochs)}: {DEAD}")
     raise TrainingError(
         f"train.max_restarts: {params.max_restarts + 1} seeds from {params.seed} on all gave a "
         f"dead network ({DEAD}); change train.seed or lower train.learning_rate"

@@ -116,7 +116,7 @@ def check_exportable(architecture: Architecture, quantizers: Mapping[str, Quanti
         if tensor == INPUT or tensor.endswith(ACTIVATIONS):
             stored_type(architecture, tensor, quantizer, tensor)
         else:
-            _check_slope(tensor, quantizer)
+            check_slope(tensor, quantizer)
         check_scale(tensor, quantizer)
 
 
@@ -154,7 +154,7 @@ def stored_type(
     return stored
 
 
-def _check_slope(tensor: str, quantizer: Quantizer) -> None:
+def check_slope(tensor: str, quantizer: Quantizer) -> None:
     """Refuse a leaky ReLU on weights: it shrinks its own negative values each time it is applied.
 
     A frozen network then would not be the one that its file gives back.

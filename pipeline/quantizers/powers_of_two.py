@@ -46,8 +46,7 @@ def activation_exponents(quantizer: Quantizer, key: str) -> tuple[int, int]:
                 "no form of it"
             )
     largest = arguments.get("max_value")
-    signs = (quantizer.name == "quantized_po2") + (largest is None or largest > 1)
-    reach = 2 ** (quantizer.bits - signs)
+    reach = quantizer.exponent_reach
     lowest = max(-reach, LOWEST_ACTIVATION)
     highest = reach - 1 if largest is None else min(reach - 1, _nearest_exponent(largest))
     if highest <= lowest:

@@ -76,6 +76,13 @@ class Quantizer:
             return 2
         return int(self.arguments.get("bits", 8))
 
+    @property
+    def exponent_reach(self) -> int:
+        """Of powers of two: QKeras' exponents are -reach to reach - 1, or to 0 for a limit of 1."""
+        largest = self.arguments.get("max_value")
+        signs = (self.name == "quantized_po2") + (largest is None or largest > 1)
+        return int(2 ** (self.bits - signs))
+
     def build(self) -> Any:
         """Return a new QKeras quantizer object; imports QKeras."""
         from pipeline.quantizers import (
@@ -183,8 +190,7 @@ def _check_powers(quantizer: Quantizer, key: str) -> None:
     largest = quantizer.arguments.get("max_value")
     if largest is None:
         return
-    exponent_bits = quantizer.bits - (quantizer.name == "quantized_po2") - (largest > 1)
-    lowest = max(-(2**exponent_bits), SMALLEST_EXPONENT)
+    lowest = max(-quantizer.exponent_reach, SMALLEST_EXPONENT)
     if quantizer.arguments.get("quadratic_approximation"):
         lowest += lowest % 2
     if math.log2(largest) < lowest + 1:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.artifacts.profile import LayerEnergy, NetworkProfile
-from pipeline.base.architecture import Architecture, Cell
+from pipeline.base.architecture import Architecture
 from pipeline.presentation.markdown import table
 
 _PARTS = ("inputs", "parameters", "op_cost", "outputs", "total")
-_CELLS: dict[str, Cell] = {"SimpleRNN": "SimpleRNN", "LSTM": "LSTM", "GRU": "GRU"}
 
 
 def networks_markdown(profile: NetworkProfile) -> str:
     """Return ``metrics/networks.md``."""
-    cell, length = _CELLS[profile.cell], profile.window_length
+    cell, length = profile.cell, profile.window_length
     float_lines = Architecture(cell, profile.float_units, length).summary_lines("Float network")
     chosen_lines = Architecture(cell, profile.units, length).summary_lines("Chosen network")
     lines = [

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from pipeline.base.errors import run_stage
+from pipeline.base.errors import run_stage, say
 from pipeline.params import load_params
 from pipeline.repository.check import check_repository
 
@@ -13,7 +12,7 @@ from pipeline.repository.check import check_repository
 def main() -> None:
     """Check the working directory; notes go to stderr."""
     for note in check_repository(Path(), Path(load_params().data.file)):
-        print(f"note: {note}", file=sys.stderr)
+        say(f"note: {note}")
 
 
 if __name__ == "__main__":

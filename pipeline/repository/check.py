@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from pipeline.base.errors import PipelineError
+from pipeline.params.detector import SIMULATED
 
-SIMULATED = Path("data/raw/simulated.h5")
 _FOLDERS = (Path("data"), Path("data/raw"), Path("metrics"), Path("metrics/plots"), Path("models"))
 
 
@@ -38,7 +38,8 @@ def check_repository(folder: Path, data_file: Path) -> list[str]:
     """
     if not (folder / ".dvc").is_dir():
         raise RepositoryError(f"{folder.resolve()}: no folder .dvc: run `dvc init` here")
-    in_git = any((above / ".git").exists() for above in _with_parents(folder.resolve()))
+    here = folder.resolve()
+    in_git = any((above / ".git").exists() for above in (here, *here.parents))
     if not in_git and not _without_git(folder):
         raise RepositoryError(
             f"{folder.resolve()}: no Git repository (a ZIP download?): run `git init && git add . "
@@ -54,10 +55,6 @@ def check_repository(folder: Path, data_file: Path) -> list[str]:
             )
     _require_data(folder, data_file)
     return _notes(folder, data_file) if in_git else []
-
-
-def _with_parents(folder: Path) -> list[Path]:
-    return [folder, *folder.parents]
 
 
 def _without_git(folder: Path) -> bool:
@@ -85,12 +82,9 @@ def _require_data(folder: Path, data_file: Path) -> None:
 
 def _notes(folder: Path, data_file: Path) -> list[str]:
     """Say where experiments in a folder of their own (--temp, --queue) lack the data file."""
-    if data_file == SIMULATED:
+    if data_file == SIMULATED or data_file.is_absolute():
         return []
-    inside = (folder / data_file).resolve().is_relative_to(folder.resolve())
-    if data_file.is_absolute() or not inside:
-        if data_file.is_absolute():
-            return []
+    if not (folder / data_file).resolve().is_relative_to(folder.resolve()):
         return [
             f"data.file: {data_file} lies outside the repository: `dvc exp run --temp` and "
             "--queue need its absolute path"

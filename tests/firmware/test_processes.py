@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,29 @@ def test_a_tool_that_is_killed_says_by_what(tmp_path):
     code = "import os, signal; print('half', flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     with pytest.raises(ToolError, match=r"^the tool was killed by SIGKILL: half; all of it: "):
         run(code, tmp_path)
+
+
+def test_failures_of_one_name_at_once_each_say_why(tmp_path):
+    """As when several networks are built side by side: they share one log."""
+    code = "import sys; print('ERROR: no room'); sys.exit(1)"
+
+    def fails(_: int) -> str:
+        with pytest.raises(ToolError) as caught:
+            run(code, tmp_path)
+        return str(caught.value)
+
+    with ThreadPoolExecutor(8) as pool:
+        said = set(pool.map(fails, range(24)))
+    assert said == {
+        "the tool failed with exit code 1: ERROR: no room; all of it: logs/tools/the-tool.log"
+    }
+
+
+def test_a_log_that_cannot_be_kept_hides_no_reason(tmp_path):
+    Path("logs").write_text("no folder")
+    with pytest.raises(ToolError) as caught:
+        run("import sys; print('ERROR: No space left on device'); sys.exit(1)", tmp_path)
+    assert str(caught.value) == ("the tool failed with exit code 1: ERROR: No space left on device")
 
 
 def test_a_tool_that_hangs_is_stopped(tmp_path):

@@ -118,7 +118,8 @@ def test_a_network_that_fails_stops_the_tools_of_the_others(tmp_path):
     assert all_gone(pids)
 
 
-def test_while_tools_are_stopped_none_starts_and_afterwards_they_do(tmp_path):
+def test_while_tools_are_stopped_none_starts_and_afterwards_they_do(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     failures = []
 
     def work() -> None:
@@ -135,7 +136,7 @@ def test_while_tools_are_stopped_none_starts_and_afterwards_they_do(tmp_path):
         assert not thread.is_alive()
         with pytest.raises(PipelineError, match="echo was not started: the stage is being stopped"):
             run_tool("echo", ["echo", "a"], tmp_path, None, PipelineError)
-    assert failures == [
-        "the tool was killed by SIGKILL: no message; all of it: logs/tools/the-tool.log"
-    ]
+    # What another failure has stopped keeps no log, which may be that of the failure.
+    assert failures == ["the tool was killed by SIGKILL: no message"]
+    assert not Path("logs/tools/the-tool.log").exists()
     assert run_tool("echo", ["echo", "a"], tmp_path, None, PipelineError) == "a\n"

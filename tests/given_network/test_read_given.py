@@ -281,6 +281,16 @@ def test_a_zip_that_is_no_model_is_refused(tmp_path, members, message):
     assert message in fails(packed(tmp_path / "x.keras", other=b"", **members))
 
 
+@pytest.mark.parametrize("place", range(60, 400, 20))
+def test_a_zip_that_is_damaged_is_refused(tmp_path, place):
+    noise = np.random.default_rng(1).integers(0, 4, 4000, np.uint8).tobytes()
+    path = packed(tmp_path / "x.keras", config_json=noise, model_h5=noise)
+    data = bytearray(path.read_bytes())
+    data[place : place + 8] = b"\xff" * 8
+    path.write_bytes(data)
+    assert "x.keras: " in fails(path)
+
+
 def with_model(tmp_path: Path, model: Any) -> Path:
     data = io.BytesIO()
     with h5py.File(data, "w"):

@@ -150,6 +150,7 @@ def test_strings_in_limits_are_read_too():
          "search.quantization_config: rnn/activation: quantized_relu(12,0,0,0.25) has no fixed"),
         ({"state": ["quantized_bits(8,0,1,alpha=1)"]},
          "search.quantization_config: rnn/state: quantized_bits(8,0,1,alpha=1) has no"),
+        ({"kernel": ["quantized_relu(6,0,0,0.25)"]}, "rnn/kernel: quantized_relu(6,0,0,0.25)"),
         ({"bias": ["quantized_bits(14,0,0,alpha=2.0**-40)"]},
          "search.quantization_config.bias: alpha of"),
         ({"bias": [f"quantized_bits(14,0,0,alpha={2.0**-30!r})"]},

@@ -12,6 +12,7 @@ from typing import Any
 import h5py
 
 from pipeline.base.files import ArtifactError
+from pipeline.base.weights import refuse_data_elsewhere
 
 _MOST_LINKS = 16
 
@@ -27,10 +28,7 @@ def own_dataset(path: Path, file: h5py.File, key: str) -> h5py.Dataset:
     item = _followed(path, file, key)
     if not isinstance(item, h5py.Dataset):
         raise ArtifactError(f"{path}: {key}: expected a dataset, found a {type(item).__name__}")
-    if item.is_virtual:
-        raise ArtifactError(f"{path}: {key}: expected data in this file, found a virtual dataset")
-    if item.external:
-        raise ArtifactError(f"{path}: {key}: expected data in this file, found external storage")
+    refuse_data_elsewhere(path, key, item)
     return item
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from pipeline.base.errors import say
 from pipeline.base.files import ArtifactError
 from pipeline.base.units import MEV_PER_GEV
 from pipeline.detector.sequences.sequence_file import KEYS, SequenceReader
@@ -51,12 +51,11 @@ def check_scale(path: Path, reader: SequenceReader, et_scale_gev: float) -> None
         _same_unit(path, (key, sizes[key]), (truth, sizes[truth]))
     largest = sizes[truth].largest
     if largest and not _SMALL <= largest / et_scale_gev <= _LARGE:
-        print(
+        say(
             f"warning: {path}: {truth}: the largest is {largest:.4g} GeV, "
             f"{largest / et_scale_gev:.3g} times prepare.et_scale_gev ({et_scale_gev:g}): give "
             "the datasets an attribute `unit` if they are not in GeV, else set "
             "prepare.et_scale_gev to the range of the data",
-            file=sys.stderr,
         )
 
 

@@ -22,8 +22,9 @@ import h5py
 import numpy as np
 
 from pipeline.base.arrays import F32
+from pipeline.base.errors import one_line
 from pipeline.base.files import ArtifactError, replacing
-from pipeline.base.weights import open_hdf5
+from pipeline.base.weights import HDF5_DAMAGE, open_hdf5
 from pipeline.detector.sequences.attributes import read_texts
 from pipeline.detector.sequences.energy_unit import ATTRIBUTES, gev_per_unit
 from pipeline.detector.sequences.own_dataset import own_dataset
@@ -33,9 +34,6 @@ KEYS = ("sequence_dig_eT", "sequence_hit_eT", "sequence_OFMax_eT", "sequence_sig
 """HDF5 keys in the order of the fields of `Sequences`."""
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-
-# What h5py raises, by version and place, when the structures of a file make no sense.
-_DAMAGE = (KeyError, OSError, RuntimeError, TypeError, ValueError)
 
 READ_BC = 1 << 20
 """BCs read and checked at once."""
@@ -131,8 +129,8 @@ def open_sequences(path: Path) -> Iterator[SequenceReader]:
             said = read_texts(path, datasets, ATTRIBUTES)
             factors = [gev_per_unit(path, key, said[key]) for key in KEYS]
             reader = _reader(path, datasets.values(), factors)
-        except _DAMAGE as error:
-            raise ArtifactError(f"{path}: damaged HDF5 file: {_one_line(error)}") from error
+        except HDF5_DAMAGE as error:
+            raise ArtifactError(f"{path}: damaged HDF5 file: {one_line(error)}") from error
         _check_finite(path, reader)
         yield reader
 
@@ -166,9 +164,9 @@ def _reader(path: Path, arrays: Iterable[Any], factors: Sequence[float]) -> Sequ
     def read(start: int, stop: int) -> Sequences:
         try:
             pieces = [source[start:stop] for source in sources.values()]
-        except _DAMAGE as error:
+        except HDF5_DAMAGE as error:
             raise ArtifactError(
-                f"{path}: BCs {start} to {stop}: unreadable: {_one_line(error)}"
+                f"{path}: BCs {start} to {stop}: unreadable: {one_line(error)}"
             ) from error
         with np.errstate(over="ignore"):  # too large for float32: reported as not finite
             return Sequences(*map(_in_gev, pieces, factors))
@@ -181,10 +179,6 @@ def _in_gev(values: Any, factor: float) -> F32:
     if factor != 1.0:
         values = np.asarray(values, np.float64) * factor
     return np.asarray(values, dtype=np.float32)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _check_finite(path: Path, reader: SequenceReader) -> None:

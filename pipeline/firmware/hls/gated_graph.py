@@ -22,7 +22,6 @@ from pipeline.base.arrays import F64
 from pipeline.base.fixed_point_type import FixedPointType
 from pipeline.firmware.hls.graph import (
     INPUT,
-    POWERS_OF_TWO,
     HlsGraph,
     HlsGraphError,
     add_dense_layers,
@@ -59,7 +58,7 @@ def build_gated_graph(network: IntegerNetwork, table_size: int, intel: bool) -> 
     """
     rnn = network.gated
     for name in ("state", "tanh", "sigmoid"):
-        if getattr(rnn, name).rounding == POWERS_OF_TWO:
+        if getattr(rnn, name).powers_of_two:
             raise HlsGraphError(
                 f"{rnn.name}: {name}: expected a type that rounds to its step, found one of powers "
                 "of two: hls4ml's LSTM and GRU round inside their templates"

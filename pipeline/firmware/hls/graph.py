@@ -26,14 +26,13 @@ from pipeline.base.errors import PipelineError
 from pipeline.base.fixed_point_type import MAX_BITS, FixedPointType
 from pipeline.firmware.hls.templates.power_of_two import FUNCTION
 from pipeline.integers.accumulators import Accumulator
-from pipeline.integers.fixed_point import MANTISSA_BITS, bits_for, requantize
+from pipeline.integers.fixed_point import MANTISSA_BITS, bits_for
 from pipeline.integers.layers import DenseLayer, IntegerTensor, SimpleRnnLayer
 from pipeline.integers.network import IntegerNetwork
 
 INPUT = "window"
 
 # The rounding of a type that holds powers of two only.
-POWERS_OF_TWO = "PO2"
 
 _RECURRENT = re.compile(r"RNN|LSTM|GRU|Bidirectional|TimeDistributed", re.IGNORECASE)
 
@@ -106,7 +105,7 @@ def check_ends(network: IntegerNetwork) -> None:
 
     Nor may the input be rounded to powers of two: samples come as the type's own bits.
     """
-    if network.input.rounding == POWERS_OF_TWO:
+    if network.input.powers_of_two:
         raise HlsGraphError(
             "input: expected a type that rounds to its step, found one of powers of two: no "
             "layer comes before it that could round"
@@ -138,7 +137,7 @@ def precision_string(of: FixedPointType) -> str:
     A type of powers of two gets the modes that do nothing: what is put in has been rounded.
     """
     kind = "fixed" if of.signed else "ufixed"
-    modes = "TRN,WRAP" if of.rounding == POWERS_OF_TWO else f"{of.rounding},{of.overflow}"
+    modes = "TRN,WRAP" if of.powers_of_two else f"{of.rounding},{of.overflow}"
     return f"{kind}<{of.bits},{of.bits - of.fraction_bits},{modes}>"
 
 
@@ -174,15 +173,11 @@ def _add_steps(graph: HlsGraph, network: IntegerNetwork, widths: dict[str, Accum
 
 def _first_bias(rnn: SimpleRnnLayer) -> F64:
     """Bias of the first step, (units,): with what the state adds that 0 is rounded to."""
-    start = int(requantize(np.zeros(1, np.int64), 0, rnn.state)[0])
-    if start == 0:
+    if not rnn.state.rounded_zero:
         return real_weights(rnn.bias)
-    recurrent, bias = rnn.recurrent_kernel, rnn.bias
-    point = rnn.state.fraction_bits + recurrent.type.fraction_bits
-    finest = max(point, bias.type.fraction_bits)
-    total = (bias.array << (finest - bias.type.fraction_bits)) + (
-        start * recurrent.array.sum(axis=0) << (finest - point)
-    )
+    constants = rnn.first_constants()
+    finest = max(point for _, point in constants)
+    total = np.sum([integers << (finest - point) for integers, point in constants], axis=0)
     real: F64 = total.astype(np.float64)
     if np.any(real.astype(np.int64) != total):
         raise HlsGraphError(
@@ -222,7 +217,7 @@ def _add_activation(
         {
             "class_name": "Activation",
             "name": name,
-            "activation": FUNCTION if to.rounding == POWERS_OF_TWO else "linear",
+            "activation": FUNCTION if to.powers_of_two else "linear",
             "inputs": [source],
             "n_in": units,
         }
@@ -243,7 +238,7 @@ def _add_dense(
     """Add a Dense layer and, for powers of two, what rounds its sum; `name` is the last of them."""
     total = lossless_type(True, accumulator.bits, accumulator.fraction_bits)
     result = layer.activation
-    if result.rounding == POWERS_OF_TWO:
+    if result.powers_of_two:
         last, name, result = name, f"{name}_sum", total
     graph.layers.append(
         {
@@ -265,7 +260,7 @@ def _add_dense(
         "accum": total,
         "result": result,
     }
-    if layer.activation.rounding == POWERS_OF_TWO:
+    if layer.activation.powers_of_two:
         _add_activation(graph, last, name, layer.activation, kernel.shape[1])
 
 

@@ -9,29 +9,12 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-import numpy as np
-
-from pipeline.base.arrays import I64
 from pipeline.base.fixed_point_type import FixedPointType
-from pipeline.integers.fixed_point import power_threshold, requantize
-from pipeline.integers.layers import SimpleRnnLayer
+from pipeline.integers.fixed_point import power_threshold
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # numba's, about the caching of code that it compiles
     from da4ml.trace.fixed_variable import FixedVariable
-
-
-def first_state(rnn: SimpleRnnLayer) -> list[tuple[I64, int]]:
-    """Return what the state adds to the sum of the first step: integers (units,), binary point.
-
-    The first step reads 0, rounded into the state's type. That adds nothing and the list is
-    empty, but for powers of two, none of which is 0.
-    """
-    start = requantize(np.zeros(rnn.units, np.int64), 0, rnn.state)
-    if not start.any():
-        return []
-    recurrent = rnn.recurrent_kernel
-    return [(start @ recurrent.array, rnn.state.fraction_bits + recurrent.type.fraction_bits)]
 
 
 def power_of_two(variable: Any, constant: int, shift: int, to: FixedPointType) -> Any:

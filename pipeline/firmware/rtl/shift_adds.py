@@ -26,7 +26,7 @@ import numpy as np
 from pipeline.base.arrays import I64
 from pipeline.base.errors import PipelineError
 from pipeline.base.fixed_point_type import FixedPointType
-from pipeline.firmware.rtl.powers_of_two import first_state, power_of_two
+from pipeline.firmware.rtl.powers_of_two import power_of_two
 from pipeline.integers.fixed_point import MANTISSA_BITS, requantize
 from pipeline.integers.layers import IntegerTensor
 from pipeline.integers.network import IntegerNetwork
@@ -164,11 +164,11 @@ def _unrolled(network: IntegerNetwork) -> tuple[Any, Any, bool]:
     far = False
     for step in range(length):
         terms = [(window[step : step + 1], rnn.kernel, of.fraction_bits)]
-        constants = [(rnn.bias.array, rnn.bias.type.fraction_bits)]
         if state is not None:
             terms.append((state, rnn.recurrent_kernel, rnn.state.fraction_bits))
+            constants = [(rnn.bias.array, rnn.bias.type.fraction_bits)]
         else:
-            constants += first_state(rnn)
+            constants = rnn.first_constants()
         hidden = _layer(terms, constants, rnn.activation)
         state = hidden
         if rnn.state != rnn.activation:
@@ -242,7 +242,7 @@ def _rounded_into(variable: Any, constant: int, point: int, to: FixedPointType) 
             float(requantize(exact, point, to)[0]), hwconf=variable.hwconf
         )
     shift = point - to.fraction_bits
-    if to.rounding == "PO2":
+    if to.powers_of_two:
         return power_of_two(variable, constant, shift, to)
     if shift > 0:
         variable = _floor(_before_floor(variable, constant, shift, to.rounding), shift)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 from pipeline.base.errors import PipelineError
-from pipeline.firmware.processes import run_tool
+from pipeline.firmware.processes import copied, run_tool
 from pipeline.firmware.synthesis.route_through import hidden_luts
 
 _DRIVER = """\
@@ -205,10 +204,8 @@ def synthesize(
             f"found {str(work.resolve())!r}"
         )
     work.mkdir(parents=True)
-    for path in files:
-        shutil.copyfile(path, work / path.name)
     script = [
-        "read_verilog -sv " + " ".join(path.name for path in files),
+        "read_verilog -sv " + " ".join(copied(files, work)),
         f"{family.command} -top {top}",
         f"tee -q -o {STATISTICS} stat -json -top {top}",
         f"write_json {NETLIST}",

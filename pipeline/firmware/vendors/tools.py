@@ -15,7 +15,7 @@ from pathlib import Path
 from pipeline.artifacts.design import RtlDesign
 from pipeline.base.environment import vendor_environment
 from pipeline.base.errors import PipelineError
-from pipeline.firmware.processes import run_tool
+from pipeline.firmware.processes import copied, run_tool
 from pipeline.firmware.rtl.project import verilog_files
 from pipeline.firmware.vendors.reports import parse_csynth, parse_quartus, parse_vivado
 
@@ -90,10 +90,8 @@ def run_vendor_tools(projects: VendorProjects, work: Path, timeout_s: float) -> 
     check_parts(projects.amd_part, projects.intel_part)
     design, rtl = projects.design, projects.rtl
     work.mkdir(parents=True)
-    files = verilog_files(rtl, stream=True)
-    for path in (*files, rtl / f"{design.top}.xdc", rtl / f"{design.top}.sdc"):
-        shutil.copyfile(path, work / path.name)
-    names = [path.name for path in files]
+    names = copied(verilog_files(rtl, stream=True), work)
+    copied([rtl / f"{design.top}.xdc", rtl / f"{design.top}.sdc"], work)
     (work / "vivado.tcl").write_text(_vivado_tcl(design, names, projects.amd_part))
     (work / "quartus.tcl").write_text(_quartus_tcl(design, names, projects.intel_part))
     return [

@@ -71,9 +71,8 @@ def multiplier(weight: NumberType, value: NumberType) -> Multiplier:
 
 
 def _exponent_adder(weight: NumberType, value: NumberType) -> Multiplier:
-    signed, signed_exponent = (
-        weight.signed or value.signed, weight.signed_exponent or value.signed_exponent,
-    )  # fmt: skip
+    signed = weight.signed or value.signed
+    signed_exponent = weight.signed_exponent or value.signed_exponent
     if weight.signed_exponent and value.signed_exponent:
         bits = max(weight.bits, value.bits) + 1
     else:  # of which QTools knows nothing: the signs, and one bit more than the wider exponent

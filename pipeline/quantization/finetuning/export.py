@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.base.architecture import Architecture
-from pipeline.base.fixed_point_type import MAX_BITS, FixedPointType
+from pipeline.base.fixed_point_type import MAX_BITS, MAX_FRACTION_BITS, FixedPointType
 from pipeline.integers.layers import DenseLayer, GatedLayer, IntegerTensor, SimpleRnnLayer
 from pipeline.integers.network import IntegerNetwork
 from pipeline.quantizers.hardware import stored_type
 from pipeline.quantizers.quantizer import Quantizer, QuantizerError
-
-_MAX_FRACTION_BITS = 40
 
 
 def to_integer_network(
@@ -115,7 +113,7 @@ def _fraction_bits(values: NDArray[np.float64], quantizer: str, name: str) -> in
         raise QuantizerError(f"{name}: expected finite values of {quantizer}")
     if not values.any():
         return 0
-    for bits in range(-_MAX_FRACTION_BITS, _MAX_FRACTION_BITS + 1):
+    for bits in range(-MAX_FRACTION_BITS, MAX_FRACTION_BITS + 1):
         scaled = values * 2.0**bits
         if np.array_equal(scaled, np.rint(scaled)):
             return bits

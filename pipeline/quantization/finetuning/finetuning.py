@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import tensorflow as tf
 
 from pipeline.base.architecture import units_of
 from pipeline.base.arrays import F32
-from pipeline.base.errors import PipelineError
+from pipeline.base.errors import PipelineError, say
 from pipeline.networks.fitting import FitResult, WindowData, WindowFitter, rmse_mev
 from pipeline.networks.float_network import get_weights, set_weights
 from pipeline.params.network import FinetuneParams
@@ -103,10 +102,9 @@ def finetune(
     # Some seeds wander off; what is handed on is never worse than what was chosen.
     improved = result.validation_loss < trainer.validation_loss(quantizers, start)
     if not improved:
-        print(
+        say(
             f"finetune: none of {result.fit.epochs} epochs was better than the trial's own "
             "weights, which are handed on",
-            file=sys.stderr,
         )
     model = trainer.build(quantizers, units_of(start))
     set_weights(model, result.weights if improved else start)

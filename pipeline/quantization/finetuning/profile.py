@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline.artifacts.profile import LayerEnergy, NetworkProfile, TensorProfile
-from pipeline.base.architecture import Architecture
+from pipeline.base.architecture import INPUT, Architecture
 from pipeline.base.arrays import F32
 from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.energy.network import NetworkCost
@@ -19,6 +19,7 @@ def profile_network(
     architecture: Architecture,
     quantizers: Mapping[str, Quantizer],
     weights: Mapping[str, F32],
+    cost: NetworkCost,
     costs: CostModel,
 ) -> NetworkProfile:
     """Describe a network whose every tensor has a quantizer.
@@ -31,6 +32,8 @@ def profile_network(
         Its form, with the units of the trial.
     quantizers, weights
         By tensor; float32, on their quantizers' grids.
+    cost
+        Of the network.
     costs
         The energy model, of the float network.
     """
@@ -41,7 +44,7 @@ def profile_network(
         float_units=costs.architecture.units,
         window_length=architecture.window_length,
         reference=_energies(costs.reference_network),
-        chosen=_energies(costs.network(quantizers, architecture.units)),
+        chosen=_energies(cost),
         tensors=[
             _tensor(architecture, name, quantizers[name], weights) for name in architecture.tensors
         ],
@@ -88,6 +91,6 @@ def _tensor(
 
 
 def _activation_shape(architecture: Architecture, name: str) -> tuple[int, ...]:
-    if name == "input":
+    if name == INPUT:
         return (architecture.window_length, 1)
     return (1,) if name.startswith("dense/") else (architecture.units,)

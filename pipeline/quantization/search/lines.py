@@ -5,10 +5,7 @@ Lines are the same in a log and on a terminal, where progress bars stay below th
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-
-from tqdm import tqdm
 
 from pipeline.artifacts.search import SEARCH, Baseline, Trial
 from pipeline.base.architecture import INPUT
@@ -16,12 +13,6 @@ from pipeline.params.network import SearchParams
 from pipeline.quantization.search.plan.blocks import Block
 from pipeline.quantization.search.plan.plan import planned_trials, too_many_trials
 from pipeline.quantizers.quantizer import parse_quantizer
-
-
-def tell(*lines: str) -> None:
-    """Write lines to stderr, above progress bars."""
-    for line in lines:
-        tqdm.write(line, file=sys.stderr)
 
 
 def start_lines(params: SearchParams, blocks: Sequence[Block], baseline: Baseline) -> list[str]:

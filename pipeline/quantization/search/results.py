@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.artifacts.search import RankedTrial, SearchResult, Trial
 from pipeline.base.arrays import F32
+from pipeline.base.errors import say
 from pipeline.quantization.search.plan.pareto import on_front
 from pipeline.quantization.search.trials.network_tuner import NetworkTuner
 from pipeline.quantization.search.trials.quantizer_tuner import QuantizationTuner, best_of
@@ -111,11 +111,10 @@ def outcome_of(
         runners=runners,
     )
     if outcome.limit_met is False:
-        print(
+        say(
             f"warning: search.goal.max_rmse_ratio: {last.params.goal.max_rmse_ratio}: no trial is "
             f"within it; trial {best.trial}, the nearest with {best.validation_rmse_mev:.2f} MeV "
             f"(float {last.runner.baseline.validation_rmse_mev:.2f} MeV), is chosen",
-            file=sys.stderr,
         )
     return outcome
 

@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.artifacts.search import Trial
 from pipeline.base.architecture import INPUT
 from pipeline.base.arrays import F32
+from pipeline.base.errors import say
 from pipeline.base.files import read_json, write_json
 from pipeline.networks.fitting import WindowData
 from pipeline.networks.runtime import make_strategy
@@ -20,7 +21,7 @@ from pipeline.params.network import SearchParams
 from pipeline.params.processes import ProcessesParams
 from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.search.cluster import in_cluster, is_worker
-from pipeline.quantization.search.lines import start_lines, tell
+from pipeline.quantization.search.lines import start_lines
 from pipeline.quantization.search.plan.blocks import Block
 from pipeline.quantization.search.trials.network_tuner import NetworkTuner, check_complete
 from pipeline.quantization.search.trials.quantizer_tuner import Decided, QuantizationTuner, best_of
@@ -121,7 +122,7 @@ def run_search(
     if is_worker():
         workers.prepare_worker(timeout_s)
     else:
-        tell(*start_lines(params, blocks, runner.baseline))
+        say(*start_lines(params, blocks, runner.baseline))
     with crowd as local_processes:
         for number, block in enumerate(blocks):
             tuner = _tuner(start, block, number, decided, alone=len(blocks) == 1)
@@ -150,7 +151,7 @@ def _complete(tuner: NetworkTuner, processes: Any, timeout_s: float) -> None:
 
     tuner.announces = True
     if not is_worker() and (kept := len(tuner.records())):
-        tell(f"{kept} trials of an earlier run are used again:")
+        say(f"{kept} trials of an earlier run are used again:")
         tuner.report()
     if in_cluster() and not is_worker():
         workers.serve(tuner, processes, timeout_s)

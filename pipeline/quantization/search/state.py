@@ -11,7 +11,6 @@ import hashlib
 import importlib.metadata
 import json
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +20,7 @@ import h5py
 
 from pipeline.artifacts.search import Trial
 from pipeline.base.architecture import Architecture
+from pipeline.base.errors import say
 from pipeline.base.files import ArtifactError, read_json, write_text
 from pipeline.base.schema import parse
 from pipeline.base.weights import load_weights, open_hdf5
@@ -128,9 +128,8 @@ def set_aside_if_broken(directory: Path) -> None:
         number = sum(1 for _ in directory.parent.glob(f"{directory.name}.broken*"))
         target = directory.with_name(f"{directory.name}.broken{number}")
         directory.rename(target)
-        print(
+        say(
             f"warning: {error}; the search starts anew and its old state is kept in {target}",
-            file=sys.stderr,
         )
 
 

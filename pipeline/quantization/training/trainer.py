@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import gc
 import math
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from pipeline.base.architecture import Architecture, units_of
 from pipeline.base.arrays import F32
+from pipeline.base.errors import say
 from pipeline.networks.checkpoint import Checkpoint, KeepCheckpoint
 from pipeline.networks.dead import DEAD, DeadNetworkGuard
 from pipeline.networks.fitting import FitResult, Schedule, WindowData, WindowFitter
@@ -162,9 +160,9 @@ class QatTrainer:
             return self._fit_with_new_seeds(quantizers, settings, description)
         if self.architecture.gated:
             return result
-        _tell(f"{description}: dead after one epoch; starts again with hidden units below 1")
+        say(f"{description}: dead after one epoch; starts again with hidden units below 1")
         tame = within_one(initial_weights, self._probe()[0])
-        return self._fit(quantizers, tame, settings, description, checkpoint)
+        return self._fit(quantizers, tame, settings, description, None)
 
     def _fit_with_new_seeds(
         self, quantizers: Mapping[str, Quantizer], settings: QatSettings, description: str
@@ -172,7 +170,7 @@ class QatTrainer:
         """Train from other random weights until a network is alive."""
         for restarts in range(1, MOST_RESTARTS + 1):
             again = replace(settings, restarts=restarts)
-            _tell(
+            say(
                 f"{description}: dead after one epoch ({DEAD}); "
                 f"starts again with a new seed, {restarts} of at most {MOST_RESTARTS}"
             )
@@ -238,8 +236,7 @@ class QatTrainer:
 
     def _probe(self) -> tuple[F32, F32]:
         """Return evenly spread training windows (n, L) and their targets (n,), scaled."""
-        first = np.linspace(0, self.train.n_windows - 1, PROBE_WINDOWS).astype(np.int32)
-        inputs, targets = self.train.gather(tf.constant(first))
+        inputs, targets = self.train.spread(PROBE_WINDOWS)
         return inputs.numpy()[..., 0], targets.numpy()[:, 0]
 
 
@@ -250,8 +247,3 @@ def _starts_again(result: QatResult) -> bool:
     quantizers are too coarse, which no other start changes.
     """
     return result.dead and result.fit.epochs <= 1
-
-
-def _tell(message: str) -> None:
-    """Write a line above the progress bar, if there is one."""
-    tqdm.write(message, file=sys.stderr)

@@ -24,7 +24,7 @@ from pipeline.quantization.search.plan.space import (
 )
 
 EVERY_LAYER = "every layer"
-HYPERBAND_FACTOR = 3  # keras-tuner's default
+_HYPERBAND_FACTOR = 3  # keras-tuner's default
 
 
 @dataclass(frozen=True)
@@ -160,20 +160,25 @@ def hyperband_rounds(epochs: int, combinations: int | None = None) -> dict[int, 
     the larger brackets first.
     """
     brackets = 1
-    while epochs / HYPERBAND_FACTOR**brackets >= 1:
+    while epochs / _HYPERBAND_FACTOR**brackets >= 1:
         brackets += 1
-    last = math.ceil(1 + math.log(epochs, HYPERBAND_FACTOR))  # trials in a bracket's last round
+    last = math.ceil(1 + math.log(epochs, _HYPERBAND_FACTOR))  # trials in a bracket's last round
     left = math.inf if combinations is None else combinations
     rounds: dict[int, list[int]] = {}
     for bracket in reversed(range(brackets)):
         sizes = [
-            math.ceil(last / (bracket + 1) * HYPERBAND_FACTOR ** (bracket - number))
+            math.ceil(last / (bracket + 1) * _HYPERBAND_FACTOR ** (bracket - number))
             for number in range(bracket + 1)
         ]
         most = int(min(sizes[0], left))
         left -= most
         rounds[bracket] = [min(size, most) for size in sizes]
     return rounds
+
+
+def hyperband_trials(epochs: int, combinations: int | None = None) -> int:
+    """Return the trials of all rounds of all brackets; see `hyperband_rounds`."""
+    return sum(map(sum, hyperband_rounds(epochs, combinations).values()))
 
 
 def _within(choice: Choice, layers: Sequence[str]) -> Choice | None:

@@ -14,11 +14,12 @@ from pipeline.params.energy import EnergyParams
 from pipeline.params.network import MAX_UNITS, SearchParams
 from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.energy.description import EnergyError
+from pipeline.quantization.energy.network import source_type
 from pipeline.quantization.energy.number_types import type_of
 from pipeline.quantization.search.plan.blocks import (
     Block,
     group_layers,
-    hyperband_rounds,
+    hyperband_trials,
     plan_blocks,
 )
 from pipeline.quantization.search.plan.space import (
@@ -38,6 +39,7 @@ from pipeline.quantization.training.resizing import scaled_units
 from pipeline.quantizers.hardware import (
     ACTIVATIONS,
     check_scale,
+    check_slope,
     stored_type,
 )
 from pipeline.quantizers.quantizer import Quantizer, parse_quantizer
@@ -161,7 +163,7 @@ def check_space_exportable(
     ------
     SearchSpaceError
         With a line for each activation that is no fixed-point type, and each quantizer whose
-        scale is no power of two.
+        scale is no power of two, or that is a leaky ReLU of a weight.
     """
     problems, key = Problems(), "search.input_quantizer"
     with problems.collected():
@@ -174,6 +176,8 @@ def check_space_exportable(
                     if tensor.endswith(ACTIVATIONS):
                         key = f"search.quantization_config: {tensor}"
                         stored_type(architecture, tensor, quantizer, key)
+                    else:
+                        check_slope(tensor, quantizer)
     problems.raise_as(SearchSpaceError)
 
 
@@ -213,6 +217,9 @@ def plan_search(
     with problems.collected():
         widest = check_widths(params, layers, architecture.units)
     with problems.collected():
+        if energy.source_quantizer is not None:
+            source_type(energy.source_quantizer)
+    with problems.collected():
         check_space_exportable(architecture, choices, params.input_quantizer)
     with problems.collected():
         points = uniform_networks(params, architecture)
@@ -230,7 +237,7 @@ def plan_search(
 def planned_trials(params: SearchParams, block: Block) -> int:
     """Return how many trials a block will ask for at most."""
     if params.mode == "hyperband":
-        return sum(map(sum, hyperband_rounds(params.epochs, block.combinations).values()))
+        return hyperband_trials(params.epochs, block.combinations)
     if params.mode == "halving":
         return block.max_trials + min(params.survivors, block.max_trials) + params.descents
     return block.max_trials
@@ -239,7 +246,7 @@ def planned_trials(params: SearchParams, block: Block) -> int:
 def too_many_trials(block: Block, params: SearchParams) -> list[str]:
     """Return a line where a block has fewer combinations than trials are asked for."""
     if params.mode == "hyperband":
-        key, wanted = "epochs", sum(map(sum, hyperband_rounds(params.epochs).values()))
+        key, wanted = "epochs", hyperband_trials(params.epochs)
         given = planned_trials(params, block)
     else:
         key, wanted, given = "max_trials", block.wanted, block.max_trials

@@ -17,13 +17,11 @@ from itertools import product
 
 from pipeline.base.architecture import INPUT, Architecture
 from pipeline.base.errors import PipelineError, Problems
-from pipeline.base.fixed_point_type import MAX_BITS
-from pipeline.quantizers.hardware import stored_type
-from pipeline.quantizers.quantizer import Quantizer
+from pipeline.base.fixed_point_type import MAX_BITS, MAX_FRACTION_BITS
+from pipeline.quantizers.hardware import ACTIVATIONS, stored_type
+from pipeline.quantizers.quantizer import SMALLEST_EXPONENT, Quantizer
 
 RTL_BITS = sys.float_info.mant_dig - 2  # da4ml counts in float64; see `adder_graph`
-MAX_FRACTION_BITS = 40  # of a weight in models/integer.json
-_SMALLEST_EXPONENT = -23  # below Keras' epsilon of 1e-7 a weight is 0 in hardware
 
 
 @dataclass(frozen=True)
@@ -159,7 +157,7 @@ def _widest(spans: Iterable[_Span]) -> list[_Span]:
 
 
 def _span(architecture: Architecture, tensor: str, quantizer: Quantizer) -> _Span:
-    if tensor == INPUT or tensor.rpartition("/")[2] not in ("kernel", "recurrent_kernel", "bias"):
+    if tensor == INPUT or tensor.endswith(ACTIVATIONS):
         stored = stored_type(architecture, tensor, quantizer, tensor)
         largest = Fraction(max(-stored.minimum, stored.maximum)) / Fraction(2) ** (
             stored.fraction_bits
@@ -196,10 +194,7 @@ def _weights(quantizer: Quantizer) -> tuple[int, Fraction]:
 
 def _powers_of_two(quantizer: Quantizer) -> tuple[int, Fraction]:
     """As `_weights`, with the exponents that QKeras gives to the bits."""
-    arguments = quantizer.arguments
-    largest = arguments.get("max_value")
-    sign_of_exponent = largest is None or largest > 1
-    signed = quantizer.name == "quantized_po2"
-    reach = 2 ** max(0, quantizer.bits - signed - sign_of_exponent)
+    largest = quantizer.arguments.get("max_value")
+    reach = quantizer.exponent_reach
     highest = 0 if not largest else min(math.ceil(math.log2(largest)), reach - 1)
-    return min(reach, -_SMALLEST_EXPONENT), Fraction(2) ** highest
+    return min(reach, -SMALLEST_EXPONENT), Fraction(2) ** highest

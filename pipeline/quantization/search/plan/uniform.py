@@ -62,6 +62,7 @@ def uniform_quantizers(
         If such a list is missing.
     """
     state = _SIGNED_STATE if architecture.gated else _STATE
+    declared = declared_bits(params)
     texts = {}
     for tensor in architecture.tensors:
         kind = tensor.split("/")[-1]
@@ -73,8 +74,8 @@ def uniform_quantizers(
             texts[tensor] = state.format(bits=bits)
         else:
             of_gates = architecture.gated and tensor == "rnn/activation"
-            texts[tensor] = _widest(declared_bits(params), kind, of_gates)
-            most = declared_bits(params)[kind][texts[tensor]]
+            texts[tensor] = _widest(declared, kind, of_gates)
+            most = declared[kind][texts[tensor]]
             if tensor == "rnn/activation" and not architecture.gated and most < bits:
                 texts[tensor] = state.format(bits=bits)
     return {tensor: parse_quantizer(text, f"search: {tensor}") for tensor, text in texts.items()}

@@ -21,8 +21,9 @@ from keras_tuner.src.engine.trial import TrialStatus
 
 from pipeline.artifacts.search import Trial
 from pipeline.base.arrays import F32
+from pipeline.base.errors import say
 from pipeline.base.files import read_json, write_json, write_text
-from pipeline.quantization.search.lines import tell, trial_line
+from pipeline.quantization.search.lines import trial_line
 from pipeline.quantization.search.trials.halving import COST, DEAD, RMSE
 from pipeline.quantization.search.trials.oracle_files import drop_partial_trials, renumber
 from pipeline.quantization.search.trials.oracles import trials_of
@@ -162,7 +163,7 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
             if not over or trial.trial_id in waiting:
                 break
             self._told += 1
-            tell(self._line(trial))
+            say(self._line(trial))
         return self._told
 
     def _line(self, trial: Any) -> str:
@@ -171,10 +172,10 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
             return f"trial {name} failed: {self._reason(trial)}"
         record, file = self.runner.record(name), self._time_file(name)
         seconds = read_json(file)["seconds"] if file.exists() else None
-        return trial_line(record, self.runner.baseline, self.best_until(trial), seconds)
+        return trial_line(record, self.runner.baseline, self.best_with(record), seconds)
 
-    def best_until(self, trial: Any) -> Trial | None:
-        """Return the best trial up to this one; None where there is nothing to choose."""
+    def best_with(self, record: Trial) -> Trial | None:
+        """Return the best trial told of, this one included; None where none is chosen."""
         return None
 
     def _get_tuner_fname(self) -> str:
@@ -217,7 +218,7 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
     def _trials(self) -> list[Any]:
         """Return the trials begun, by number; without those that only a longer search had."""
         trials = sorted(self.oracle.trials.values(), key=lambda trial: int(trial.trial_id))
-        return trials[: self.trials_asked]
+        return trials[: self.oracle.max_trials]
 
     def _reason(self, trial: Any) -> str:
         """Return the last line of why a trial failed, of what is known."""
@@ -252,11 +253,11 @@ def check_complete(tuner: NetworkTuner) -> None:
     """
     failures = tuner.failures()
     if not tuner.announces:
-        tell(*(f"trial {identity} failed: {message}" for identity, message in failures.items()))
+        say(*(f"trial {identity} failed: {message}" for identity, message in failures.items()))
     completed = len(tuner.records())
     asked = tuner.trials_asked
     if completed < asked and tuner.exhausted:
-        tell(f"{tuner.asked_by}: {asked} trials asked, but only {completed} combinations found")
+        say(f"{tuner.asked_by}: {asked} trials asked, but only {completed} combinations found")
     elif completed < asked:
         first = next(iter(failures.values()), "no combination was found that is not tried yet")
         raise SearchError(

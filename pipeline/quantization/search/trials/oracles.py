@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import keras_tuner
@@ -124,10 +125,15 @@ class _HyperbandOracle(
 ):
     """keras-tuner's; where combinations run out, rounds are smaller instead of left unfinished."""
 
-    def _get_size(self, bracket_num: int, round_num: int) -> int:
+    @cached_property
+    def rounds(self) -> dict[int, list[int]]:
+        """Trials of every round, by bracket."""
         oracle: Any = self
-        combinations = math.prod(len(d.values) for d in oracle.get_space().space)
-        return hyperband_rounds(oracle.max_epochs, combinations)[bracket_num][round_num]
+        combinations = math.prod(len(d.values) for d in oracle.hyperparameters.space)
+        return hyperband_rounds(oracle.max_epochs, combinations)
+
+    def _get_size(self, bracket_num: int, round_num: int) -> int:
+        return self.rounds[bracket_num][round_num]
 
 
 class _BayesianOracle(
@@ -160,8 +166,4 @@ def trials_of(oracle: Any) -> int:
         return oracle.asked()
     if not isinstance(oracle, _HyperbandOracle):
         return int(oracle.max_trials)
-    return sum(
-        oracle._get_size(bracket, number)
-        for bracket in range(oracle._get_num_brackets())
-        for number in range(oracle._get_num_rounds(bracket))
-    )
+    return sum(map(sum, oracle.rounds.values()))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from keras_tuner.src.engine.trial import TrialStatus
 
 from pipeline.artifacts.search import Trial
 from pipeline.base.arrays import F32
@@ -72,6 +71,7 @@ class QuantizationTuner(NetworkTuner):
         self.decided = decided or Decided({}, runner.costs.architecture.units)
         self.prefix = prefix
         self.runner = runner
+        self._best: Trial | None = None
         space = hyperparameters(choices, runner.params, filters)
         super().__init__(runner, make_oracle(runner.params, space, self.price), phase)
 
@@ -112,10 +112,10 @@ class QuantizationTuner(NetworkTuner):
         start = self._initial_weights(quantizers, units) if continues is None else None
         return self.runner.run(name, quantizers, settings, start, f"trial {name}", continues)
 
-    def best_until(self, trial: Any) -> Trial:
-        """Return the best trial up to this one."""
-        names = [self.name_of(other) for other in self._trials() if _is_not_after(other, trial)]
-        return best_of([self.runner.record(name) for name in names])
+    def best_with(self, record: Trial) -> Trial:
+        """Return the best trial told of so far, this one included."""
+        self._best = best_of([self._best, record] if self._best else [record])
+        return self._best
 
     def price(self, values: Mapping[str, Any]) -> float:
         """Return the cost of the network that some choices describe."""
@@ -159,10 +159,6 @@ class QuantizationTuner(NetworkTuner):
         if kernel and not self.runner.costs.architecture.gated and is_sign_and_shift(kernel):
             return kernel_of_powers_of_two(start)
         return start
-
-
-def _is_not_after(other: Any, trial: Any) -> bool:
-    return bool(other.status == TrialStatus.COMPLETED and other.trial_id <= trial.trial_id)
 
 
 def best_of(records: Sequence[Trial]) -> Trial:

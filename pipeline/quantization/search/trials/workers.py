@@ -1,7 +1,7 @@
 """Several processes, one search: keras-tuner's oracle service and its workers.
 
-The process whose ``KERASTUNER_TUNERID`` contains ``chief`` answers for the
-oracle at ``KERASTUNER_ORACLEIP``:``KERASTUNER_ORACLEPORT``; the others train
+The process whose ``KERASTUNER_TUNER_ID`` contains ``chief`` answers for the
+oracle at ``KERASTUNER_ORACLE_IP``:``KERASTUNER_ORACLE_PORT``; the others train
 trials. ``processes.workers`` above 1 makes the stage the chief of local processes.
 Unlike in keras-tuner, no worker leaves while a trial runs, so that the trial of
 a worker that died goes to another one, and none waits for ever.
@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -26,6 +25,7 @@ from keras_tuner.src.distribute import oracle_chief, oracle_client
 from keras_tuner.src.engine.trial import Trial, TrialStatus
 from tqdm import tqdm
 
+from pipeline.base.errors import say
 from pipeline.quantization.search.cluster import ID, IP, PORT, local_parent, parent_variable
 from pipeline.quantization.search.trials.network_tuner import (
     RECYCLED,
@@ -122,9 +122,8 @@ class Service(oracle_chief.OracleServicer):  # type: ignore[misc]
             if trial is not None:
                 self.oracle._retry_queue.append(trial.trial_id)
                 name, _ = name_and_phase(tuner_id)
-                print(
+                say(
                     f"warning: worker {name} is gone; trial {trial.trial_id} goes to another",
-                    file=sys.stderr,
                 )
 
     def silent(self, timeout_s: float) -> list[str]:
@@ -231,7 +230,9 @@ def serve(tuner: Any, processes: dict[str, Process], timeout_s: float) -> None:
 def _show(service: Service, tuner: Any, bar: Any) -> None:
     """Tell of trials that are over, and draw how many there are."""
     with service.lock:
-        bar.total, bar.n = tuner.trials_asked, tuner.report()
+        told = tuner.report()
+        if told != bar.n:  # how many are asked for follows from those that are over
+            bar.total, bar.n = tuner.trials_asked, told
     bar.refresh()
 
 
