@@ -46,7 +46,7 @@ def workplace(tmp_path, monkeypatch):
 @pytest.mark.parametrize("mode", MODES)
 def test_every_trial_that_was_asked_for_completes(mode):
     trainer = MadeUpTrainer()
-    tuner = search(search_params(mode=mode, max_trials=20), trainer)
+    tuner = search(search_params(mode=mode, max_trials=14), trainer)
     check_complete(tuner)
     records = tuner.records()
     assert len(records) == tuner.trials_asked == len(trainer.trained)
@@ -63,11 +63,11 @@ def test_every_trial_that_was_asked_for_completes(mode):
     made = [(settings.first_epoch, settings.reached) for settings in trainer.settings]
     expected = {
         "hyperband": [(0, 1)] * 3 + [(1, 3)] + [(0, 3)] * 2,  # brackets of 3 + 1 trials and 2
-        "halving": [(0, 1)] * 20 + [(1, 3)] * 2,
+        "halving": [(0, 1)] * 14 + [(1, 3)] * 2,
     }
-    assert made == expected.get(mode, [(0, 3)] * 20)
+    assert made == expected.get(mode, [(0, 3)] * 14)
     if mode != "hyperband":
-        assert len({tuple(record.quantizers.items()) for record in records}) == 20
+        assert len({tuple(record.quantizers.items()) for record in records}) == 14
 
 
 def test_a_record_says_what_was_trained_and_scored():
@@ -279,7 +279,7 @@ def test_failed_trials_get_another_chance_when_the_search_starts_again(mode):
 
 def test_bayesian_search_chooses_for_itself_within_the_default_trials():
     """Only decisions with a choice count: 2 kernels, 2 activations, ... of nine in all."""
-    params = {"max_trials": 20, "tune_filters": "none"}
+    params = {"max_trials": 14, "tune_filters": "none"}
     random, bayesian = (
         [
             record.quantizers
