@@ -53,4 +53,4 @@ lock: $(INSTALLED)
 	  --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .search
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .search .stack .stack

@@ -74,7 +74,7 @@ def schedule(name: str, epochs: int) -> list[Any]:
 
         return plateau_callbacks(load_params().train)[:1]  # without stopping early
     if name == "cosine":
-        from pipeline.quantization.training.trainer import QatSettings, cosine_decay
+        from pipeline.quantization.training.settings import QatSettings, cosine_decay
 
         return [cosine_decay(QatSettings(epochs, BATCH, LEARNING_RATE, seed=0))]
     return []

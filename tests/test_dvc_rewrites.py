@@ -58,8 +58,8 @@ def changed_lines(path: Path) -> list[str]:
 def test_a_set_value_changes_one_line(shipped: Path):
     apply_overrides(shipped, ["search.max_trials=13"])
     old, new = changed_lines(shipped)
-    assert old.startswith("-  max_trials: 12 ")
-    assert new == old.replace("-  max_trials: 12", "+  max_trials: 13", 1)
+    assert old.startswith("-  max_trials: 24 ")
+    assert new == old.replace("-  max_trials: 24", "+  max_trials: 13", 1)
 
 
 @pytest.mark.parametrize("key", sorted(LISTS))

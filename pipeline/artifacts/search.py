@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from pipeline.base.files import ArtifactError
 from pipeline.base.schema import Frozen
 
@@ -44,6 +46,9 @@ class Trial(Frozen):
         New seeds that were drawn because it was dead; its own seed leads to them.
     continues
         The shorter trial whose training this one goes on with.
+    starts_rmse_mev
+        Lowest RMSE on the validation split of each training of the network; that of the best
+        is `validation_rmse_mev`.
     """
 
     trial: str
@@ -62,6 +67,13 @@ class Trial(Frozen):
     dead: bool
     continues: str | None
     restarts: int = 0
+    starts_rmse_mev: list[float] = Field(default_factory=list)
+
+    @property
+    def mean_rmse_mev(self) -> float:
+        """What a network is worth without luck: the mean of its starts."""
+        starts = self.starts_rmse_mev or [self.validation_rmse_mev]
+        return sum(starts) / len(starts)
 
 
 class RankedTrial(Trial):

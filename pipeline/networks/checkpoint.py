@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipeline.base.architecture import Shape
 from pipeline.base.arrays import F32
 from pipeline.base.weights import load_weights, save_weights
 from pipeline.networks.float_network import get_weights, named_variables, set_weights
@@ -65,6 +66,28 @@ class Checkpoint:
             second.assign(self.second_moment[name])
         optimizer.iterations.assign(steps)
 
+    def save(self, path: Path) -> None:
+        """Write it, weights only: ``<part>/<layer>/<tensor>``, and ``waited/epochs``."""
+        parts = {part: getattr(self, part) for part in _PARTS}
+        tensors = {f"{p}/{name}": v for p, tensors in parts.items() for name, v in tensors.items()}
+        save_weights(path, tensors | {_WAITED: np.array([self.waited], np.float32)})
+
+    @classmethod
+    def load(cls, path: Path, shapes: Mapping[str, Shape]) -> Checkpoint:
+        """Read that of a network whose weights have these shapes.
+
+        Raises
+        ------
+        ArtifactError
+            If a tensor is missing, superfluous, of another shape or type, or not finite.
+        """
+        wanted = {f"{part}/{name}": shape for part in _PARTS for name, shape in shapes.items()}
+        tensors = load_weights(path, wanted | {_WAITED: (1,)})
+        weights, first, second = (
+            {name: tensors[f"{part}/{name}"] for name in shapes} for part in _PARTS
+        )
+        return cls(weights, first, second, int(tensors[_WAITED][0]))
+
 
 class KeepCheckpoint(tf.keras.callbacks.Callback):  # type: ignore[misc]
     """Note where training stands at its end; before `KeepBest` puts other weights back."""
@@ -78,24 +101,3 @@ class KeepCheckpoint(tf.keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Copy weights and moments."""
         self.checkpoint = Checkpoint.of(self.model, self.model.optimizer, self._best.waited)
-
-
-def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a `Checkpoint`, weights only: ``<part>/<layer>/<tensor>``, and ``waited/epochs``."""
-    parts = {part: getattr(checkpoint, part) for part in _PARTS}
-    tensors = {f"{p}/{name}": v for p, tensors in parts.items() for name, v in tensors.items()}
-    save_weights(path, tensors | {_WAITED: np.array([checkpoint.waited], np.float32)})
-
-
-def load_checkpoint(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Checkpoint:
-    """Read a `Checkpoint` of a network whose weights have these shapes.
-
-    Raises
-    ------
-    ArtifactError
-        If a tensor is missing, superfluous, of another shape or type, or not finite.
-    """
-    wanted = {f"{part}/{name}": shape for part in _PARTS for name, shape in shapes.items()}
-    tensors = load_weights(path, wanted | {_WAITED: (1,)})
-    first, second, third = ({name: tensors[f"{part}/{name}"] for name in shapes} for part in _PARTS)
-    return Checkpoint(first, second, third, int(tensors[_WAITED][0]))

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipeline.base.arrays import F32
 from pipeline.base.errors import PipelineError
 from pipeline.networks.fitting import WindowData, WindowFitter
 
@@ -75,10 +76,19 @@ class DeadNetworkGuard(tf.keras.callbacks.Callback):  # type: ignore[misc]
             Its mean squared error. Below that of the best constant there is nothing to look
             at, which saves nearly every network one more compiled program.
         """
-        if validation_loss < (1 - _ROUNDING_OF_LOSS) * self._loss_of_constant:
+        if not may_be_constant(validation_loss, self._loss_of_constant):
             return False
-        outputs = self._fitter.predict(self._validation)
-        return bool(np.ptp(outputs) <= _SAME_OUTPUT * np.abs(outputs).max())
+        return is_constant(self._fitter.predict(self._validation))
+
+
+def may_be_constant(validation_loss: float, of_constant: float) -> bool:
+    """Return whether a loss is that of a constant output, or higher; see `loss_of_constant`."""
+    return validation_loss >= (1 - _ROUNDING_OF_LOSS) * of_constant
+
+
+def is_constant(outputs: F32) -> bool:
+    """Return whether all outputs of a network, any shape, are the same number."""
+    return bool(np.ptp(outputs) <= _SAME_OUTPUT * np.abs(outputs).max())
 
 
 def loss_of_constant(validation: WindowData) -> float:

@@ -85,6 +85,12 @@ def make_strategy(name: str) -> Any:
     raise RuntimeSetupError(f"train.strategy: unknown strategy {name!r}")
 
 
+def runs_on_one_cpu(strategy: Any) -> bool:
+    """Return whether a strategy of `make_strategy` has one device, which is a CPU."""
+    devices = strategy.extended.worker_devices
+    return len(devices) == 1 and "CPU" in devices[0].upper()
+
+
 def _hide_gpus() -> None:
     """Leave GPUs alone: TensorFlow places on them whatever no device is named for."""
     try:

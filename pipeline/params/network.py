@@ -11,6 +11,7 @@ from pipeline.params.quantizers import Limit, Quantizers, QuantizerText, TrialNa
 from pipeline.params.section import MAX_BATCH, MAX_EPOCHS, MAX_SEED, MAX_TRIALS, Section
 
 MAX_UNITS = 512  # of the recurrent layer, trained or searched
+MOST_STARTS = 8  # lanes of a stack of networks
 
 
 class TrainParams(Section):
@@ -126,6 +127,13 @@ class SearchParams(Section):
         le=MAX_SEED,
         description="Seed of the search; a trial's seed is this plus its number. keras-tuner "
         "takes 0 for no seed.",
+    )
+    seeds: int = Field(
+        ge=1,
+        le=MOST_STARTS,
+        description="How often each network is trained, with other orders of windows; the best "
+        "counts, and `halving` compares the means. On one CPU all are trained at once. Networks "
+        "that only Keras trains (LSTM, GRU, other quantizers, other devices) are trained once.",
     )
     max_trials: int = Field(
         ge=1,
@@ -244,6 +252,12 @@ class FinetuneParams(Section):
 
     trial: TrialName = Field(description="`best`, or the name of a trial in models/search.json.")
     seed: int = Field(ge=0, le=MAX_SEED, description="Seed of the order of the batches.")
+    seeds: int = Field(
+        ge=1,
+        le=MOST_STARTS,
+        description="How often the network is trained on, with other orders of windows; see "
+        "`search.seeds`.",
+    )
     epochs: int = Field(ge=1, le=MAX_EPOCHS, description="Epochs of quantization-aware training.")
     batch_size: int = Field(ge=1, le=MAX_BATCH, description="Windows in one step of the optimizer.")
     learning_rate: float = Field(

@@ -53,7 +53,7 @@ def workplace(cell, monkeypatch):
         assert figures is not None, output.getvalue()
         return figures
 
-    for name in ("training", "trials", "ablation", "scaling"):
+    for name in ("training", "trials", "ablation", "scaling", "stacks"):
         benchmark = importlib.import_module(f"benchmarks.{name}")
         monkeypatch.setattr(benchmark, "contender", run_here)
     return cell

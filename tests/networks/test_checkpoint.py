@@ -9,11 +9,12 @@ import pytest
 
 from pipeline.base.architecture import Architecture
 from pipeline.base.files import ArtifactError
-from pipeline.networks.checkpoint import load_checkpoint, save_checkpoint
 from pipeline.networks.fitting import FitResult
 from pipeline.networks.float_network import get_weights
 from pipeline.networks.runtime import make_strategy
-from pipeline.quantization.training.trainer import QatResult, QatSettings, QatTrainer
+from pipeline.quantization.training.result import QatResult
+from pipeline.quantization.training.settings import QatSettings
+from pipeline.quantization.training.trainer import QatTrainer
 from tests.networks.sequences import echo_data, echo_network
 from tests.quantization.quantizer_sets import quantizer_set
 
@@ -55,8 +56,8 @@ def test_going_on_is_as_if_training_had_never_stopped(trainer, start, whole, cut
     first = trainer.fit(quantizers, start, replace(WHOLE, last_epoch=cut), "first")
     assert not first.dead
     file = tmp_path / "checkpoint.h5"
-    save_checkpoint(file, first.checkpoint)
-    checkpoint = load_checkpoint(file, {name: value.shape for name, value in start.items()})
+    first.checkpoint.save(file)
+    checkpoint = trainer.load_checkpoint(file, quantizers, WHOLE)
     rest = replace(WHOLE, first_epoch=cut)
     second = trainer.fit(quantizers, first.weights, rest, "second", checkpoint)
     same(second.weights, whole.weights)
@@ -90,10 +91,10 @@ def test_the_best_epoch_of_the_first_part_is_kept(trainer, start):
 
 def test_a_file_of_another_network_is_refused(trainer, start, tmp_path):
     first = trainer.fit(quantizer_set("8 bits"), start, replace(WHOLE, last_epoch=1), "first")
-    save_checkpoint(tmp_path / "checkpoint.h5", first.checkpoint)
+    first.checkpoint.save(tmp_path / "checkpoint.h5")
     shapes = {name: value.shape for name, value in start.items()} | {"rnn/kernel": (1, 4)}
     with pytest.raises(ArtifactError, match="weights/rnn/kernel"):
-        load_checkpoint(tmp_path / "checkpoint.h5", shapes)
+        type(first.checkpoint).load(tmp_path / "checkpoint.h5", shapes)
 
 
 @pytest.mark.parametrize(("cell", "starts"), [("SimpleRNN", 2), ("GRU", 1)])

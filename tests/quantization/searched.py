@@ -28,6 +28,7 @@ def trial_row(trial: str, **changed: Any) -> dict[str, Any]:
         "dead": False,
         "continues": None,
         "restarts": 0,
+        "starts_rmse_mev": [50.0, 51.0],
     }
     return row | changed
 

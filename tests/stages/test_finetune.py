@@ -20,7 +20,8 @@ from pipeline.integers.network import IntegerNetwork
 from pipeline.quantization.finetuning.finetuning import FinetuneError
 from pipeline.quantization.finetuning.trials import SEARCH_WEIGHTS, trial_weights
 from pipeline.quantization.training.network import frozen_weights
-from pipeline.quantization.training.trainer import QatSettings, QatTrainer
+from pipeline.quantization.training.settings import QatSettings
+from pipeline.quantization.training.trainer import QatTrainer
 from pipeline.samples.predictions import read_predictions
 from pipeline.samples.prepared import read_prepared
 from pipeline.samples.windows import windows
@@ -134,7 +135,7 @@ def test_the_parameters_say_what_is_trained_and_how(workplace, monkeypatch, tria
     with pytest.raises(FinetuneError, match=r"finetune\.learning_rate: 0\.125: enough"):
         finetune.main()
     ((quantizers, initial, settings, _),) = given
-    assert settings == QatSettings(5, 32, 0.125, 11, units=2)
+    assert settings == QatSettings(5, 32, 0.125, 11, units=2, starts=8)
     assert quantizers["rnn/state"].bits == (7 if trial == 1 else 8)
     np.testing.assert_array_equal(
         initial["rnn/kernel"], both["1" if trial == 1 else "0"]["rnn/kernel"]

@@ -88,6 +88,7 @@ def finetune(
         seed=params.seed,
         units=units_of(start),
         patience=params.early_stopping_patience,
+        starts=params.seeds,
     )
     try:
         result = trainer.fit(quantizers, start, settings, "finetune")

@@ -26,6 +26,7 @@ _QUANTIZER_OF = {
     "bias": "bias_quantizer",
 }
 ROUNDED_STATE = "rounded_state"
+_FOLLOWING_SCALES = ("auto", "auto_po2")
 _WEIGHT_TENSORS = ("kernel", "recurrent_kernel", "bias")
 
 
@@ -67,6 +68,11 @@ def build_quantized_network(
             return build_activation(quantizers[tensor], tensor)
         return quantizers[tensor].build()
 
+    def constraint(tensor: str) -> Any:
+        """Take away QKeras' bound of 1 where the scale follows the weights: see `_unbounded`."""
+        scale = quantizers[tensor].arguments.get("alpha") if tensor in quantizers else None
+        return _unbounded if scale in _FOLLOWING_SCALES else None
+
     cell = architecture.cell
     inputs = tf.keras.Input((architecture.window_length, 1), name="samples")
     hidden = inputs
@@ -84,6 +90,9 @@ def build_quantized_network(
         recurrent_quantizer=make(f"{RNN_LAYER}/recurrent_kernel"),
         bias_quantizer=make(f"{RNN_LAYER}/bias"),
         state_quantizer=make(f"{RNN_LAYER}/state"),
+        kernel_constraint=constraint(f"{RNN_LAYER}/kernel"),
+        recurrent_constraint=constraint(f"{RNN_LAYER}/recurrent_kernel"),
+        bias_constraint=constraint(f"{RNN_LAYER}/bias"),
         unroll=unroll,
         name=RNN_LAYER,
         **options,
@@ -105,9 +114,21 @@ def build_quantized_network(
         activation=make(f"{DENSE_LAYER}/activation", "relu"),
         kernel_quantizer=make(f"{DENSE_LAYER}/kernel"),
         bias_quantizer=make(f"{DENSE_LAYER}/bias"),
+        kernel_constraint=constraint(f"{DENSE_LAYER}/kernel"),
+        bias_constraint=constraint(f"{DENSE_LAYER}/bias"),
         name=DENSE_LAYER,
     )(hidden)
     return tf.keras.Model(inputs, outputs)
+
+
+def _unbounded(weights: tf.Tensor) -> tf.Tensor:
+    """Leave weights as a step has made them.
+
+    QKeras keeps the weights of every quantized layer within 1, or the largest value of their
+    quantizer, after each step. No hardware asks for that where the scale follows the weights; a
+    float network whose recurrent weights reach 5.7 loses its function in the first step.
+    """
+    return weights
 
 
 def forward(model: tf.keras.Model, inputs: tf.Tensor, training: bool) -> tf.Tensor:

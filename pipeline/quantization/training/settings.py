@@ -31,6 +31,9 @@ class QatSettings:
         New seeds that were drawn before, see `seed_after`.
     patience
         Epochs without a lower validation loss after which the training stops; None runs all.
+    starts
+        Trainings with other orders of windows, of which the best counts, where a stack of
+        networks can train it (`pipeline.quantization.training.lanes`); otherwise there is one.
     """
 
     epochs: int
@@ -42,6 +45,7 @@ class QatSettings:
     last_epoch: int | None = None
     restarts: int = 0
     patience: int | None = None
+    starts: int = 1
 
     @property
     def reached(self) -> int:
@@ -61,16 +65,16 @@ def seed_after(seed: int, restarts: int) -> int:
     return int(np.random.SeedSequence((seed, restarts)).generate_state(1)[0] % _MAX_SEED)
 
 
-def cosine_decay(settings: QatSettings) -> Any:
-    """Return a callback that lowers the learning rate to 0 along half a cosine.
+def rate_of(settings: QatSettings, epoch: int) -> float:
+    """Return the learning rate of an epoch, counted from 0: it falls to 0 along half a cosine.
 
     The weights of a coarse network keep hopping between grid points at a
     constant rate; they settle only as it vanishes.
     """
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / settings.epochs))
 
-    def rate(epoch: int, _: float) -> float:
-        done = epoch / settings.epochs
-        return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
-    schedule: Callable[[int, float], float] = rate
+def cosine_decay(settings: QatSettings) -> Any:
+    """Return a callback that sets the rate of each epoch, see `rate_of`."""
+    schedule: Callable[[int, float], float] = lambda epoch, _: rate_of(settings, epoch)  # noqa: E731
     return tf.keras.callbacks.LearningRateScheduler(schedule)

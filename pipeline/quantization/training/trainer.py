@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import gc
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -13,16 +12,17 @@ import tensorflow as tf
 from pipeline.base.architecture import Architecture, units_of
 from pipeline.base.arrays import F32
 from pipeline.base.errors import say
-from pipeline.networks.checkpoint import Checkpoint, KeepCheckpoint
-from pipeline.networks.dead import DEAD, DeadNetworkGuard
-from pipeline.networks.fitting import FitResult, Schedule, WindowData, WindowFitter
-from pipeline.networks.float_network import get_weights, set_weights
-from pipeline.networks.runtime import seed_everything
-from pipeline.networks.training import KeepBest
-from pipeline.quantization.training.network import build_quantized_network, forward
+from pipeline.networks.checkpoint import Checkpoint
+from pipeline.networks.dead import DEAD
+from pipeline.networks.fitting import WindowData
+from pipeline.networks.stack.checkpoint import StackCheckpoint
+from pipeline.networks.stack.fitting import Progress
+from pipeline.quantization.training.keras_training import KerasTraining
 from pipeline.quantization.training.rescaling import within_one
 from pipeline.quantization.training.resizing import resize
-from pipeline.quantization.training.settings import QatSettings, cosine_decay
+from pipeline.quantization.training.result import AnyCheckpoint, QatResult
+from pipeline.quantization.training.settings import QatSettings
+from pipeline.quantization.training.stack_training import StackTraining
 from pipeline.quantizers.quantizer import Quantizer
 
 # A network that lost or gained units: how it is trained as a float network, and how many
@@ -35,34 +35,6 @@ RESIZED_SEED = 1
 PROBE_WINDOWS = 16384
 MOST_RESTARTS = 10
 """New seeds for a network that starts from random weights and is dead; the default of `train`."""
-
-
-@dataclass(frozen=True)
-class QatResult:
-    """A trained quantized network.
-
-    Attributes
-    ----------
-    weights
-        Of the best epoch, by ``layer/tensor``.
-    validation_loss
-        Theirs: mean squared error in scaled units.
-    fit
-        The loss curve.
-    dead
-        Whether the output is constant, after one epoch for good or at the end.
-    checkpoint
-        Where to go on from, if the training is not over.
-    restarts
-        New seeds that were drawn because the network was dead.
-    """
-
-    weights: dict[str, F32]
-    validation_loss: float
-    fit: FitResult
-    dead: bool
-    checkpoint: Checkpoint | None = None
-    restarts: int = 0
 
 
 class QatTrainer:
@@ -98,14 +70,14 @@ class QatTrainer:
         self.strategy = strategy
         self.after_epoch: Callable[[], object] = lambda: None
         self.show_progress = True
+        self._keras = KerasTraining(architecture, train, validation, strategy)
+        self._stack = StackTraining(self._keras)
 
     def build(
         self, quantizers: Mapping[str, Quantizer], units: int | None = None
     ) -> tf.keras.Model:
         """Build the network with these quantizers; with new weights."""
-        architecture = self.architecture if units is None else self.architecture.with_units(units)
-        with self.strategy.scope():
-            return build_quantized_network(architecture, quantizers)
+        return self._keras.build(quantizers, units)
 
     def float_start(self, weights: Mapping[str, F32], units: int) -> dict[str, F32]:
         """Return float weights of a network of another width, pruned or grown, then trained.
@@ -125,7 +97,7 @@ class QatTrainer:
         initial_weights: Mapping[str, F32] | None,
         settings: QatSettings,
         description: str,
-        checkpoint: Checkpoint | None = None,
+        checkpoint: AnyCheckpoint | None = None,
     ) -> QatResult:
         """Train a network with these quantizers.
 
@@ -185,54 +157,38 @@ class QatTrainer:
         initial_weights: Mapping[str, F32] | None,
         settings: QatSettings,
         description: str,
-        checkpoint: Checkpoint | None,
+        checkpoint: AnyCheckpoint | None,
     ) -> QatResult:
-        # Keras keeps every graph it has built: without this, memory grows by the trial.
-        tf.keras.backend.clear_session()
-        gc.collect()
-        seed_everything(settings.drawn_seed)
-        model = self.build(quantizers, settings.units)
-        if initial_weights is not None:
-            set_weights(model, initial_weights)
-        with self.strategy.scope():
-            optimizer = tf.keras.optimizers.Adam(settings.learning_rate)
-        fitter = WindowFitter(model, optimizer, self.strategy, forward)
-        guard = DeadNetworkGuard(fitter, self.train, self.validation)
-        best = KeepBest(patience=settings.patience)
-        if checkpoint is not None:
-            loss = fitter.mean_squared_error(self.validation)
-            best = KeepBest(loss, initial_weights, checkpoint.waited, settings.patience)
-            steps_of_epoch = math.ceil(self.train.n_windows / settings.batch_size)
-            checkpoint.restore(model, optimizer, settings.first_epoch * steps_of_epoch)
-        keep, seed = KeepCheckpoint(best), settings.drawn_seed
-        fit = fitter.fit(
-            self.train,
-            self.validation,
-            Schedule(settings.reached, settings.batch_size, seed, settings.first_epoch),
-            callbacks=[guard, cosine_decay(settings), keep, best, self._sign_of_life()],
-            description=description,
-            show_progress=self.show_progress,
-        )
-        validation_loss = fitter.mean_squared_error(self.validation)
-        return QatResult(
-            weights=get_weights(model),
-            validation_loss=validation_loss,
-            fit=fit,
-            dead=guard.dead or guard.is_constant(validation_loss),
-            checkpoint=keep.checkpoint if settings.reached < settings.epochs else None,
-        )
+        progress = Progress(description, self.show_progress, self.after_epoch)
+        formats = self._stack.formats(quantizers, settings.units)
+        if formats is None:
+            if isinstance(checkpoint, StackCheckpoint):
+                raise ValueError("a training of a stack cannot go on with Keras")
+            return self._keras.fit(quantizers, initial_weights, settings, progress, checkpoint)
+        if isinstance(checkpoint, Checkpoint):
+            raise ValueError("a training with Keras cannot go on in a stack")
+        return self._stack.fit(formats, quantizers, initial_weights, settings, progress, checkpoint)
+
+    def load_checkpoint(
+        self, path: Path, quantizers: Mapping[str, Quantizer], settings: QatSettings
+    ) -> AnyCheckpoint:
+        """Read where a training of such a network stands; see `Checkpoint.load`."""
+        units = settings.units or self.architecture.units
+        shapes = self.architecture.with_units(units).weight_shapes
+        if self._stack.formats(quantizers, settings.units) is None:
+            return Checkpoint.load(path, shapes)
+        return StackCheckpoint.load(path, shapes)
 
     def validation_loss(
         self, quantizers: Mapping[str, Quantizer], weights: Mapping[str, F32]
     ) -> float:
-        """Return the validation loss of some weights, trained or not."""
-        model = self.build(quantizers, units_of(weights))
-        set_weights(model, weights)
-        fitter = WindowFitter(model, tf.keras.optimizers.Adam(), self.strategy, forward)
-        return fitter.mean_squared_error(self.validation)
+        """Return QKeras' validation loss of some weights, trained or not.
 
-    def _sign_of_life(self) -> Any:
-        return tf.keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: self.after_epoch())
+        In the form in which they are or would be trained: exact in a stack.
+        """
+        exact = self._stack.formats(quantizers, units_of(weights)) is not None
+        fitter = self._keras.fitter(quantizers, weights, exact=exact)
+        return fitter.mean_squared_error(self.validation)
 
     def _probe(self) -> tuple[F32, F32]:
         """Return evenly spread training windows (n, L) and their targets (n,), scaled."""

@@ -21,7 +21,8 @@ from pipeline.quantization.search.plan.space import (
 )
 from pipeline.quantization.search.trials.quantizer_tuner import QuantizationTuner
 from pipeline.quantization.search.trials.runner import TrialRunner, measure_baseline
-from pipeline.quantization.training.trainer import QatResult, QatSettings
+from pipeline.quantization.training.result import QatResult
+from pipeline.quantization.training.settings import QatSettings
 from tests.imports import ROOT
 
 PARAMS = ROOT / "params.yaml"
@@ -75,6 +76,10 @@ class MadeUpTrainer:
         unfinished = settings.reached < settings.epochs
         checkpoint = Checkpoint(weights, WEIGHTS, WEIGHTS) if unfinished else None
         return QatResult(weights, float(loss), fit, self.dead(settings), checkpoint)
+
+    def load_checkpoint(self, path, quantizers, settings):
+        shapes = ARCHITECTURE.with_units(settings.units or ARCHITECTURE.units).weight_shapes
+        return Checkpoint.load(path, shapes)
 
     def dead(self, settings):
         return settings.seed in self.dead_seeds

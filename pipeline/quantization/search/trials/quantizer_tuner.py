@@ -108,6 +108,7 @@ class QuantizationTuner(NetworkTuner):
             last_epoch=values.get(EPOCHS),
             restarts=0 if earlier is None else earlier.restarts,
             patience=self.params.early_stopping_patience,
+            starts=self.params.seeds,
         )
         start = self._initial_weights(quantizers, units) if continues is None else None
         return self.runner.run(name, quantizers, settings, start, f"trial {name}", continues)

@@ -12,7 +12,6 @@ from pipeline.base.arrays import F32
 from pipeline.base.errors import PipelineError
 from pipeline.base.schema import read, write
 from pipeline.base.weights import load_weights, save_weights
-from pipeline.networks.checkpoint import load_checkpoint, save_checkpoint
 from pipeline.networks.fitting import rmse_mev
 from pipeline.params.network import GoalParams, SearchParams
 from pipeline.quantization.energy.cost import CostModel
@@ -105,7 +104,9 @@ class TrialRunner:
         checkpoint = None
         if continues is not None:
             initial = self.weights(continues)
-            checkpoint = load_checkpoint(self._checkpoint_file(continues), self._shapes(units))
+            checkpoint = self.trainer.load_checkpoint(
+                self._checkpoint_file(continues), quantizers, settings
+            )
         result = self.trainer.fit(quantizers, initial, settings, label, checkpoint)
         trial_mev = rmse_mev(result.validation_loss, self.et_scale_gev)
         points, delta = score_of(self.params.goal, self.baseline, trial_mev, cost.cost)
@@ -126,9 +127,10 @@ class TrialRunner:
             dead=result.dead or (continues is not None and self.record(continues).dead),
             continues=continues,
             restarts=result.restarts,
+            starts_rmse_mev=[rmse_mev(loss, self.et_scale_gev) for loss in result.start_losses],
         )
         if result.checkpoint is not None:
-            save_checkpoint(self._checkpoint_file(name), result.checkpoint)
+            result.checkpoint.save(self._checkpoint_file(name))
         save_weights(self._weights_file(name), result.weights)
         write(self._record_file(name), record)
         return record

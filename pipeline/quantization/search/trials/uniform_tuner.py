@@ -47,6 +47,7 @@ class UniformTuner(NetworkTuner):
             seed=params.seed,
             units=architecture.units,
             patience=params.early_stopping_patience,
+            starts=params.seeds,
         )
         start = runner.float_weights if params.transfer_weights else None
         name = self.name_of(trial)

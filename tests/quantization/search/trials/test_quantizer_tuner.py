@@ -21,7 +21,7 @@ from pipeline.quantization.search.results import (
 from pipeline.quantization.search.trials.network_tuner import check_complete
 from pipeline.quantization.search.trials.quantizer_tuner import best_of
 from pipeline.quantization.search.trials.runner import SearchError
-from pipeline.quantization.training.trainer import QatSettings, cosine_decay
+from pipeline.quantization.training.settings import QatSettings, cosine_decay
 from pipeline.quantizers.quantizer import parse_quantizer
 from tests.quantization.search.made_up_search import (
     DIRECTORY,
