@@ -76,7 +76,7 @@ def test_stock_settings_leave_the_default_of_the_activations():
 @pytest.mark.parametrize(
     ("given", "found"),
     [
-        ({"epochs": 80}, ("halving", 80, 15, 4)),
+        ({"epochs": 80}, ("halving", 80, 20, 4)),
         ({"epochs": 8}, ("halving", 8, 2, 4)),
         ({"epochs": 8, "first_epochs": 3, "survivors": 2}, ("halving", 8, 3, 2)),
         ({"epochs": 1, "mode": "random"}, ("random", 1, 1, 4)),
