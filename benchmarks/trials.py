@@ -129,7 +129,6 @@ def run_stock(options: argparse.Namespace) -> None:
 
 def run_ours(options: argparse.Namespace) -> None:
     """Search as the stage does."""
-    from pipeline.networks.fitting import WindowFitter
     from pipeline.quantization.search.plan.plan import plan_search
     from pipeline.quantization.search.run import make_runner, run_search
     from pipeline.quantization.search.trials.runner import TrialRunner
@@ -141,23 +140,15 @@ def run_ours(options: argparse.Namespace) -> None:
     architecture = Architecture(params.train.cell, params.train.units, length)
     weights = load_weights(FLOAT_WEIGHTS, architecture.weight_shapes)
     clock = TrialClock()
-    fit = WindowFitter.fit
-
-    def timed_fit(*arguments: Any, callbacks: Any = (), **named: Any) -> Any:
-        import tensorflow as tf
-
-        marker = tf.keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: clock.epoch_ended())
-        return fit(*arguments, callbacks=[*callbacks, marker], **named)
-
     with (
         tempfile.TemporaryDirectory() as directory,
         mock.patch.object(TrialRunner, "run", clock.around(TrialRunner.run)),
-        mock.patch.object(WindowFitter, "fit", timed_fit),
     ):
         start = time.perf_counter()
         blocks, costs = plan_search(settings, params.energy, architecture)
         state = Path(directory) / "state"
         runner = make_runner(settings, costs, prepared, weights, "auto", state)
+        runner.trainer.after_epoch = clock.epoch_ended
         # Local workers would read params.yaml; one process is what stock has, too.
         alone = params.processes.model_copy(update={"workers": 1})
         searched = run_search(runner, blocks, alone)
