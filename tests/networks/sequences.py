@@ -63,6 +63,15 @@ def echo_network(units: int, length: int) -> tf.keras.Model:
     return model
 
 
+def near_echo(units: int, length: int) -> dict[str, F32]:
+    """Return weights near those that put out the last sample, where a training may start."""
+    rng = np.random.default_rng(2)
+    return {
+        name: value + rng.uniform(0, 0.1, value.shape).astype(np.float32)
+        for name, value in get_weights(echo_network(units, length)).items()
+    }
+
+
 def dead_network(units: int, length: int) -> tf.keras.Model:
     """Build a network whose output is 0 and whose gradient is 0."""
     model = build_float_network(Architecture("SimpleRNN", units, length))

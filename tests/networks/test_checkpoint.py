@@ -10,12 +10,11 @@ import pytest
 from pipeline.base.architecture import Architecture
 from pipeline.base.files import ArtifactError
 from pipeline.networks.fitting import FitResult
-from pipeline.networks.float_network import get_weights
 from pipeline.networks.runtime import make_strategy
 from pipeline.quantization.training.result import QatResult
 from pipeline.quantization.training.settings import QatSettings
 from pipeline.quantization.training.trainer import QatTrainer
-from tests.networks.sequences import echo_data, echo_network
+from tests.networks.sequences import echo_data, near_echo
 from tests.quantization.quantizer_sets import quantizer_set
 
 UNITS, LENGTH = 3, 3
@@ -30,13 +29,7 @@ def trainer():
 
 @pytest.fixture(scope="module")
 def start():
-    """Weights near those that put out the last sample."""
-    rng = np.random.default_rng(2)
-    exact = get_weights(echo_network(UNITS, LENGTH))
-    return {
-        name: value + rng.uniform(0, 0.1, value.shape).astype(np.float32)
-        for name, value in exact.items()
-    }
+    return near_echo(UNITS, LENGTH)
 
 
 @pytest.fixture(scope="module")

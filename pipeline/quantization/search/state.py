@@ -44,6 +44,7 @@ CODE = (
     "quantization/training",
     "quantization/search",
 )
+_SUFFIXES = (".py", ".cpp")
 _PACKAGES = ("keras", "keras-tuner", "numpy", "qkeras", "scipy")
 # What keras-tuner cannot do without in its files.
 _KEYS = {"oracle.json": "start_order", "trial.json": "status"}
@@ -74,12 +75,13 @@ def state_directory(inputs: Sequence[Path], settings: Mapping[str, Any]) -> Path
 
 
 def code_files() -> list[Path]:
-    """Return the modules that a trial depends on."""
+    """Return the modules that a trial depends on, in Python and in C++."""
     paths = [_PIPELINE / name for name in CODE]
     return [
         file
         for path in paths
-        for file in ([path] if path.is_file() else sorted(path.rglob("*.py")))
+        for file in ([path] if path.is_file() else sorted(path.rglob("*")))
+        if file.suffix in _SUFFIXES
     ]
 
 

@@ -255,6 +255,7 @@ def test_the_state_belongs_to_the_code_that_trains_prices_and_draws_trials():
     assert (
         Path("pipeline/quantization/training/trainer.py") in files
     )  # constants of a trial's training
+    assert Path("pipeline/networks/stack/core.cpp") in files
     assert not any("firmware" in file.parts for file in files)
 
 

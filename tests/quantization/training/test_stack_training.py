@@ -15,7 +15,7 @@ from pipeline.networks.stack.checkpoint import StackCheckpoint
 from pipeline.networks.stack.stack import lanes
 from pipeline.quantization.training.settings import QatSettings
 from pipeline.quantization.training.trainer import QatTrainer
-from tests.networks.sequences import dead_network, echo_data, echo_network
+from tests.networks.sequences import dead_network, echo_data, near_echo
 from tests.quantization.quantizer_sets import quantizer_set
 
 UNITS, LENGTH = 3, 3
@@ -30,12 +30,7 @@ def trainer():
 
 @pytest.fixture(scope="module")
 def start():
-    rng = np.random.default_rng(2)
-    exact = get_weights(echo_network(UNITS, LENGTH))
-    return {
-        name: value + rng.uniform(0, 0.1, value.shape).astype(np.float32)
-        for name, value in exact.items()
-    }
+    return near_echo(UNITS, LENGTH)
 
 
 @pytest.mark.parametrize("name", ["8 bits", "auto_po2", "signs", "signed"])
