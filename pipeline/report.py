@@ -13,12 +13,7 @@ from pathlib import Path
 
 from pipeline.artifacts.finetune import FINETUNE, FinetuneFigures
 from pipeline.artifacts.implementation import IMPLEMENTATION, Implementation
-from pipeline.artifacts.learning_curve import (
-    FINETUNE_CURVE,
-    TRAIN_CURVE,
-    LearningCurve,
-    read_curve,
-)
+from pipeline.artifacts.learning_curve import TrainingCurves
 from pipeline.artifacts.profile import PROFILE, NetworkProfile
 from pipeline.artifacts.search import SEARCH, SearchResult
 from pipeline.artifacts.survey import SURVEY, Survey
@@ -44,7 +39,7 @@ def main() -> None:
     search, survey = read(SearchResult, SEARCH), read(Survey, SURVEY)
     implementation, finetune = read(Implementation, IMPLEMENTATION), read(FinetuneFigures, FINETUNE)
     profile = read(NetworkProfile, PROFILE)
-    curves = {path.stem: read_curve(path) for path in (TRAIN_CURVE, FINETUNE_CURVE)}
+    curves = TrainingCurves.read()
     with drawing():
         write_networks(profile, curves)
         write_search(search)
@@ -56,12 +51,12 @@ def main() -> None:
     )
 
 
-def write_networks(profile: NetworkProfile, curves: dict[str, LearningCurve]) -> None:
+def write_networks(profile: NetworkProfile, curves: TrainingCurves) -> None:
     """Write what the chosen network is, and how it and the float network were trained."""
     write_text(Path("metrics/networks.md"), networks_markdown(profile))
     with replacing_directory(PLOTS / "training") as directory:
-        for name, curve in curves.items():
-            save_png(learning_curve(curve), directory / f"{name}.png")
+        save_png(learning_curve(curves.train, curves.starts), directory / "train.png")
+        save_png(learning_curve(curves.finetune), directory / "finetune.png")
 
 
 def write_search(search: SearchResult) -> None:

@@ -2,8 +2,9 @@
 
 With ``train.weights`` the network of that file is taken instead, and the rest is the same.
 Reads data/prepared.h5; writes models/float.weights.h5, data/float_test.npy
-(the network's output on the test windows, scaled), metrics/train.json and the
-loss curve metrics/plots/train.csv. Without a fit the curve is one row, epoch 0.
+(the network's output on the test windows, scaled), metrics/train.json, the loss curve
+metrics/plots/train.csv, and metrics/plots/train_starts.csv, the curves of all starts of which it
+is the best. Without a fit the curve is one row, epoch 0.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def main() -> None:
     from pipeline.networks.fitting import WindowData, rmse_mev
     from pipeline.networks.given import take_given
     from pipeline.networks.runtime import make_strategy
-    from pipeline.networks.training import train_float
+    from pipeline.networks.training import starts_table, train_float
 
     strategy = make_strategy(params.train.strategy)
     splits = prepared.train, prepared.validation, prepared.test
@@ -51,16 +52,22 @@ def main() -> None:
     save_weights(FLOAT_WEIGHTS, trained.weights)
     write_predictions(FLOAT_TEST, trained.test_output)
     write_csv(Path("metrics/plots/train.csv"), curve)
+    of_starts = [start.fit.table(scale_gev) for start in trained.starts] or [curve]
+    write_csv(Path("metrics/plots/train_starts.csv"), starts_table(of_starts))
     write_json(
         Path("metrics/train.json"),
         {
             "validation_rmse_mev": validation_rmse_mev,
             "epochs": trained.fit.epochs,
+            "starts": len(of_starts),
+            "dead_starts": sum(start.dead for start in trained.starts),
             "restarts": trained.restarts,
             "parameters": parameters,
         },
     )
     say(*form.summary_lines("train"))
+    if len(of_starts) > 1:
+        say(*(f"train: start {n}: {s.line(scale_gev)}" for n, s in enumerate(trained.starts, 1)))
     say(
         f"train: {validation_rmse_mev:.2f} MeV on validation, "
         + (f"{trained.fit.epochs} epochs" if given is None else f"read from {params.train.weights}")

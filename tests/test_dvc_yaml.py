@@ -34,11 +34,7 @@ COVERED_BUT_NOT_NEEDED: dict[str, list[str]] = {
     "integers/golden.py": ["finetune", "candidates"],
     "networks/checkpoint.py": ["train"],
     "networks/given.py": ["search", "finetune"],
-    # The float network is trained by Keras.
-    **{
-        f"networks/stack/{name}.py": ["train"]
-        for name in ("arrays", "checkpoint", "fitting", "formats", "library", "stack")
-    },
+    "networks/stack/checkpoint.py": ["train"],
     "quantization/energy/cost.py": ["baseline"],
     "quantization/energy/profile.py": ["check", "search"],
     "quantization/finetuning/candidates.py": ["finetune"],

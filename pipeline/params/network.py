@@ -22,6 +22,13 @@ class TrainParams(Section):
         le=MAX_SEED,
         description="Seed of weights and of the order of the batches.",
     )
+    seeds: int = Field(
+        ge=1,
+        le=8,
+        description="Trainings from other weights, all at once; the best on validation counts. "
+        "One that is dead, or behind one that has reached its plateau, ends early. LSTM, GRU, "
+        "more than 64 units and other devices than one CPU: one training.",
+    )
     cell: Literal["SimpleRNN", "LSTM", "GRU"] = Field(
         description="Kind of the recurrent layer. Only a SimpleRNN has exact firmware and RTL. "
         "LSTM and GRU go through hls4ml's templates, whose difference from QKeras is measured.",
@@ -68,7 +75,7 @@ class TrainParams(Section):
     max_restarts: int = Field(
         ge=0,
         le=1000,
-        description="How many further seeds are tried while the network is dead: its output is the "
+        description="How many further seeds are tried while all starts are dead: the output is the "
         "same for all validation windows, and no weight has a gradient that could change that.",
     )
     strategy: Literal["auto", "cpu", "gpu", "mirrored", "tpu"] = Field(

@@ -9,17 +9,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pipeline.artifacts.learning_curve import LearningCurve
+from pipeline.artifacts.learning_curve import LearningCurve, StartCurves
 from pipeline.presentation.style import data_label
 
 # The first epochs are far above the rest, and would press it into a line at the bottom.
 _SHOWN_QUANTILE = 0.9
 _ROOM = 0.12  # of the shown range, below and above
+_OTHERS = "#bcd3fd"
 _MOST_MARKS = 25  # a rate that changes in every epoch is drawn as a curve of its own
 
 
-def learning_curve(curve: LearningCurve) -> Figure:
-    """Draw both errors; the best epoch is marked, and the y axis ends where most epochs do."""
+def learning_curve(curve: LearningCurve, starts: StartCurves | None = None) -> Figure:
+    """Draw both errors; the best epoch is marked, and the y axis ends where most epochs do.
+
+    All starts of which the curve is the best are drawn behind it.
+    """
     epoch = np.asarray(curve.epoch, np.float64)
     errors = {
         "Training": np.asarray(curve.train_rmse_mev, np.float64),
@@ -28,6 +32,11 @@ def learning_curve(curve: LearningCurve) -> Figure:
     figure = Figure(figsize=(6.4, 4.8), layout="constrained")
     axes = figure.subplots()
     mark = "o" if len(epoch) == 1 else ""
+    others = starts.by_start() if starts is not None else []
+    if len(others) > 1:
+        for of_start in others:
+            axes.plot(*of_start, color=_OTHERS, lw=0.7)
+        axes.plot([], [], color=_OTHERS, lw=0.7, label=f"Validation, all {len(others)} starts")
     for (title, values), colour in zip(errors.items(), ("#9c9ca1", "#5790fc"), strict=True):
         axes.plot(epoch, values, marker=mark, color=colour, label=title)
     best = int(np.argmin(errors["Validation"]))

@@ -35,6 +35,12 @@ STRATEGY = make_strategy("auto")
 TRAIN, VALIDATION, TEST = (echo_data(n, seed=n) for n in (60, 40, 50))
 
 
+@pytest.fixture(autouse=True)
+def without_a_stack(monkeypatch):
+    """Train with Keras, as on a GPU; tests/networks/test_starts.py has the other way."""
+    monkeypatch.setattr(training, "runs_on_one_cpu", lambda _: False)
+
+
 @pytest.fixture
 def dead_at_first(monkeypatch):
     """Make the first networks dead and later ones perfect; return the seeds they got."""

@@ -40,6 +40,16 @@ def plateau_curve() -> dict[str, list[float]]:
     }
 
 
+def curves_of_two() -> dict[str, list[float]]:
+    """Two starts: that of `plateau_curve`, and one that ended after the first epoch."""
+    curve = plateau_curve()
+    return {
+        "start": [1.0] + [2.0] * 40,
+        "epoch": [1.0, *curve["epoch"]],
+        "validation_rmse_mev": [465.7, *curve["validation_rmse_mev"]],
+    }
+
+
 def cosine_curve(epochs: int = 60) -> dict[str, list[float]]:
     """A rate that changes in every epoch."""
     return {

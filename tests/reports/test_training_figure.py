@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline.artifacts.learning_curve import LearningCurve
+from pipeline.artifacts.learning_curve import LearningCurve, StartCurves
 from pipeline.reports.training_figure import learning_curve
-from tests.reports.profile_of_one import cosine_curve, plateau_curve
+from tests.reports.profile_of_one import cosine_curve, curves_of_two, plateau_curve
 
 
 def figure_of(columns):
@@ -53,3 +53,19 @@ def test_two_epochs():
     columns = {name: values[:2] for name, values in cosine_curve().items()}
     (axes,) = figure_of(columns).axes
     assert axes.get_xlim() == (0.5, 2.5)
+
+
+def test_all_starts_stand_behind_the_best():
+    starts = StartCurves(**curves_of_two())
+    (axes,) = learning_curve(LearningCurve(**plateau_curve()), starts).axes
+    first, second, *_ = axes.lines
+    assert list(first.get_ydata()) == [465.7]
+    assert list(second.get_ydata()) == plateau_curve()["validation_rmse_mev"]
+    assert "Validation, all 2 starts" in legend(axes)
+    assert axes.get_ylim() == figure_of(plateau_curve()).axes[0].get_ylim()
+
+
+def test_one_start_is_not_drawn_twice():
+    alone = {name: values[1:] for name, values in curves_of_two().items()}
+    (axes,) = learning_curve(LearningCurve(**plateau_curve()), StartCurves(**alone)).axes
+    assert not [text for text in legend(axes) if "starts" in text]

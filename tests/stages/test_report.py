@@ -8,7 +8,7 @@ import pytest
 from pipeline import report
 from pipeline.artifacts.finetune import FINETUNE
 from pipeline.artifacts.implementation import IMPLEMENTATION, Implementation
-from pipeline.artifacts.learning_curve import FINETUNE_CURVE, TRAIN_CURVE
+from pipeline.artifacts.learning_curve import FINETUNE_CURVE, TRAIN_CURVE, TRAIN_STARTS
 from pipeline.artifacts.profile import PROFILE
 from pipeline.artifacts.search import SEARCH
 from pipeline.artifacts.survey import SURVEY, Survey
@@ -16,7 +16,7 @@ from pipeline.base.errors import PipelineError
 from pipeline.base.files import write_csv, write_json
 from pipeline.base.schema import write
 from tests.firmware.sections import rtl_design
-from tests.reports.profile_of_one import cosine_curve, plateau_curve, profile
+from tests.reports.profile_of_one import cosine_curve, curves_of_two, plateau_curve, profile
 from tests.reports.search_of_four import FRONT, search
 from tests.reports.survey_of_two import CHOSEN, WIDE
 
@@ -48,13 +48,16 @@ def workplace(tmp_path, monkeypatch):
     write_json(FINETUNE, FIGURES)
     write(PROFILE, profile())
     write_csv(TRAIN_CURVE, plateau_curve())
+    write_csv(TRAIN_STARTS, curves_of_two())
     write_csv(FINETUNE_CURVE, cosine_curve())
 
 
 def written() -> list[str]:
     """What the stage wrote: the files that are not its inputs."""
     found = {str(path) for path in Path("metrics").rglob("*") if path.is_file()}
-    return sorted(found - {str(path) for path in (FINETUNE, TRAIN_CURVE, FINETUNE_CURVE)})
+    return sorted(
+        found - {str(path) for path in (FINETUNE, TRAIN_CURVE, TRAIN_STARTS, FINETUNE_CURVE)}
+    )
 
 
 def test_every_table_and_figure_is_written_the_same_each_time(workplace):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from pipeline import train
 from pipeline.base.errors import run_stage
 from pipeline.base.files import read_json, write_text
 from pipeline.base.weights import load_weights, save_weights
+from pipeline.networks.starts import DeadLanes
 from pipeline.samples.predictions import read_predictions
 from pipeline.samples.prepared import Split
 from tests.given_network.keras_files import keras_model, save, tensors
@@ -25,6 +27,7 @@ OUTPUTS = [
         "data/float_test.npy",
         "metrics/plots/train.csv",
         "metrics/train.json",
+        "metrics/plots/train_starts.csv",
     )
 ]
 SHAPES = {
@@ -63,6 +66,10 @@ def earlier(workplace):
     return check
 
 
+def rows(path: Path) -> list[str]:
+    return path.read_text().splitlines()[1:]
+
+
 def fails_with_one_line(capsys) -> str:
     with pytest.raises(SystemExit) as caught:
         run_stage(train.main)
@@ -79,7 +86,10 @@ def test_writes_everything_and_the_same_bytes_twice(workplace):
     weights = load_weights(OUTPUTS[0], SHAPES)
     outputs = read_predictions(OUTPUTS[1], 200)
     metrics = read_json(OUTPUTS[3])
-    assert set(metrics) == {"validation_rmse_mev", "epochs", "restarts", "parameters"}
+    assert set(metrics) == {
+        "validation_rmse_mev", "epochs", "restarts", "parameters", "starts", "dead_starts",
+    }  # fmt: skip
+    assert metrics["starts"] == 8
     assert metrics["epochs"] == 3
     assert metrics["parameters"] == sum(weight.size for weight in weights.values()) == 29
 
@@ -92,7 +102,14 @@ def test_writes_everything_and_the_same_bytes_twice(workplace):
     assert curve[0] == "epoch,train_rmse_mev,validation_rmse_mev,learning_rate"
     assert len(curve) == 4
     best = min(float(line.split(",")[2]) for line in curve[1:])
-    assert metrics["validation_rmse_mev"] == pytest.approx(best, rel=1e-6)
+    assert metrics["validation_rmse_mev"] == pytest.approx(best, rel=1e-3)  # of float32
+    starts = [[float(cell) for cell in row.split(",")] for row in rows(OUTPUTS[4])]
+    assert sorted({start for start, *_ in starts}) == list(range(1, 9))
+    assert (
+        sum(last == 1 for _, last in Counter(row[0] for row in starts).items())
+        == (metrics["dead_starts"])
+    )
+    assert best == min(error for _, _, error in starts)
 
     first = [path.read_bytes() for path in OUTPUTS]
     for path in OUTPUTS:
@@ -129,6 +146,8 @@ def test_a_given_network_skips_the_fit_and_all_figures_are_its_own(workplace, ca
     assert head == "epoch,train_rmse_mev,validation_rmse_mev,learning_rate"
     assert row.split(",")[0] == "0.0"
     assert float(row.split(",")[2]) == metrics["validation_rmse_mev"]
+    assert rows(OUTPUTS[4]) == [f"1,0.0,{row.split(',')[2]}"]
+    assert (metrics["starts"], metrics["dead_starts"]) == (1, 0)
     err = capsys.readouterr().err
     assert f"read from {name}" in err
     assert ("prepare.et_scale_gev" in err) == (rmse_mev > 16000 / np.sqrt(12) * 1.05)
@@ -166,8 +185,7 @@ def test_a_wrong_parameter_is_named(earlier, capsys):
 
 
 def test_a_network_that_stays_dead_writes_nothing(earlier, monkeypatch, capsys):
-    guard = "pipeline.networks.dead.DeadNetworkGuard.is_constant"
-    monkeypatch.setattr(guard, lambda *_: True)
+    monkeypatch.setattr(DeadLanes, "dead", lambda *_: np.full(8, True))
     set_params(train={"epochs": 1, "max_restarts": 0})
     with pytest.raises(SystemExit):
         run_stage(train.main)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from pipeline.base.arrays import F64
-from pipeline.networks.fitting import FitResult, rmse_mev
+from pipeline.networks.fitting import FitResult, WindowData, rmse_mev
 from pipeline.networks.stack.stack import Stack, Weights, Windows, lanes
 
 _HOLD_FROM, _FREEZE = 0.5, (0.55, 0.95)  # parts of a training
@@ -23,8 +24,10 @@ class Recipe(Protocol):
     def rates(self, epoch: int) -> F64:
         """Return the learning rates of an epoch, counted from 0, ``(lanes,)``."""
 
-    def still_on(self, epoch: int, validation_loss: F64) -> NDArray[np.bool_]:
-        """Take the losses of an epoch that is over; return which lanes train on."""
+    def still_on(
+        self, epoch: int, validation_loss: F64, improved: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Take the losses of an epoch, and which are the lowest so far; return who trains on."""
 
 
 @dataclass(frozen=True)
@@ -99,15 +102,16 @@ class LaneFit:
         self.curves = LaneCurves()
         self.best_weights = list(best or stack.weights)
         self.best_loss: F64 = np.full(lanes(), np.inf)
+        self._epochs: NDArray[np.int64] = np.zeros(lanes(), np.int64)
         if best is not None:
             self.best_loss = stack.with_weights(best).mean_squared_errors(validation)
 
     def curve(self, lane: int) -> FitResult:
-        """Return the loss curve of one lane."""
-        curves = self.curves
+        """Return the loss curve of one lane, up to where it ended."""
+        curves, count = self.curves, self._epochs[lane]
         return FitResult(
             *(
-                [float(of_lanes[lane]) for of_lanes in epochs]
+                [float(of_lanes[lane]) for of_lanes in epochs[:count]]
                 for epochs in (curves.loss, curves.validation_loss, curves.learning_rate)
             )
         )
@@ -132,8 +136,9 @@ class LaneFit:
         ) as bar:
             running: NDArray[np.bool_] = np.full(lanes(), True)
             for epoch in range(plan.first_epoch, plan.last_epoch):
-                validation_loss = self._epoch(plan, epoch, recipe.rates(epoch), running)
-                running &= recipe.still_on(epoch, validation_loss)
+                validation_loss, improved = self._epoch(plan, epoch, recipe.rates(epoch), running)
+                self._epochs += running
+                running &= recipe.still_on(epoch, validation_loss, improved)
                 progress.after_epoch()
                 bar.update()
                 best_mev = rmse_mev(float(self.best_loss.min()), self.validation.et_scale_gev)
@@ -141,12 +146,16 @@ class LaneFit:
                 if not running.any():
                     break
 
-    def _epoch(self, plan: Plan, epoch: int, rates: F64, running: NDArray[np.bool_]) -> F64:
+    def _epoch(
+        self, plan: Plan, epoch: int, rates: F64, running: NDArray[np.bool_]
+    ) -> tuple[F64, NDArray[np.bool_]]:
         if plan.epochs is not None:
             settle(self.stack, epoch / plan.epochs)
         seeds = [epoch_seed(seed, epoch) for seed in plan.seeds]
         loss = self.stack.train_epoch(self.train, plan.batch_size, list(rates), seeds)
         validation_loss = self.stack.mean_squared_errors(self.validation)
+        # Errors that overflow leave Adam standing still: the weights look sound.
+        validation_loss[~np.isfinite(loss)] = np.inf
         if not np.isfinite(validation_loss).any():
             raise FloatingPointError(f"the loss is not finite in epoch {epoch + 1}")
         self.curves.loss.append(loss)
@@ -158,7 +167,18 @@ class LaneFit:
             for lane in np.flatnonzero(better):
                 self.best_weights[lane] = weights[lane]
             self.best_loss = np.where(better, validation_loss, self.best_loss)
-        return validation_loss
+        return validation_loss, better
+
+
+def windows_of(data: WindowData, samples: tf.Tensor | None = None) -> Windows:
+    """Return data as a stack reads them; with other samples where a quantizer changed them."""
+    return Windows(
+        np.ascontiguousarray((data.samples if samples is None else samples).numpy(), np.float32),
+        np.ascontiguousarray(data.truth.numpy(), np.float32),
+        data.window_length,
+        data.window_length - data.target_lag,
+        data.et_scale_gev,
+    )
 
 
 def settle(stack: Stack, done: float) -> None:

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from pipeline.base.architecture import INPUT
 from pipeline.base.arrays import F32, F64
-from pipeline.networks.dead import can_learn, is_constant, loss_of_constant, may_be_constant
+from pipeline.networks.dead import can_learn, loss_of_constant
 from pipeline.networks.fitting import WindowData
-from pipeline.networks.float_network import build_float_network, get_weights
-from pipeline.networks.runtime import runs_on_one_cpu, seed_everything
+from pipeline.networks.runtime import runs_on_one_cpu
 from pipeline.networks.stack.checkpoint import StackCheckpoint
-from pipeline.networks.stack.fitting import LaneFit, Plan, Progress, lane_seeds
+from pipeline.networks.stack.fitting import LaneFit, Plan, Progress, lane_seeds, windows_of
 from pipeline.networks.stack.formats import NetworkFormats
 from pipeline.networks.stack.stack import Stack, Windows, lanes
+from pipeline.networks.starts import DeadLanes, new_weights
 from pipeline.quantization.training.keras_training import KerasTraining
 from pipeline.quantization.training.lanes import network_formats
 from pipeline.quantization.training.result import QatResult
@@ -40,14 +40,13 @@ class CosineRecipe:
     ----------
     settings
         Epochs, rate, patience, and how many lanes count.
-    best, waited
-        Lowest loss of each lane so far, and epochs since then.
+    waited
+        Epochs since the lowest loss of each lane.
     all_dead
         Whether no lane can learn any more; asked after the first epoch, with its losses.
     """
 
     settings: QatSettings
-    best: F64
     waited: NDArray[np.int64]
     all_dead: Callable[[F64], bool]
 
@@ -55,11 +54,11 @@ class CosineRecipe:
         """Return the rate of an epoch, the same for all lanes."""
         return np.full(lanes(), rate_of(self.settings, epoch))
 
-    def still_on(self, epoch: int, validation_loss: F64) -> NDArray[np.bool_]:
+    def still_on(
+        self, epoch: int, validation_loss: F64, improved: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
         """Return which lanes train on after an epoch with these losses."""
-        better = validation_loss < self.best
-        self.best = np.where(better, validation_loss, self.best)
-        self.waited = np.where(better, 0, self.waited + 1)
+        self.waited = np.where(improved, 0, self.waited + 1)
         if epoch == 0 and self.all_dead(validation_loss):
             return np.full(lanes(), False)
         return self.patient
@@ -115,21 +114,18 @@ class StackTraining:
             stack.freeze_again(checkpoint.frozen)
             waited, best = checkpoint.waited, checkpoint.best
 
+        def learns(of_lane: Mapping[str, F32]) -> bool:
+            fitter = self.keras.fitter(quantizers, of_lane, exact=False)
+            return can_learn(fitter, self.keras.train)
+
+        find = DeadLanes(validation, of_constant, learns)
+
         def all_dead(losses: F64) -> bool:
-            counted = losses[: settings.starts]
-            if not all(may_be_constant(float(loss), of_constant) for loss in counted):
-                return False
-            outputs = stack.predict(validation)
-            return all(
-                is_constant(outputs[:, lane])
-                and not can_learn(
-                    self.keras.fitter(quantizers, weights, exact=False), self.keras.train
-                )
-                for lane, weights in enumerate(stack.weights[: settings.starts])
-            )
+            constant = find.constant(stack, losses)[: settings.starts].all()
+            return bool(constant and find.dead(stack, losses)[: settings.starts].all())
 
         fit = LaneFit(stack, train, validation, best)
-        recipe = CosineRecipe(settings, fit.best_loss, waited, all_dead)
+        recipe = CosineRecipe(settings, waited, all_dead)
         plan = Plan(
             settings.first_epoch,
             settings.reached,
@@ -141,9 +137,8 @@ class StackTraining:
             fit.run(plan, recipe, progress)
         losses = fit.best_loss[: settings.starts]
         winner = int(np.argmin(losses))
-        dead = may_be_constant(float(losses[winner]), of_constant) and is_constant(
-            stack.with_weights(fit.best_weights).predict(validation)[:, winner]
-        )
+        of_best = stack.with_weights(fit.best_weights)
+        dead = bool(find.constant(of_best, fit.best_loss)[winner])
         return QatResult(
             weights=fit.best_weights[winner],
             validation_loss=float(losses[winner]),
@@ -159,38 +154,27 @@ class StackTraining:
         """Return where each lane starts: all from the same weights, or each from its own."""
         if weights is not None:
             return [weights] * lanes()
-        architecture = self.keras.architecture
-        own = []
-        for seed in lane_seeds(settings.drawn_seed):
-            seed_everything(seed)
-            units = settings.units or architecture.units
-            own.append(get_weights(build_float_network(architecture.with_units(units))))
-        return own
+        units = settings.units or self.keras.architecture.units
+        architecture = self.keras.architecture.with_units(units)
+        return new_weights(architecture, lane_seeds(settings.drawn_seed))
 
     def _windows(self, quantizers: Mapping[str, Quantizer]) -> tuple[Windows, Windows]:
         """Return the data as a stack reads them; kept, for trials mostly share the quantizer."""
         text = quantizers[INPUT].text if INPUT in quantizers else ""
         if text not in self._kept:
             data = self.keras.train, self.keras.validation
-            train, validation = (windows_of(split, quantizers) for split in data)
+            train, validation = (_as_read(split, quantizers) for split in data)
             self._kept[text] = train, validation
         return self._kept[text]
 
 
-def windows_of(data: WindowData, quantizers: Mapping[str, Quantizer]) -> Windows:
+def _as_read(data: WindowData, quantizers: Mapping[str, Quantizer]) -> Windows:
     """Return data as a stack reads them: samples already through the input's quantizer."""
-    samples = data.samples
-    if INPUT in quantizers:
-        quantizer = build_activation(quantizers[INPUT], INPUT)
-        quantizer.use_ste = False  # q(x), not x + (q(x) - x)
-        samples = quantizer(samples)
-    return Windows(
-        np.ascontiguousarray(samples.numpy(), np.float32),
-        np.ascontiguousarray(data.truth.numpy(), np.float32),
-        data.window_length,
-        data.window_length - data.target_lag,
-        data.et_scale_gev,
-    )
+    if INPUT not in quantizers:
+        return windows_of(data)
+    quantizer = build_activation(quantizers[INPUT], INPUT)
+    quantizer.use_ste = False  # q(x), not x + (q(x) - x)
+    return windows_of(data, quantizer(data.samples))
 
 
 def _checkpoint(fit: LaneFit, recipe: CosineRecipe) -> StackCheckpoint:

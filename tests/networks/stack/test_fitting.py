@@ -8,8 +8,17 @@ import pytest
 from pipeline.base.files import ArtifactError
 from pipeline.networks.stack import fitting
 from pipeline.networks.stack.checkpoint import StackCheckpoint
-from pipeline.networks.stack.fitting import LaneFit, Plan, Progress, epoch_seed, lane_seeds, settle
+from pipeline.networks.stack.fitting import (
+    LaneFit,
+    Plan,
+    Progress,
+    epoch_seed,
+    lane_seeds,
+    settle,
+    windows_of,
+)
 from pipeline.networks.stack.stack import Stack
+from tests.networks.sequences import echo_data
 from tests.networks.stack.made_up import COARSE, FLOAT, N, same, weights_of, windows
 
 TRAIN, VALIDATION = windows(600), windows(200)
@@ -25,7 +34,7 @@ class Steady:
     def rates(self, epoch):
         return np.full(N, self.rate)
 
-    def still_on(self, epoch, validation_loss):
+    def still_on(self, epoch, validation_loss, improved):
         return epoch + 1 < self.ends
 
 
@@ -105,6 +114,40 @@ def test_lanes_that_have_ended_are_better_no_more_and_the_last_one_ends_the_trai
     assert len(losses) == 5
     for lane, epochs in ((0, 2), (1, 5), (2, 3)):
         assert fit.best_loss[lane] == losses[:epochs, lane].min()
+        assert fit.curve(lane).validation_loss == list(losses[:epochs, lane])
+
+
+def test_a_recipe_hears_which_losses_are_the_lowest_of_lanes_that_train_on():
+    heard = []
+
+    class Listening(Steady):
+        def still_on(self, epoch, validation_loss, improved):
+            heard.append(improved)
+            return super().still_on(epoch, validation_loss, improved)
+
+    fit = fit_of()
+    fit.run(plan(), Listening(0.05, ends=(3,) + (8,) * (N - 1)), QUIET)
+    losses = np.array(fit.curves.validation_loss)
+    lowest = np.minimum.accumulate(losses, axis=0)
+    expected = np.vstack([np.full(N, True), losses[1:] < lowest[:-1]])
+    expected[3:, 0] = False
+    np.testing.assert_array_equal(np.array(heard), expected)
+    assert expected[1:].any()
+    assert not expected.all()
+
+
+def test_data_are_read_as_they_are_or_with_other_samples():
+    data = echo_data(30, 3)
+    read = windows_of(data)
+    np.testing.assert_array_equal(read.samples, data.samples.numpy())
+    np.testing.assert_array_equal(read.truth, data.truth.numpy())
+    inputs, targets = (part.numpy() for part in data.gather(np.arange(read.count, dtype="i4")))
+    for first in (0, read.count - 1):
+        np.testing.assert_array_equal(read.samples[first : first + 3], inputs[first, :, 0])
+        assert read.truth[first + read.target] == targets[first, 0]
+    other = windows_of(data, data.samples * 2)
+    np.testing.assert_array_equal(other.samples, 2 * read.samples)
+    np.testing.assert_array_equal(other.truth, read.truth)
 
 
 def test_one_lane_without_a_finite_loss_stops_none_and_all_of_them_are_an_error():
