@@ -70,10 +70,14 @@ class Trial(Frozen):
     starts_rmse_mev: list[float] = Field(default_factory=list)
 
     @property
-    def mean_rmse_mev(self) -> float:
-        """What a network is worth without luck: the mean of its starts."""
-        starts = self.starts_rmse_mev or [self.validation_rmse_mev]
-        return sum(starts) / len(starts)
+    def typical_rmse_mev(self) -> float:
+        """What a network is worth without luck: the mean of the better half of its starts.
+
+        The others began at float networks that no quantizers suit.
+        """
+        starts = sorted(self.starts_rmse_mev or [self.validation_rmse_mev])
+        better = starts[: -(-len(starts) // 2)]
+        return sum(better) / len(better)
 
 
 class RankedTrial(Trial):

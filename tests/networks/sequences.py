@@ -63,9 +63,9 @@ def echo_network(units: int, length: int) -> tf.keras.Model:
     return model
 
 
-def near_echo(units: int, length: int) -> dict[str, F32]:
+def near_echo(units: int, length: int, seed: int = 2) -> dict[str, F32]:
     """Return weights near those that put out the last sample, where a training may start."""
-    rng = np.random.default_rng(2)
+    rng = np.random.default_rng(seed)
     return {
         name: value + rng.uniform(0, 0.1, value.shape).astype(np.float32)
         for name, value in get_weights(echo_network(units, length)).items()

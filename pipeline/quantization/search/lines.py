@@ -58,7 +58,9 @@ def trial_line(record: Trial, baseline: Baseline, best: Trial | None, seconds: f
     ]
     if len(record.starts_rmse_mev) > 1:
         count = len(record.starts_rmse_mev)
-        parts.insert(4, f"the best of {count} starts, mean {record.mean_rmse_mev:.2f} MeV")
+        parts.insert(
+            4, f"the best of {count} starts, better half {record.typical_rmse_mev:.2f} MeV"
+        )
     if best is not None:
         parts.append(f"best so far {best.score:.4f} (trial {best.trial})")
     if record.dead:

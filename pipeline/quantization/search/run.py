@@ -131,7 +131,7 @@ def run_search(
             tuners.append(tuner)
             decided = _decide(best)
             if params.transfer_weights:  # the next block starts from its weights
-                start = replace(runner, float_weights=tuner.weights(best.trial))
+                start = replace(runner, float_weights=tuner.weights(best.trial), varied=False)
         if params.uniform_bits:
             # The oracle's list belongs to these points; with another, it has another state.
             folder = "_".join(["uniform", *map(str, params.uniform_bits)])

@@ -94,10 +94,11 @@ class KerasTraining:
         )
         validation_loss = fitter.mean_squared_error(self.validation)
         return QatResult(
-            weights=get_weights(model),
+            weights=(weights := get_weights(model)),
             validation_loss=validation_loss,
             fit=fit,
             dead=guard.dead or guard.is_constant(validation_loss),
             checkpoint=keep.checkpoint if settings.reached < settings.epochs else None,
             start_losses=(validation_loss,),
+            start_weights=(weights,),
         )

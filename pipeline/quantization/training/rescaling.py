@@ -33,11 +33,32 @@ def within_one(weights: Mapping[str, F32], samples: F32) -> Weights:
     samples
         Windows ``(n, L)``, scaled.
     """
-    largest = np.max(
-        [state.max(axis=0) for state in hidden_states(weights, "SimpleRNN", samples)], 0
-    )
-    factor = np.exp2(np.ceil(np.log2(np.maximum(largest, 1)))).astype(np.float32)
-    return _divided(weights, factor)
+    return _divided(weights, _power_above(np.maximum(_largest(weights, samples), 1)))
+
+
+def fill_range(weights: Mapping[str, F32], samples: F32) -> Weights:
+    """Return the weights of the same SimpleRNN whose hidden units end between 1/2 and 1.
+
+    A unit that stays below 1/4 leaves two bits of its quantizer unused. No bias goes beyond 1,
+    so where one is larger than its unit the unit stays smaller. Parameters as in `within_one`;
+    a unit that never answers is left as it is.
+    """
+    largest = _largest(weights, samples)
+    reached = np.maximum(largest, np.abs(weights["rnn/bias"]))
+    return _divided(weights, _power_above(np.where(largest > 0, reached, 1)))
+
+
+def _largest(weights: Mapping[str, F32], samples: F32) -> F32:
+    """Return the largest output of each hidden unit at any time step, ``(units,)``."""
+    states = hidden_states(weights, "SimpleRNN", samples)
+    largest: F32 = np.max([state.max(axis=0) for state in states], 0)
+    return largest
+
+
+def _power_above(values: F32) -> F32:
+    """Return the smallest powers of two that are no smaller."""
+    powers: F32 = np.exp2(np.ceil(np.log2(values))).astype(np.float32)
+    return powers
 
 
 def is_sign_and_shift(quantizer: Quantizer) -> bool:

@@ -26,7 +26,7 @@ from pipeline.networks.stack.stack import Stack, Windows, lanes
 from pipeline.networks.starts import DeadLanes, new_weights
 from pipeline.quantization.training.keras_training import KerasTraining
 from pipeline.quantization.training.lanes import network_formats
-from pipeline.quantization.training.result import QatResult
+from pipeline.quantization.training.result import QatResult, Starts
 from pipeline.quantization.training.settings import QatSettings, rate_of
 from pipeline.quantizers.powers_of_two import build_activation
 from pipeline.quantizers.quantizer import Quantizer
@@ -95,7 +95,7 @@ class StackTraining:
         self,
         formats: NetworkFormats,
         quantizers: Mapping[str, Quantizer],
-        initial_weights: Mapping[str, F32] | None,
+        initial_weights: Starts,
         settings: QatSettings,
         progress: Progress,
         checkpoint: StackCheckpoint | None,
@@ -146,14 +146,15 @@ class StackTraining:
             dead=dead,
             checkpoint=_checkpoint(fit, recipe) if settings.reached < settings.epochs else None,
             start_losses=tuple(float(loss) for loss in losses),
+            start_weights=tuple(fit.best_weights[: settings.starts]),
         )
 
-    def _starts(
-        self, weights: Mapping[str, F32] | None, settings: QatSettings
-    ) -> Sequence[Mapping[str, F32]]:
-        """Return where each lane starts: all from the same weights, or each from its own."""
-        if weights is not None:
-            return [weights] * lanes()
+    def _starts(self, starts: Starts, settings: QatSettings) -> Sequence[Mapping[str, F32]]:
+        """Return where each lane starts; where there are fewer starts, they come again."""
+        if isinstance(starts, Mapping):
+            return [starts] * lanes()
+        if starts is not None:
+            return [starts[lane % len(starts)] for lane in range(lanes())]
         units = settings.units or self.keras.architecture.units
         architecture = self.keras.architecture.with_units(units)
         return new_weights(architecture, lane_seeds(settings.drawn_seed))

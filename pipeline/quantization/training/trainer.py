@@ -13,25 +13,36 @@ from pipeline.base.architecture import Architecture, units_of
 from pipeline.base.arrays import F32
 from pipeline.base.errors import say
 from pipeline.networks.checkpoint import Checkpoint
-from pipeline.networks.dead import DEAD
+from pipeline.networks.dead import DEAD, loss_of_constant, may_be_constant
 from pipeline.networks.fitting import WindowData
 from pipeline.networks.stack.checkpoint import StackCheckpoint
-from pipeline.networks.stack.fitting import Progress
+from pipeline.networks.stack.fitting import Progress, lane_seeds
+from pipeline.networks.starts import new_weights
 from pipeline.quantization.training.keras_training import KerasTraining
-from pipeline.quantization.training.rescaling import within_one
+from pipeline.quantization.training.rescaling import (
+    fill_range,
+    is_sign_and_shift,
+    kernel_of_powers_of_two,
+    within_one,
+)
 from pipeline.quantization.training.resizing import resize
-from pipeline.quantization.training.result import AnyCheckpoint, QatResult
+from pipeline.quantization.training.result import (
+    AnyCheckpoint,
+    QatResult,
+    Starts,
+    first_of,
+    for_each,
+)
 from pipeline.quantization.training.settings import QatSettings
 from pipeline.quantization.training.stack_training import StackTraining
 from pipeline.quantizers.quantizer import Quantizer
 
-# A network that lost or gained units: how it is trained as a float network, and how many
-# windows decide which units it can spare. More epochs make a better float network, whose larger
-# weights quantize worse (docs/search.md).
-RESIZED_EPOCHS = 8
-RESIZED_BATCH = 64
-RESIZED_RATE = 1e-3
-RESIZED_SEED = 1
+# Float networks that trials start from: how they are trained, and how many windows decide which
+# units one can spare.
+START_EPOCHS = 40
+START_BATCH = 64
+START_RATE = 1e-3
+START_SEED = 1
 PROBE_WINDOWS = 16384
 MOST_RESTARTS = 10
 """New seeds for a network that starts from random weights and is dead; the default of `train`."""
@@ -79,22 +90,61 @@ class QatTrainer:
         """Build the network with these quantizers; with new weights."""
         return self._keras.build(quantizers, units)
 
-    def float_start(self, weights: Mapping[str, F32], units: int) -> dict[str, F32]:
-        """Return float weights of a network of another width, pruned or grown, then trained.
+    def float_starts(
+        self, weights: Mapping[str, F32], units: int, count: int
+    ) -> list[Mapping[str, F32]]:
+        """Return float networks of one width, for the starts of a quantized network.
 
-        A pruned network needs some epochs to make up for the units that it lost;
-        quantizing it at once would train both losses against each other.
+        How well a float network is quantized does not follow from how good it is
+        (docs/search.md), so the starts are several: the first is made of the given network, the
+        others of random weights. In place of one that is dead stands the best.
+
+        Parameters
+        ----------
+        weights
+            Of a float network; pruned or grown if it has another width.
+        units
+            The width that is wanted.
+        count
+            How many, where a stack can train several; otherwise there is one.
         """
         samples, targets = self._probe()
-        started = resize(weights, self.architecture.cell, units, samples, targets)
-        settings = QatSettings(RESIZED_EPOCHS, RESIZED_BATCH, RESIZED_RATE, RESIZED_SEED, units)
-        result = self.fit({}, started, settings, f"float, {units} units")
-        return result.weights
+        first = resize(weights, self.architecture.cell, units, samples, targets)
+        count = self.starts_of(units, count)
+        seeds = lane_seeds(START_SEED)[1:count] if count > 1 else []
+        starts = [first, *new_weights(self.architecture.with_units(units), seeds)]
+        settings = QatSettings(
+            START_EPOCHS, START_BATCH, START_RATE, START_SEED, units, starts=count
+        )
+        result = self.fit({}, starts, settings, f"float, {units} units")
+        of_constant = loss_of_constant(self.validation)
+        return [
+            result.weights if may_be_constant(loss, of_constant) else trained
+            for trained, loss in zip(result.start_weights, result.start_losses, strict=True)
+        ]
+
+    def rescaled(self, starts: Starts, kernel: Quantizer | None) -> Starts:
+        """Return the same networks in the form that quantizers suit best; LSTM and GRU as they are.
+
+        A ReLU lets each hidden unit have any scale. Where the kernel's quantizer has signs and
+        powers of two only, that scale makes the unit's one weight such a number; and all units
+        fill the range of their quantizer.
+        """
+        if self.architecture.gated:
+            return starts
+        if kernel is not None and is_sign_and_shift(kernel):
+            starts = for_each(kernel_of_powers_of_two, starts)
+        samples = self._probe()[0]
+        return for_each(lambda weights: fill_range(weights, samples), starts)
+
+    def starts_of(self, units: int, count: int) -> int:
+        """Return how many float networks `float_starts` returns if it is asked for so many."""
+        return 1 if self._stack.formats({}, units) is None else count
 
     def fit(
         self,
         quantizers: Mapping[str, Quantizer],
-        initial_weights: Mapping[str, F32] | None,
+        initial_weights: Starts,
         settings: QatSettings,
         description: str,
         checkpoint: AnyCheckpoint | None = None,
@@ -103,16 +153,15 @@ class QatTrainer:
 
         Quantizing can kill a network at once: units of the float network that go beyond 1 are
         cut off, and the steps of the first epoch do the rest. A SimpleRNN that is dead after
-        it starts again from the same function with all hidden units below 1. (Started so in
-        the first place, networks end up to 1 MeV worse: docs/search.md.)
+        it starts again from the same function with all hidden units below 1.
 
         Parameters
         ----------
         quantizers
             By tensor, see `quantized_tensors`.
         initial_weights
-            Where to start from; None starts from new random weights. Where a training goes
-            on, the best weights so far.
+            Where to start from: one network, or one for each start; None starts from new random
+            weights. Where a training goes on, the best weights so far.
         settings
             Epochs, batch, rate and seed.
         description
@@ -133,7 +182,8 @@ class QatTrainer:
         if self.architecture.gated:
             return result
         say(f"{description}: dead after one epoch; starts again with hidden units below 1")
-        tame = within_one(initial_weights, self._probe()[0])
+        samples = self._probe()[0]
+        tame = for_each(lambda weights: within_one(weights, samples), initial_weights)
         return self._fit(quantizers, tame, settings, description, None)
 
     def _fit_with_new_seeds(
@@ -154,7 +204,7 @@ class QatTrainer:
     def _fit(
         self,
         quantizers: Mapping[str, Quantizer],
-        initial_weights: Mapping[str, F32] | None,
+        initial_weights: Starts,
         settings: QatSettings,
         description: str,
         checkpoint: AnyCheckpoint | None,
@@ -164,7 +214,8 @@ class QatTrainer:
         if formats is None:
             if isinstance(checkpoint, StackCheckpoint):
                 raise ValueError("a training of a stack cannot go on with Keras")
-            return self._keras.fit(quantizers, initial_weights, settings, progress, checkpoint)
+            start = first_of(initial_weights)
+            return self._keras.fit(quantizers, start, settings, progress, checkpoint)
         if isinstance(checkpoint, Checkpoint):
             raise ValueError("a training with Keras cannot go on in a stack")
         return self._stack.fit(formats, quantizers, initial_weights, settings, progress, checkpoint)

@@ -58,6 +58,7 @@ class MadeUpTrainer:
         self.started_from: list[Any] = []
         self.went_on_from: list[Any] = []
         self.dead_seeds: set[int] = set()
+        self.kernels: list[str] = []  # that starts were rescaled for
         self.calls = 0
 
     def fit(self, quantizers, initial_weights, settings, description, checkpoint=None):
@@ -76,6 +77,16 @@ class MadeUpTrainer:
         unfinished = settings.reached < settings.epochs
         checkpoint = Checkpoint(weights, WEIGHTS, WEIGHTS) if unfinished else None
         return QatResult(weights, float(loss), fit, self.dead(settings), checkpoint)
+
+    def starts_of(self, units, count):
+        return 1
+
+    def float_starts(self, weights, units, count):
+        return [weights]
+
+    def rescaled(self, starts, kernel):
+        self.kernels.append(kernel.text)
+        return starts
 
     def load_checkpoint(self, path, quantizers, settings):
         shapes = ARCHITECTURE.with_units(settings.units or ARCHITECTURE.units).weight_shapes
@@ -153,7 +164,7 @@ class ResizingTrainer(MadeUpTrainer):
         stand = None if result.checkpoint is None else Checkpoint(weights, weights, weights)
         return replace(result, weights=weights, checkpoint=stand)
 
-    def float_start(self, weights, units):
+    def float_starts(self, weights, units, count):
         self.widths.append(units)
         shapes = ARCHITECTURE.with_units(units).weight_shapes
-        return {name: np.full(shape, units, np.float32) for name, shape in shapes.items()}
+        return [{name: np.full(shape, units, np.float32) for name, shape in shapes.items()}]

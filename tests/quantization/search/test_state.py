@@ -120,7 +120,7 @@ FILES = [
 def test_a_broken_state_is_set_aside_with_a_warning(file, size, capsys):
     params = search_params(mode="halving")
     complete = search(params).records()
-    save_weights(DIRECTORY / "float_6.h5", WEIGHTS)
+    save_weights(DIRECTORY / "float_6.h5", {f"1/{name}": w for name, w in WEIGHTS.items()})
     search_state.set_aside_if_broken(DIRECTORY)
     broken = DIRECTORY / file
     broken.write_bytes(broken.read_bytes()[: {"empty": 0, "truncated": -5}[size]])
@@ -266,9 +266,9 @@ def test_the_state_belongs_to_every_module_of_that_code(monkeypatch, tmp_path):
     module = tmp_path / "trial.py"
     own = search_state.code_files()
     monkeypatch.setattr(search_state, "code_files", lambda: [*own, module])
-    module.write_text("RESIZED_EPOCHS = 8")
+    module.write_text("START_EPOCHS = 8")
     first = state_of(file)
-    module.write_text("RESIZED_EPOCHS = 9")
+    module.write_text("START_EPOCHS = 9")
     assert len({before, first, state_of(file)}) == 3
 
 

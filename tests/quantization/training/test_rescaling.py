@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.base.architecture import Architecture
 from pipeline.quantization.training.rescaling import (
+    fill_range,
     is_sign_and_shift,
     kernel_of_powers_of_two,
     within_one,
@@ -35,6 +36,39 @@ def test_units_below_one_change_nothing_and_stay_below_one():
     np.testing.assert_array_equal(
         network_output(tame, "SimpleRNN", SAMPLES), network_output(weights, "SimpleRNN", SAMPLES)
     )
+
+
+def test_units_that_fill_their_range_are_the_same_network():
+    weights = weights_of(5)
+    kernel = np.abs(weights["rnn/kernel"]) * np.array([1e-3, 0.1, 1, 30, 0.2], np.float32)
+    weights["rnn/kernel"] = kernel
+    weights["rnn/bias"][:4] = [0, 0, 0.01, 0]
+    weights["rnn/bias"][4] = 3  # beyond 1, which would be cut off
+    full = fill_range(weights, SAMPLES)
+    after = np.max(hidden_states(full, "SimpleRNN", SAMPLES), axis=(0, 1))
+    assert np.all((after[:4] > 0.5) & (after[:4] <= 1))
+    assert after[4] <= 1
+    assert np.abs(full["rnn/bias"]).max() <= 1
+    np.testing.assert_array_equal(
+        network_output(full, "SimpleRNN", SAMPLES), network_output(weights, "SimpleRNN", SAMPLES)
+    )
+    again = fill_range(full, SAMPLES)
+    for name, tensor in full.items():
+        np.testing.assert_array_equal(again[name], tensor)
+
+
+def test_a_bias_below_zero_keeps_its_unit_small():
+    weights = weights_of(3)
+    weights["rnn/recurrent_kernel"][:] = 0
+    weights["rnn/kernel"] = np.array([[1, 1, 1]], np.float32)
+    weights["rnn/bias"] = np.array([0, -0.9, -50], np.float32) * SAMPLES.max()
+    full = fill_range(weights, SAMPLES)
+    after = np.max(hidden_states(full, "SimpleRNN", SAMPLES), axis=(0, 1))
+    assert after[0] > 0.5
+    assert 0 < after[1] < 0.2
+    assert -1 <= full["rnn/bias"][1] < -0.4
+    assert after[2] == 0  # never answers: left as it is
+    assert full["rnn/bias"][2] == weights["rnn/bias"][2]
 
 
 def test_a_kernel_of_powers_of_two_is_the_same_network():

@@ -119,7 +119,7 @@ class NetworkTuner(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
         return {
             "score": record.score,
             COST: record.cost,
-            RMSE: record.mean_rmse_mev,
+            RMSE: record.typical_rmse_mev,
             DEAD: float(record.dead),
         }
 

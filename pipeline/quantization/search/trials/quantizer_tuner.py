@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from pipeline.artifacts.search import Trial
-from pipeline.base.arrays import F32
 from pipeline.quantization.search.plan.space import (
     HIGHEST_RATE,
     LEARNING_RATE,
@@ -21,11 +20,8 @@ from pipeline.quantization.search.trials.halving import EARLIER, EPOCHS
 from pipeline.quantization.search.trials.network_tuner import NetworkTuner
 from pipeline.quantization.search.trials.oracles import hyperparameters, make_oracle
 from pipeline.quantization.search.trials.runner import TrialRunner
-from pipeline.quantization.training.rescaling import (
-    KERNEL,
-    is_sign_and_shift,
-    kernel_of_powers_of_two,
-)
+from pipeline.quantization.training.rescaling import KERNEL
+from pipeline.quantization.training.result import Starts
 from pipeline.quantization.training.settings import QatSettings
 from pipeline.quantizers.quantizer import Quantizer
 
@@ -110,7 +106,7 @@ class QuantizationTuner(NetworkTuner):
             patience=self.params.early_stopping_patience,
             starts=self.params.seeds,
         )
-        start = self._initial_weights(quantizers, units) if continues is None else None
+        start = self._starts(quantizers, units) if continues is None else None
         return self.runner.run(name, quantizers, settings, start, f"trial {name}", continues)
 
     def best_with(self, record: Trial) -> Trial:
@@ -148,18 +144,15 @@ class QuantizationTuner(NetworkTuner):
         factors = np.linspace(lowest, HIGHEST_RATE, LEARNING_RATE_CHOICES)
         return float(rate * factors[int(values[LEARNING_RATE])])
 
-    def _initial_weights(
-        self, quantizers: Mapping[str, Quantizer], units: int
-    ) -> Mapping[str, F32] | None:
+    def _starts(self, quantizers: Mapping[str, Quantizer], units: int) -> Starts:
         if not self.params.transfer_weights:
             return None
-        start = self.runner.start(units)
-        # A kernel that an earlier block has decided was trained with its quantizer. The Dense
-        # kernel may have been, too, but it is trained on here, and a factor costs it little.
-        kernel = None if KERNEL in self.decided.quantizers else quantizers.get(KERNEL)
-        if kernel and not self.runner.costs.architecture.gated and is_sign_and_shift(kernel):
-            return kernel_of_powers_of_two(start)
-        return start
+        starts = self.runner.starts(units)
+        if KERNEL in self.decided.quantizers:
+            # Trained with its quantizer by an earlier block. The Dense kernel may have been, too,
+            # but it is trained on here, and a factor costs it little.
+            return starts
+        return self.runner.trainer.rescaled(starts, quantizers.get(KERNEL))
 
 
 def best_of(records: Sequence[Trial]) -> Trial:

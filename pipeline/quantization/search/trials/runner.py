@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from pipeline.networks.fitting import rmse_mev
 from pipeline.params.network import GoalParams, SearchParams
 from pipeline.quantization.energy.cost import CostModel
 from pipeline.quantization.search.plan.score import forgiving_delta, limit_score, quality, score
+from pipeline.quantization.training.result import Starts
 from pipeline.quantization.training.settings import QatSettings
 from pipeline.quantization.training.trainer import QatTrainer
 from pipeline.quantizers.quantizer import Quantizer, parse_quantizer
@@ -53,6 +54,9 @@ class TrialRunner:
         What E_T was divided by.
     directory
         Where ``record_<name>.json`` and ``weights_<name>.h5`` go.
+    varied
+        Whether the starts of one trial are several float networks; else all are `float_weights`,
+        which an earlier block has trained with quantizers.
     """
 
     params: SearchParams
@@ -62,6 +66,7 @@ class TrialRunner:
     float_weights: Mapping[str, F32]
     et_scale_gev: float
     directory: Path
+    varied: bool = True
 
     @property
     def _start_units(self) -> int:
@@ -77,7 +82,7 @@ class TrialRunner:
         name: str,
         quantizers: Mapping[str, Quantizer],
         settings: QatSettings,
-        initial: Mapping[str, F32] | None,
+        initial: Starts,
         label: str,
         continues: str | None = None,
     ) -> Trial:
@@ -144,11 +149,11 @@ class TrialRunner:
         units = self.record(name).units
         return load_weights(self._weights_file(name), self._shapes(units))
 
-    def start(self, units: int) -> Mapping[str, F32]:
-        """Return float weights of a network of some width; trained once, then read from disk.
+    def starts(self, units: int) -> Sequence[Mapping[str, F32]]:
+        """Return float networks of some width to start from; trained once, then read from disk.
 
         A narrower network loses at most a quarter of its units at once and is trained
-        before it loses more. Workers that make one at the same time, on machines alike, make
+        before it loses more. Workers that make them at the same time, on machines alike, make
         the same.
 
         Parameters
@@ -156,18 +161,20 @@ class TrialRunner:
         units
             Width of the recurrent layer.
         """
-        if units == self._start_units:
-            return self.float_weights
+        if units == self._start_units and not self.varied:
+            return [self.float_weights]
         file = self.directory / f"float_{units}.h5"
         if file.exists():
-            return load_weights(file, self._shapes(units))
+            return self._read_starts(file, units)
         wider = min(units + max(units // 3, 1), self._start_units)
         narrower = units < self._start_units
-        before = self.start(wider) if narrower else self.float_weights
-        weights = self.trainer.float_start(before, units)
+        before = self.float_weights
+        if narrower and wider < self._start_units:
+            before = self.starts(wider)[0]
+        starts = self.trainer.float_starts(before, units, self.params.seeds if self.varied else 1)
         if not file.exists():  # else another worker has written it, too
-            save_weights(file, weights)
-        return weights
+            save_weights(file, {f"{n}/{t}": w[t] for n, w in enumerate(starts, 1) for t in w})
+        return starts
 
     def verify(self, record: Trial) -> None:
         """Score a network again from its stored weights.
@@ -185,6 +192,14 @@ class TrialRunner:
                 f"trial {record.trial}: scored {record.validation_rmse_mev} MeV, "
                 f"but its stored weights give {again} MeV"
             )
+
+    def _read_starts(self, file: Path, units: int) -> list[Mapping[str, F32]]:
+        shapes = self._shapes(units)
+        count = self.trainer.starts_of(units, self.params.seeds if self.varied else 1)
+        tensors = load_weights(
+            file, {f"{n}/{t}": shapes[t] for n in range(1, count + 1) for t in shapes}
+        )
+        return [{t: tensors[f"{n}/{t}"] for t in shapes} for n in range(1, count + 1)]
 
     def _done(
         self, name: str, texts: Mapping[str, str], settings: QatSettings, continues: str | None

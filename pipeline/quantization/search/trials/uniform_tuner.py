@@ -9,6 +9,8 @@ from pipeline.quantization.search.plan.uniform import uniform_quantizers
 from pipeline.quantization.search.trials.network_tuner import NetworkTuner
 from pipeline.quantization.search.trials.oracles import make_list_oracle
 from pipeline.quantization.search.trials.runner import TrialRunner
+from pipeline.quantization.training.rescaling import KERNEL
+from pipeline.quantization.training.result import Starts
 from pipeline.quantization.training.settings import QatSettings
 
 _BITS = "bits"
@@ -49,6 +51,9 @@ class UniformTuner(NetworkTuner):
             patience=params.early_stopping_patience,
             starts=params.seeds,
         )
-        start = runner.float_weights if params.transfer_weights else None
+        starts: Starts = None
+        if params.transfer_weights:
+            own = runner.starts(architecture.units)
+            starts = runner.trainer.rescaled(own, quantizers.get(KERNEL))
         name = self.name_of(trial)
-        return runner.run(name, quantizers, settings, start, name)
+        return runner.run(name, quantizers, settings, starts, name)

@@ -19,7 +19,7 @@ from pipeline.quantization.search.results import (
     search_result,
 )
 from pipeline.quantization.search.trials.network_tuner import check_complete
-from pipeline.quantization.search.trials.quantizer_tuner import best_of
+from pipeline.quantization.search.trials.quantizer_tuner import Decided, best_of
 from pipeline.quantization.search.trials.runner import SearchError
 from pipeline.quantization.training.settings import QatSettings, cosine_decay
 from pipeline.quantizers.quantizer import parse_quantizer
@@ -99,11 +99,15 @@ def test_the_goal_bits_costs_bits():
 def test_trials_start_from_the_float_weights_or_from_new_ones(transfer):
     trainer = MadeUpTrainer()
     search(search_params(max_trials=2, transfer_weights=transfer), trainer)
-    assert trainer.started_from == ([WEIGHTS] * 2 if transfer else [None] * 2)
+    if not transfer:
+        assert trainer.started_from == [None, None]
+        return
+    for (start,) in trainer.started_from:  # the second is read from disk
+        assert all(np.array_equal(start[name], tensor) for name, tensor in WEIGHTS.items())
 
 
 @pytest.mark.parametrize("decided", [False, True])
-def test_a_kernel_of_signs_and_shifts_starts_as_such_where_the_trial_decides_it(decided):
+def test_starts_are_rescaled_for_the_kernel_that_the_trial_decides(decided):
     """Of an earlier block's kernel, QAT has made something already."""
     signs = "binary(alpha='auto_po2')"
     config = declared_bits(search_params())
@@ -112,14 +116,21 @@ def test_a_kernel_of_signs_and_shifts_starts_as_such_where_the_trial_decides_it(
     params = search_params(max_trials=1, quantization_config=config, limit=limit)
     trainer = MadeUpTrainer()
     tuner = make_tuner(params, trainer)
-    start = {**WEIGHTS, "rnn/kernel": np.full((1, 8), 0.3, np.float32)}
-    tuner.runner = replace(tuner.runner, float_weights=start)
     if decided:
         tuner.choices = [c for c in tuner.choices if c.tensors != ("rnn/kernel",)]
-        tuner.fixed = {"rnn/kernel": parse_quantizer(signs, "kernel")}
+        tuner.decided = Decided({"rnn/kernel": parse_quantizer(signs, "kernel")}, 8)
     tuner.search()
-    (found,) = trainer.started_from
-    np.testing.assert_array_equal(found["rnn/kernel"], start["rnn/kernel"] if decided else 0.25)
+    assert trainer.kernels == ([] if decided else [signs])
+
+
+def test_a_block_that_follows_has_one_start_the_weights_of_the_best_trial_before():
+    trainer = MadeUpTrainer()
+    tuner = make_tuner(search_params(max_trials=1), trainer)
+    before = {**WEIGHTS, "dense/bias": np.array([0.5], np.float32)}
+    tuner.runner = replace(tuner.runner, float_weights=before, varied=False)
+    tuner.search()
+    ((start,),) = trainer.started_from
+    assert start is before
 
 
 @pytest.mark.parametrize("mode", ["halving", "hyperband"])
