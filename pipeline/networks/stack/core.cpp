@@ -36,6 +36,7 @@ struct ValueFormat {
     Vec step, steps_per_unit;      // the second is 1 / step
     Vec low, high;                 // bounds of the value
     Vec slope_above, slope_up_to;  // the gradient passes in (slope_above, slope_up_to]
+    Vec raised;  // what is that far above an even value goes up all the same: 1/2, or none
 };
 
 struct Formats {
@@ -136,8 +137,10 @@ void keep_scale(const WeightFormat &format, Vec *weights, int rows, int stride, 
 
 inline Vec quantize(const ValueFormat &format, Vec x) {
     Vec bounded = smaller(larger(x, format.low), format.high);
-    Vec rounded = round_half_even(bounded * format.steps_per_unit) * format.step;
-    return choose(format.quantized != 0.0f, rounded, bounded);
+    Vec steps = bounded * format.steps_per_unit;
+    Vec rounded = round_half_even(steps);
+    rounded += only(steps - rounded == format.raised, splat(1.0f));  // the difference is exact
+    return choose(format.quantized != 0.0f, rounded * format.step, bounded);
 }
 
 inline Mask passes(const ValueFormat &format, Vec x) {
