@@ -77,6 +77,9 @@ class _RoundsHalfUp:
         finally:
             module.tf = tensorflow
 
+    def __str__(self) -> str:
+        return f"{super().__str__()[:-1]},rounding='half_up')"
+
 
 class _BitsHalfUp(_RoundsHalfUp, qkeras.quantized_bits):  # type: ignore[misc]  # no types
     """``quantized_bits`` that rounds half up."""

@@ -66,12 +66,15 @@ def test_parsing(text, name, arguments, bits):
         "quantized_bits(4,0,1,alpha='auto_po2')",
         "quantized_bits(4,2,0,keep_negative=False)",
         "quantized_relu(5,2)",
+        "quantized_relu(5,2,rounding='half_up')",
+        "quantized_bits(6,1,0,alpha=1,rounding='half_up')",
         "quantized_tanh(6)",
     ],
 )
 def test_what_qkeras_prints_of_an_object_parses_to_an_equal_object(text):
     built = parse_quantizer(text, KEY).build()
     again = parse_quantizer(str(built), KEY).build()
+    assert type(again) is type(built)
     assert again.get_config() == built.get_config()
 
 

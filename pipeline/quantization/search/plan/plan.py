@@ -275,7 +275,7 @@ def describe(blocks: Sequence[Block], params: SearchParams) -> str:
         )
         lines += too_many_trials(block, params)
         for choice in block.choices:
-            options = ", ".join(choice.quantizers)
+            options = ", ".join(quantizer.text for quantizer in choice.quantizers.values())
             lines.append(f"  {choice.name}: {' = '.join(choice.tensors)}: {options}")
         for name in block.filters:
             factors = ", ".join(f"{factor:g}" for factor in params.filter_range)
