@@ -167,6 +167,17 @@ def stored_type(
     return stored
 
 
+def rounds_state_once(quantizers: Mapping[str, Quantizer]) -> bool:
+    """Whether the state of a SimpleRNN is its activation, not quantized a second time.
+
+    It is where both have the same quantizer, which names its rounding. A string of QKeras' own
+    means what QKeras does: it quantizes again, which changes no value but stops the gradient of
+    values that were rounded to 0.
+    """
+    activation, state = (quantizers.get(tensor) for tensor in ("rnn/activation", "rnn/state"))
+    return state is not None and state == activation and state.names_rounding
+
+
 def check_weight(tensor: str, quantizer: Quantizer) -> None:
     """Refuse a leaky ReLU on weights: it shrinks its own negative values each time it is applied.
 

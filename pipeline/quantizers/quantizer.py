@@ -95,12 +95,18 @@ class Quantizer:
         """Whether a number half way between two values goes up, not to the even one."""
         return bool(self.arguments.get(_ROUNDING) == "half_up")
 
-    def rounded(self, rounding: Rounding) -> Quantizer:
+    @property
+    def names_rounding(self) -> bool:
+        """Whether the string says how it rounds; it need not, for QKeras' half to even."""
+        return _ROUNDING in self.arguments
+
+    def rounded(self, rounding: Rounding, named: bool = False) -> Quantizer:
         """Return the quantizer with a rounding, unless it names one or has no half way.
 
-        Nothing is written for ``half_even``, which is QKeras' own.
+        ``half_even``, which is QKeras' own, is written only if it is to be `named`.
         """
-        if rounding == "half_even" or _ROUNDING in self.arguments or self.name not in _ROUNDED:
+        own = rounding == "half_even" and not named
+        if own or self.names_rounding or self.name not in _ROUNDED:
             return self
         call = _call(self.text)
         assert call is not None

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.base.architecture import quantized_tensors
@@ -236,6 +236,10 @@ def test_the_type_of_an_activation_that_rounds_half_up(text):
 def test_a_rounding_stands_in_the_string_of_what_has_a_half_way(text, half_up):
     quantizer = parse_quantizer(text, KEY)
     assert quantizer.rounded("half_even") is quantizer
+    named = quantizer.rounded("half_even", named=True)
+    kept = quantizer.names_rounding or half_up == text
+    assert named.text == (text if kept else half_up.replace("half_up", "half_even"))
+    assert not named.half_up
     rounded = quantizer.rounded("half_up")
     assert rounded.text == half_up
     assert rounded == parse_quantizer(half_up, KEY)
@@ -298,6 +302,7 @@ def plain_quantizers(draw) -> str:
 FLOATS = st.floats(-(2.0**70), 2.0**70, width=32, allow_subnormal=False)
 
 
+@settings(deadline=None)  # the first example may be what loads TensorFlow
 @given(plain_quantizers(), st.lists(FLOATS, min_size=1, max_size=20), st.integers(0, 2**32 - 1))
 @example("quantized_relu(24,0)", [1.0, 0.99999994], 0)
 @example("quantized_bits(24,24,0,alpha=1)", [-0.5, 2.0**24], 0)

@@ -14,6 +14,7 @@ from pipeline.networks.stack.formats import (
     WeightKind,
 )
 from pipeline.networks.stack.stack import most_units
+from pipeline.quantizers.hardware import rounds_state_once
 from pipeline.quantizers.quantizer import Quantizer
 
 _PLAIN = ("bits", "integer", "symmetric", "keep_negative", "alpha")
@@ -31,6 +32,7 @@ def network_formats(
     """
     if architecture.gated or (units or architecture.units) > most_units():
         return None
+    once = rounds_state_once(quantizers)
     weights = {
         name: _weight(quantizers.get(tensor))
         for name, tensor in {
@@ -43,7 +45,7 @@ def network_formats(
     }
     values = {
         "activation": _value(quantizers.get("rnn/activation"), ValueFormat()),
-        "state": _value(quantizers.get("rnn/state"), IDENTITY),
+        "state": _value(None if once else quantizers.get("rnn/state"), IDENTITY),
         "output": _value(quantizers.get("dense/activation"), ValueFormat()),
     }
     if None in [*weights.values(), *values.values()]:

@@ -195,6 +195,29 @@ def test_either_rounding_is_that_of_qkeras_lane_by_lane(name):
     assert np.count_nonzero(outputs[:, 0] != outputs[:, 1]) > COUNT / 50
 
 
+@pytest.mark.parametrize("rounding", ["half_even", "half_up"])
+def test_a_state_that_is_the_activation_lets_all_of_its_gradient_through(rounding):
+    """QKeras, asked to quantize it again, changes no value, but stops the gradient at 0."""
+    rng = np.random.default_rng(8)
+    coarse = {"rnn_activation": "quantized_relu(4,0)", "state": "quantized_relu(4,0)"}
+    again = quantizers(**TIES | coarse)
+    tensors = ("rnn/activation", "rnn/state")
+    once = again | {t: again[t].rounded(rounding, named=True) for t in tensors}
+    one, data = random_weights(5, rng, 0.4), windows(rng)
+    for name in ("rnn/kernel", "dense/kernel"):  # so that no unit is dead
+        one[name] = np.abs(one[name])
+    weights = [one] * lanes()
+    compared = Compared([once, again] * (lanes() // 2), weights, data)
+    compared.check()
+    outputs = compared.stack.predict(data)
+    assert len(np.unique(outputs)) > 10
+    assert np.array_equal(outputs[:, 0], outputs[:, 1]) == (rounding == "half_even")
+    order = np.tile(np.arange(COUNT, dtype=np.uint32)[:, None], (1, lanes()))
+    gradients, _ = compared.stack.gradients(data, order)
+    first, second = (gradients[lane]["rnn/kernel"] for lane in (0, 1))
+    assert np.any(np.abs(first - second) > 1e-3 * np.abs(second).max())
+
+
 def test_negative_values_half_way_go_up_too():
     """One unit that hands on its samples, which lie on the values of the activation or between."""
     rng = np.random.default_rng(5)

@@ -114,4 +114,7 @@ def rounded_network(
 
 
 def _rounded(params: SearchParams, tensor: str, quantizer: Quantizer) -> Quantizer:
-    return quantizer.rounded(params.rounding) if tensor.endswith(ACTIVATIONS) else quantizer
+    if not tensor.endswith(ACTIVATIONS):
+        return quantizer
+    # Named, it says that the state is the activation: `rounds_state_once`.
+    return quantizer.rounded(params.rounding, named=params.round_state_once and tensor == _STATE)

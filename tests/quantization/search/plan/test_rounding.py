@@ -18,7 +18,7 @@ from pipeline.quantization.search.plan.uniform import uniform_networks
 from pipeline.quantization.search.results import outcome_of, search_result
 from pipeline.quantization.search.trials.quantizer_tuner import QuantizationTuner
 from pipeline.quantization.search.trials.runner import TrialRunner, measure_baseline
-from pipeline.quantizers.hardware import activation_type
+from pipeline.quantizers.hardware import activation_type, rounds_state_once
 from tests.imports import ROOT
 from tests.quantization.search.made_up_search import (
     ARCHITECTURE,
@@ -84,11 +84,10 @@ def test_a_quantizer_that_says_its_rounding_keeps_it():
 
 def test_with_one_rounding_the_state_decides_the_activation_too():
     twice, once = decided(), decided(**ONCE)
-    assert once["rnn/activation"] == once["rnn/state"] == twice["rnn/state"]
+    named = [text.replace(")", ",rounding='half_even')") for text in twice["rnn/state"]]
+    assert once["rnn/activation"] == once["rnn/state"] == named
     assert twice["rnn/activation"] != twice["rnn/state"]
-    assert {t: q for t, q in once.items() if not t.startswith("rnn/a")} == {
-        t: q for t, q in twice.items() if not t.startswith("rnn/a")
-    }
+    assert all(once[tensor] == twice[tensor] for tensor in set(once) - set(VALUES[:2]))
     (block,), _ = plan_search(search_params(), ENERGY, ARCHITECTURE)
     (smaller,), _ = plan_search(search_params(**ONCE), ENERGY, ARCHITECTURE)
     assert smaller.combinations * len(twice["rnn/activation"]) == block.combinations
@@ -127,6 +126,9 @@ def test_uniform_networks_round_as_the_search_does(bits):
         assert up[tensor].half_up == (tensor in VALUES)
         assert (up[tensor].text != even[tensor].text) == (tensor in VALUES)
     assert once["rnn/activation"] == once["rnn/state"] == up["rnn/state"]
+    assert rounds_state_once(once)
+    assert rounds_state_once(points(**ONCE))
+    assert not rounds_state_once(even)
     assert once["rnn/state"].bits == bits
     kinds = [activation_type(once[tensor], tensor) for tensor in VALUES]
     assert {kind.rounding for kind in kinds} == {"RND"}
