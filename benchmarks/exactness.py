@@ -1,11 +1,12 @@
 """Exactness of networks unlike the default one: mismatches between all evaluators.
 
-``python -m benchmarks.exactness [--epochs N] [--stream-windows N]``, after ``dvc repro``.
+``python -m benchmarks.exactness [--epochs N] [--networks NAME...]``, after ``dvc repro``.
 
 Each network goes through the stages search, finetune, synthesize and rtl in a directory of its own,
-over the whole test split: weights and state of 4 bits, of 12 bits, 16 units, and weights that
-are powers of two. Training is cut short: what is compared is not how good they are. A
-mismatch fails a stage, which ends this script with its message.
+over the whole test split: weights and state of 4 bits, of 12 bits, 16 units, weights that
+are powers of two, and values that are rounded half up, twice and once a step. Training is cut
+short: what is compared is not how good they are. A mismatch fails a stage, which ends this script
+with its message.
 """
 
 from __future__ import annotations
@@ -32,6 +33,13 @@ NETWORKS: dict[str, tuple[float, str, str]] = {
     "12 bits": (1.0, WEIGHTS.format(12), STATE.format(12)),
     "16 units": (2.0, WEIGHTS.format(6), STATE.format(8)),
     "po2 weights": (1.0, PO2, STATE.format(9)),
+    "half up": (1.0, WEIGHTS.format(6), STATE.format(8)),
+    "half up, once": (1.0, WEIGHTS.format(6), STATE.format(8)),
+}
+# What else of the search differs from the shipped parameters.
+SEARCHES: dict[str, dict[str, Any]] = {
+    "half up": {"rounding": "half_up"},
+    "half up, once": {"rounding": "half_up", "round_state_once": True},
 }
 EVALUATORS = {
     "QKeras": ("firmware", "golden"),
@@ -60,7 +68,7 @@ def params_of(network: str, epochs: int, stream_windows: int) -> dict[str, Any]:
         "Dense": [widest, widest, [ACTIVATION]],
     }
     search |= {"max_trials": 1, "epochs": epochs, "uniform_bits": [], "mode": "random"}
-    search |= {"tune_filters": "layer", "filter_range": [factor]}
+    search |= {"tune_filters": "layer", "filter_range": [factor]} | SEARCHES.get(network, {})
     tree["finetune"]["epochs"] = epochs
     tree["rtl"]["stream_windows"] = stream_windows
     return tree
@@ -87,12 +95,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--stream-windows", type=int, default=200_000)
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     options = parser.parse_args()
     print(f"{machine()}; {options.epochs} epochs in search and in finetune\n")
     titles = " | ".join(EVALUATORS)
     print(f"| network | RMSE, MeV | {titles} | seconds: {', '.join(STAGES)} |")
     print("| --- |" + " ---: |" * (len(EVALUATORS) + 2))
-    for network in tqdm(NETWORKS, unit="network", disable=None):
+    for network in tqdm(options.networks, unit="network", disable=None):
         result = run_network(network, options.epochs, options.stream_windows)
         counts = " | ".join(
             f"{one['mismatches']} of {one['windows']}" for one in result["found"].values()

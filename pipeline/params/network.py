@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from pipeline.params.quantizers import Limit, Quantizers, QuantizerText, TrialName
 from pipeline.params.section import MAX_BATCH, MAX_EPOCHS, MAX_SEED, MAX_TRIALS, Section
+from pipeline.quantizers.quantizer import Rounding
 
 MAX_UNITS = 512  # of the recurrent layer, trained or searched
 MOST_STARTS = 8  # lanes of a stack of networks
@@ -219,6 +220,17 @@ class SearchParams(Section):
         "`finetune` needs.",
     )
     input_quantizer: QuantizerText = Field(description="Quantizer of the samples.")
+    rounding: Rounding = Field(
+        description="Where values between layers (activation, state, output) go that lie half "
+        "way between two values of their quantizer: `half_even` as in QKeras, or `half_up`, which "
+        "takes less logic. A quantizer may say it itself, as `quantized_relu(12,0,"
+        "rounding='half_up')`; weights and samples do not follow this. SimpleRNN only.",
+    )
+    round_state_once: bool = Field(
+        description="Whether the hidden value is rounded once a step: the activation has the "
+        "quantizer of the state in every network, and the Dense layer reads what the next step "
+        "reads. false: it is rounded to its own activation first. SimpleRNN only.",
+    )
     goal: GoalParams
     quantization_config: dict[str, Quantizers] = Field(
         description="A list of quantizers for each kind of tensor: `kernel`, "

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from pipeline.base.architecture import INPUT, Architecture
-from pipeline.base.fixed_point_type import FixedPointType
+from pipeline.base.fixed_point_type import FixedPointType, Rounding
 from pipeline.quantizers.powers_of_two import activation_exponents, is_power_of_two
 from pipeline.quantizers.quantizer import Quantizer, QuantizerError
 
@@ -20,7 +20,8 @@ def activation_type(quantizer: Quantizer, key: str) -> FixedPointType:
 
     ``quantized_relu(bits, integer)`` is unsigned with ``bits - integer``
     fraction bits; ``quantized_bits(bits, integer)`` is signed, of which one bit
-    is the sign. Both round half to even and saturate (``tf.round``, ``clip``).
+    is the sign. Both round half to even, or half up if they say so, and saturate
+    (``tf.round``, ``clip``).
     ``quantized_relu_po2`` and ``quantized_po2`` round to powers of two, see
     `pipeline.quantizers.powers_of_two.activation_exponents`.
 
@@ -42,18 +43,25 @@ def activation_type(quantizer: Quantizer, key: str) -> FixedPointType:
         )
     arguments = quantizer.arguments
     integer = int(arguments.get("integer", 0))
+    rounding: Rounding = "RND" if quantizer.half_up else "RND_CONV"
     plain_relu = quantizer.name == "quantized_relu" and not (
         arguments.get("use_sigmoid") or arguments.get("negative_slope")
     )
     if plain_relu and not arguments.get("use_stochastic_rounding"):
         return FixedPointType(
-            signed=False, bits=quantizer.bits, fraction_bits=quantizer.bits - integer
+            signed=False,
+            bits=quantizer.bits,
+            fraction_bits=quantizer.bits - integer,
+            rounding=rounding,
         )
     plain_bits = quantizer.name == "quantized_bits" and arguments.get("alpha") in (None, 1, 1.0)
     if plain_bits and not (arguments.get("symmetric") or arguments.get("use_stochastic_rounding")):
         signed = bool(arguments.get("keep_negative", True))
         return FixedPointType(
-            signed=signed, bits=quantizer.bits, fraction_bits=quantizer.bits - signed - integer
+            signed=signed,
+            bits=quantizer.bits,
+            fraction_bits=quantizer.bits - signed - integer,
+            rounding=rounding,
         )
     raise QuantizerError(
         f"{key}: {quantizer.text} has no fixed-point type; expected quantized_relu(bits,integer) "
@@ -116,7 +124,7 @@ def check_exportable(architecture: Architecture, quantizers: Mapping[str, Quanti
         if tensor == INPUT or tensor.endswith(ACTIVATIONS):
             stored_type(architecture, tensor, quantizer, tensor)
         else:
-            check_slope(tensor, quantizer)
+            check_weight(tensor, quantizer)
         check_scale(tensor, quantizer)
 
 
@@ -131,6 +139,11 @@ def stored_type(
         If the quantizer has none in this place; `key` names it.
     """
     gated = architecture.gated
+    if gated and quantizer.half_up:
+        raise QuantizerError(
+            f"{key}: {quantizer.text}: rounding half up is for a SimpleRNN; expected no rounding: "
+            f"a cell of type {architecture.cell} rounds in hls4ml's templates, half to even"
+        )
     if is_power_of_two(quantizer) and (gated or tensor == INPUT):
         raise QuantizerError(
             f"{key}: {quantizer.text}: powers of two have a hardware form as weights, and as state "
@@ -154,11 +167,28 @@ def stored_type(
     return stored
 
 
-def check_slope(tensor: str, quantizer: Quantizer) -> None:
+def rounds_state_once(quantizers: Mapping[str, Quantizer]) -> bool:
+    """Whether the state of a SimpleRNN is its activation, not quantized a second time.
+
+    It is where both have the same quantizer, which names its rounding. A string of QKeras' own
+    means what QKeras does: it quantizes again, which changes no value but stops the gradient of
+    values that were rounded to 0.
+    """
+    activation, state = (quantizers.get(tensor) for tensor in ("rnn/activation", "rnn/state"))
+    return state is not None and state == activation and state.names_rounding
+
+
+def check_weight(tensor: str, quantizer: Quantizer) -> None:
     """Refuse a leaky ReLU on weights: it shrinks its own negative values each time it is applied.
 
-    A frozen network then would not be the one that its file gives back.
+    A frozen network then would not be the one that its file gives back. Another rounding is
+    refused too: weights are constants in hardware, and a scale that follows them has its own.
     """
+    if quantizer.half_up:
+        raise QuantizerError(
+            f"{tensor}: {quantizer.text}: rounding is of values between layers; expected a "
+            "weight's quantizer without rounding"
+        )
     slope = quantizer.arguments.get("negative_slope", 0)
     if slope not in (0, 1):
         raise QuantizerError(

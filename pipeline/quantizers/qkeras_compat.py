@@ -2,7 +2,8 @@
 
 QKeras' recurrent cells call ``nest.is_sequence``, which TensorFlow 2.15 has
 renamed to ``is_nested``, and its GRU with `reset_after` ``array_ops.unstack``,
-which has moved. Everything else of QKeras that Keras 2.15 broke
+which has moved. QKeras rounds half to even only: quantizers that round half up are made here of
+its own. Everything else of QKeras that Keras 2.15 broke
 (rebuilding models from JSON) is not used by this project: networks are built
 layer by layer and weights travel as plain arrays.
 """
@@ -26,6 +27,7 @@ import qkeras
 
 QActivation = qkeras.QActivation
 QDense = qkeras.QDense
+_HALF = 0.5
 POWERS_OF_TWO: tuple[Any, ...] = (qkeras.quantized_po2, qkeras.quantized_relu_po2)
 RECURRENT_LAYERS: dict[str, Any] = {
     "SimpleRNN": qkeras.QSimpleRNN,
@@ -34,9 +36,19 @@ RECURRENT_LAYERS: dict[str, Any] = {
 }
 
 
-def quantizer_class(name: str) -> Any:
-    """Return a QKeras quantizer class by name."""
-    return getattr(qkeras.quantizers, name)
+def quantizer_class(name: str, half_up: bool = False) -> Any:
+    """Return a QKeras quantizer class by name, or the one of that name that rounds half up."""
+    return _HALF_UP[name] if half_up else getattr(qkeras.quantizers, name)
+
+
+def round_half_up(x: Any) -> Any:
+    """Round to integers, of two that are equally near to the upper one.
+
+    ``floor(x + 1/2)`` would round its sum: the float below 1/2 would become 1. The difference
+    here is exact.
+    """
+    even = tf.round(x)
+    return tf.where(x - even == _HALF, even + 1, even)
 
 
 class _Instead:
@@ -48,6 +60,36 @@ class _Instead:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._module, name)
+
+
+class _RoundsHalfUp:
+    """Has ``tf.round`` replaced while QKeras' own code of a quantizer runs.
+
+    So its bounds and its straight-through gradient stay QKeras'.
+    """
+
+    def __call__(self, x: Any) -> Any:
+        module = qkeras.quantizers
+        tensorflow = module.tf
+        module.tf = _Instead(tensorflow, round=round_half_up)
+        try:
+            return super().__call__(x)  # type: ignore[misc]  # of the QKeras class behind
+        finally:
+            module.tf = tensorflow
+
+    def __str__(self) -> str:
+        return f"{super().__str__()[:-1]},rounding='half_up')"
+
+
+class _BitsHalfUp(_RoundsHalfUp, qkeras.quantized_bits):  # type: ignore[misc]  # no types
+    """``quantized_bits`` that rounds half up."""
+
+
+class _ReluHalfUp(_RoundsHalfUp, qkeras.quantized_relu):  # type: ignore[misc]  # no types
+    """``quantized_relu`` that rounds half up."""
+
+
+_HALF_UP = {"quantized_bits": _BitsHalfUp, "quantized_relu": _ReluHalfUp}
 
 
 @contextmanager

@@ -11,9 +11,11 @@ from __future__ import annotations
 import ast
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.base.errors import PipelineError
+
+Rounding = Literal["half_even", "half_up"]
 
 # Far more than any quantizer needs; Python's parser gives up on absurd nesting only later.
 _MAX_CHARACTERS = 200
@@ -22,6 +24,7 @@ _FLAGS = (
     "quadratic_approximation", "use_real_tanh", "use_real_sigmoid",
 )  # fmt: skip
 _MAY_BE_NONE = ("alpha", "threshold", "max_value")
+_ROUNDINGS = ("half_even", "half_up")
 # QKeras takes numbers below Keras' epsilon, 1e-7, for 0: this is the first power of two above.
 SMALLEST_EXPONENT = -23
 
@@ -42,6 +45,10 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
     "stochastic_binary": ("alpha", "temperature", "use_real_sigmoid"),
     "stochastic_ternary": ("alpha", "threshold", "temperature", "use_real_sigmoid"),
 }  # fmt: skip
+# Classes with an argument that QKeras lacks: where a number half way between two values goes. It
+# has no place in QKeras' order, so it is written with its name.
+_ROUNDING = "rounding"
+_ROUNDED = ("quantized_bits", "quantized_relu")
 
 
 class QuantizerError(PipelineError):
@@ -60,7 +67,7 @@ class Quantizer:
         The QKeras class.
     arguments
         Its arguments by name; what is left out takes QKeras' default. A `max_value` of 0 is
-        left out: see `_bind`.
+        left out: see `_bind`. ``rounding`` is this project's own.
     """
 
     text: str
@@ -83,13 +90,38 @@ class Quantizer:
         signs = (self.name == "quantized_po2") + (largest is None or largest > 1)
         return int(2 ** (self.bits - signs))
 
+    @property
+    def half_up(self) -> bool:
+        """Whether a number half way between two values goes up, not to the even one."""
+        return bool(self.arguments.get(_ROUNDING) == "half_up")
+
+    @property
+    def names_rounding(self) -> bool:
+        """Whether the string says how it rounds; it need not, for QKeras' half to even."""
+        return _ROUNDING in self.arguments
+
+    def rounded(self, rounding: Rounding, named: bool = False) -> Quantizer:
+        """Return the quantizer with a rounding, unless it names one or has no half way.
+
+        ``half_even``, which is QKeras' own, is written only if it is to be `named`.
+        """
+        own = rounding == "half_even" and not named
+        if own or self.names_rounding or self.name not in _ROUNDED:
+            return self
+        call = _call(self.text)
+        assert call is not None
+        call.keywords.append(ast.keyword(_ROUNDING, ast.Constant(rounding)))
+        text = ast.unparse(call).replace(" ", "")
+        return Quantizer(text, self.name, {**self.arguments, _ROUNDING: rounding})
+
     def build(self) -> Any:
         """Return a new QKeras quantizer object; imports QKeras."""
         from pipeline.quantizers import (
             qkeras_compat,  # imports TensorFlow: not at the top
         )
 
-        return qkeras_compat.quantizer_class(self.name)(**self.arguments)
+        arguments = {name: value for name, value in self.arguments.items() if name != _ROUNDING}
+        return qkeras_compat.quantizer_class(self.name, self.half_up)(**arguments)
 
 
 def parse_quantizer(text: str, key: str) -> Quantizer:
@@ -110,16 +142,12 @@ def parse_quantizer(text: str, key: str) -> Quantizer:
     """
     if len(text) > _MAX_CHARACTERS:
         raise QuantizerError(f"{key}: a quantizer of {len(text)} characters: {text[:40]!r}...")
-    try:
-        call = ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError):
-        call = None
-    if isinstance(call, ast.Name):
-        call = ast.Call(func=call, args=[], keywords=[])
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+    call = _call(text)
+    if call is None:
         raise QuantizerError(
             f"{key}: expected a quantizer such as quantized_bits(6,1,0,alpha=1), found {text!r}"
         )
+    assert isinstance(call.func, ast.Name)
     name = call.func.id
     if name not in _ARGUMENTS:
         known = ", ".join(sorted(_ARGUMENTS))
@@ -127,6 +155,17 @@ def parse_quantizer(text: str, key: str) -> Quantizer:
     quantizer = Quantizer(text, name, _bind(call, name, text, key))
     _check_values(quantizer, key)
     return quantizer
+
+
+def _call(text: str) -> ast.Call | None:
+    """Return a string as a call of a name; None if it is nothing like it."""
+    try:
+        call = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError):
+        return None
+    if isinstance(call, ast.Name):
+        call = ast.Call(func=call, args=[], keywords=[])
+    return call if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else None
 
 
 def _bind(call: ast.Call, name: str, text: str, key: str) -> dict[str, Any]:
@@ -141,12 +180,13 @@ def _bind(call: ast.Call, name: str, text: str, key: str) -> dict[str, Any]:
     if len(call.args) > len(names):
         raise QuantizerError(f"{key}: {text!r} has more than {len(names)} arguments")
     pairs = [*zip(names, call.args, strict=False), *((k.arg, k.value) for k in call.keywords)]
+    known = (*names, _ROUNDING) if name in _ROUNDED else names
     arguments: dict[str, Any] = {}
     for argument, node in pairs:
-        if argument not in names or argument in arguments:
+        if argument not in known or argument in arguments:
             raise QuantizerError(
                 f"{key}: unknown or repeated argument {argument!r} in {text!r}; "
-                f"known: {', '.join(names)}"
+                f"known: {', '.join(known)}"
             )
         try:
             arguments[argument] = ast.literal_eval(node)
@@ -206,6 +246,8 @@ def _expected(name: str, value: Any) -> str:
         return ""
     if name in _FLAGS:
         return "" if value in (0, 1) else "0 or 1"
+    if name == _ROUNDING:
+        return "" if value in _ROUNDINGS else "'half_even' or 'half_up'"
     if name == "alpha" and value in ("auto", "auto_po2"):
         return ""
     number = isinstance(value, int | float) and not isinstance(value, bool)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.exactness import NETWORKS, params_of
+from benchmarks.exactness import NETWORKS, SEARCHES, params_of
 from pipeline.base.architecture import Architecture
 from pipeline.params import parse_params
 from pipeline.quantization.search.plan.plan import plan_search
@@ -21,3 +21,15 @@ def test_a_network_is_the_only_one_in_its_space(network):
     kernel = NETWORKS[network][1]
     (chosen,) = (c for c in block.choices if "rnn/recurrent_kernel" in c.tensors)
     assert list(chosen.quantizers) == [kernel]
+
+
+@pytest.mark.parametrize("network", SEARCHES)
+def test_a_network_that_rounds_half_up_says_so_in_its_quantizers(network):
+    params = parse_params(params_of(network, epochs=5, stream_windows=1000))
+    architecture = Architecture(params.train.cell, params.train.units, 5)
+    (block,) = plan_search(params.search, params.energy, architecture)[0]
+    chosen = {t: q for c in block.choices for t in c.tensors for q in c.quantizers.values()}
+    values = {"rnn/activation", "rnn/state", "dense/activation"}
+    assert {tensor for tensor, quantizer in chosen.items() if quantizer.half_up} == values
+    once = chosen["rnn/activation"] == chosen["rnn/state"]
+    assert once == SEARCHES[network].get("round_state_once", False)

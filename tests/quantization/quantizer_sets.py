@@ -36,6 +36,12 @@ SETS: dict[str, tuple[str, str, str, str]] = {
     "signs": ("binary(alpha='auto_po2')", _BIAS, "quantized_relu(9,0)", "quantized_relu(8,0)"),
     "signed": (_FIXED.format(6), _BIAS, "quantized_bits(9,0,0,alpha=1)",
                "quantized_bits(8,0,0,alpha=1)"),
+    "half up": (_FIXED.format(6), _BIAS, "quantized_relu(9,0,rounding='half_up')",
+                "quantized_relu(7,0,rounding='half_up')"),
+    "half up, once": (_FIXED.format(6), _BIAS, "quantized_relu(8,0,rounding='half_up')",
+                      "quantized_relu(8,0,rounding='half_up')"),
+    "half up, signed": (_FIXED.format(6), _BIAS, "quantized_bits(9,0,0,alpha=1,rounding='half_up')",
+                        "quantized_bits(8,0,0,alpha=1,rounding='half_up')"),
 }  # fmt: skip
 
 

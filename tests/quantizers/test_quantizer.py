@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.base.architecture import quantized_tensors
@@ -66,12 +66,15 @@ def test_parsing(text, name, arguments, bits):
         "quantized_bits(4,0,1,alpha='auto_po2')",
         "quantized_bits(4,2,0,keep_negative=False)",
         "quantized_relu(5,2)",
+        "quantized_relu(5,2,rounding='half_up')",
+        "quantized_bits(6,1,0,alpha=1,rounding='half_up')",
         "quantized_tanh(6)",
     ],
 )
 def test_what_qkeras_prints_of_an_object_parses_to_an_equal_object(text):
     built = parse_quantizer(text, KEY).build()
     again = parse_quantizer(str(built), KEY).build()
+    assert type(again) is type(built)
     assert again.get_config() == built.get_config()
 
 
@@ -135,6 +138,12 @@ def test_the_default_parameters_parse():
         ("quantized_po2(4,max_value=1e999)", "max_value of .* above 0, found inf"),
         ("quantized_po2(4,0.001)", r"max_value of .* at least 2\*\*-7, found 0.001.* one size"),
         ("quantized_relu_po2(8,1e-8)", r"max_value of .* at least 2\*\*-22, found 1e-08"),
+        ("quantized_relu(4,rounding='up')",
+         "rounding of .* must be 'half_even' or 'half_up', found 'up'"),
+        ("quantized_bits(4,rounding=True)", "rounding of .* or 'half_up', found True"),
+        ("quantized_relu(4,0,0,0,0,'half_up')", "more than 5 arguments"),
+        ("quantized_po2(4,rounding='half_up')", "unknown or repeated argument 'rounding'"),
+        ("quantized_tanh(4,rounding='half_up')", "unknown or repeated argument 'rounding'"),
         ("(" * 10_000, "10000 characters"),
         ("-" * 100_000 + "1", "100001 characters"),
     ],
@@ -203,6 +212,42 @@ def test_activation_type(text, expected):
     assert (found.rounding, found.overflow) == ("RND_CONV", "SAT")
 
 
+@pytest.mark.parametrize("text", ["quantized_relu(8,3)", "quantized_bits(12,0,0,alpha=1)"])
+def test_the_type_of_an_activation_that_rounds_half_up(text):
+    even = activation_type(parse_quantizer(text, KEY), KEY)
+    up = activation_type(parse_quantizer(text, KEY).rounded("half_up"), KEY)
+    assert up == even.model_copy(update={"rounding": "RND"})
+
+
+@pytest.mark.parametrize(
+    ("text", "half_up"),
+    [
+        ("quantized_relu(8,0)", "quantized_relu(8,0,rounding='half_up')"),
+        ("quantized_relu", "quantized_relu(rounding='half_up')"),
+        (
+            "quantized_bits( 6, 1,0,alpha=1, ) # (",
+            "quantized_bits(6,1,0,alpha=1,rounding='half_up')",
+        ),
+        ("quantized_relu(8,rounding='half_even')", "quantized_relu(8,rounding='half_even')"),
+        ("quantized_relu_po2(4,0)", "quantized_relu_po2(4,0)"),
+        ("quantized_tanh(4,use_real_tanh=1)", "quantized_tanh(4,use_real_tanh=1)"),
+    ],
+)
+def test_a_rounding_stands_in_the_string_of_what_has_a_half_way(text, half_up):
+    quantizer = parse_quantizer(text, KEY)
+    assert quantizer.rounded("half_even") is quantizer
+    named = quantizer.rounded("half_even", named=True)
+    kept = quantizer.names_rounding or half_up == text
+    assert named.text == (text if kept else half_up.replace("half_up", "half_even"))
+    assert not named.half_up
+    rounded = quantizer.rounded("half_up")
+    assert rounded.text == half_up
+    assert rounded == parse_quantizer(half_up, KEY)
+    assert rounded.half_up == (half_up != text)
+    assert rounded.bits == quantizer.bits
+    assert rounded.rounded("half_up") is rounded
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -242,12 +287,13 @@ def exact_qkeras(quantizer: Quantizer, values: np.ndarray) -> np.ndarray:
 def plain_quantizers(draw) -> str:
     bits = draw(st.integers(2, 24))
     integer = draw(st.integers(0, bits))
+    rounding = draw(st.sampled_from(["", ",rounding='half_up'"]))
     return draw(
         st.sampled_from(
             [
-                f"quantized_relu({bits},{integer})",
-                f"quantized_bits({bits},{integer},0,alpha=1)",
-                f"quantized_bits({bits},{integer},0,keep_negative=False)",
+                f"quantized_relu({bits},{integer}{rounding})",
+                f"quantized_bits({bits},{integer},0,alpha=1{rounding})",
+                f"quantized_bits({bits},{integer},0,keep_negative=False{rounding})",
             ]
         )
     )
@@ -256,10 +302,13 @@ def plain_quantizers(draw) -> str:
 FLOATS = st.floats(-(2.0**70), 2.0**70, width=32, allow_subnormal=False)
 
 
+@settings(deadline=None)  # the first example may be what loads TensorFlow
 @given(plain_quantizers(), st.lists(FLOATS, min_size=1, max_size=20), st.integers(0, 2**32 - 1))
 @example("quantized_relu(24,0)", [1.0, 0.99999994], 0)
 @example("quantized_bits(24,24,0,alpha=1)", [-0.5, 2.0**24], 0)
-def test_qkeras_rounds_half_to_even_and_saturates_as_the_type_says(text, values, seed):
+@example("quantized_bits(8,8,0,alpha=1,rounding='half_up')", [0.49999997, -0.5, -0.50000006], 0)
+@example("quantized_relu(24,0,rounding='half_up')", [1.0, 0.99999994], 0)
+def test_qkeras_rounds_and_saturates_as_the_type_says(text, values, seed):
     """The evaluator is the firmware's, which shares nothing with QKeras or float32."""
     quantizer = parse_quantizer(text, KEY)
     of = activation_type(quantizer, KEY)
@@ -270,6 +319,51 @@ def test_qkeras_rounds_half_to_even_and_saturates_as_the_type_says(text, values,
     inputs = np.concatenate([values, ties, grid, spread]).astype(np.float32)
     expected = dequantize(quantize(inputs, of), of)
     assert np.array_equal(exact_qkeras(quantizer, inputs), expected)
+
+
+@pytest.mark.parametrize("use_ste", [True, False])
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    "text", ["quantized_relu(3,1)", "quantized_bits(4,2,0,alpha=1)", "quantized_bits(4,2)"]
+)
+def test_half_up_differs_at_ties_alone_and_has_the_gradient_of_qkeras(text, compiled, use_ste):
+    import tensorflow as tf
+
+    even = parse_quantizer(text, KEY)
+    of = activation_type(even, KEY)
+    steps = np.arange(of.minimum - 3, of.maximum + 4, 0.25)
+    inputs = tf.constant(np.float32(steps * of.step))
+    results = []
+    for quantizer in (even, even.rounded("half_up")):
+        built = quantizer.build()
+        built.use_ste = use_ste
+        call = tf.function(built, jit_compile=compiled)
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = call(inputs)
+        gradient = tape.gradient(outputs, inputs, unconnected_gradients="zero")
+        results.append((outputs.numpy() / of.step, gradient.numpy()))
+    (to_even, slope), (up, slope_up) = results
+    tie = np.abs(steps % 1) == 0.5
+    inside = (steps > of.minimum) & (steps < of.maximum)
+    goes_up = tie & inside & (np.floor(steps) % 2 == 0)
+    assert np.count_nonzero(goes_up) >= 3
+    np.testing.assert_array_equal(up - to_even, goes_up)
+    np.testing.assert_array_equal(slope_up, slope)
+    assert slope.any() == use_ste
+
+
+def test_half_up_leaves_other_quantizers_and_errors_leave_qkeras_as_they_were():
+    import tensorflow as tf
+
+    up = parse_quantizer("quantized_relu(4,2,rounding='half_up')", KEY)
+    even = parse_quantizer("quantized_relu(4,2)", KEY)
+    ties = np.float32([0.125, 0.375, 0.625])
+    for _ in range(2):
+        assert exact_qkeras(up, ties).tolist() == [0.25, 0.5, 0.75]
+        assert exact_qkeras(even, ties).tolist() == [0.0, 0.5, 0.5]
+        with pytest.raises(tf.errors.UnimplementedError):
+            up.build()(tf.constant("no number"))
 
 
 def test_qkeras_saturates_wrongly_beyond_the_bits_that_are_allowed():

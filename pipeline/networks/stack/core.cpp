@@ -36,12 +36,21 @@ struct ValueFormat {
     Vec step, steps_per_unit;      // the second is 1 / step
     Vec low, high;                 // bounds of the value
     Vec slope_above, slope_up_to;  // the gradient passes in (slope_above, slope_up_to]
+    Vec raised;  // what is that far above an even value goes up all the same: 1/2, or none
 };
 
 struct Formats {
     WeightFormat kernel, recurrent, bias, dense_kernel, dense_bias;
     ValueFormat activation, state, output;
 };
+
+// Whether any lane does: most stacks do not, and save the time.
+bool rounds_half_up(const Formats &formats) {
+    for (const ValueFormat *format : {&formats.activation, &formats.state, &formats.output})
+        for (int lane = 0; lane < LANES; lane++)
+            if (format->raised[lane] == 0.5f) return true;
+    return false;
+}
 
 constexpr int MOST_UNITS = 64;
 // Bounds of (largest weight) / (largest value), within which a scale is chosen: sqrt(1/2), sqrt(2).
@@ -134,10 +143,13 @@ void keep_scale(const WeightFormat &format, Vec *weights, int rows, int stride, 
     }
 }
 
-inline Vec quantize(const ValueFormat &format, Vec x) {
+inline Vec quantize(const ValueFormat &format, Vec x, bool half_up) {
     Vec bounded = smaller(larger(x, format.low), format.high);
-    Vec rounded = round_half_even(bounded * format.steps_per_unit) * format.step;
-    return choose(format.quantized != 0.0f, rounded, bounded);
+    Vec steps = bounded * format.steps_per_unit;
+    Vec rounded = round_half_even(steps);
+    if (half_up)  // in any lane; the difference is exact
+        rounded += only(steps - rounded == format.raised, splat(1.0f));
+    return choose(format.quantized != 0.0f, rounded * format.step, bounded);
 }
 
 inline Mask passes(const ValueFormat &format, Vec x) {
@@ -210,9 +222,11 @@ struct Data {
 struct Scratch {
     std::vector<Vec> samples, states, hidden, row;
     std::vector<Mask> passed, state_passed;
-    Scratch(int length, int units)
+    bool half_up;
+    Scratch(const Formats &formats, int length, int units)
         : samples(length), states((length + 1) * units), hidden(units), row(units),
-          passed(length * units), state_passed((length + 1) * units) {}
+          passed(length * units), state_passed((length + 1) * units),
+          half_up(rounds_half_up(formats)) {}
 };
 
 // Put the windows that begin at `first`, one a lane, through the network.
@@ -220,6 +234,7 @@ template <int UNITS>
 inline Vec forward(const Formats &formats, const Data &data, int runtime_units,
                    const Vec *quantized, const uint32_t *first, Scratch &scratch, Mask &passed) {
     const int units = UNITS ? UNITS : runtime_units;
+    const bool half_up = scratch.half_up;
     Tensors<const Vec *> weights(quantized, units);
     Vec *hidden = scratch.hidden.data();
     Vec *state = scratch.states.data();
@@ -237,17 +252,17 @@ inline Vec forward(const Formats &formats, const Data &data, int runtime_units,
         state += units;
         bool last = step == data.length - 1;
         for (int unit = 0; unit < units; unit++) {
-            Vec value = quantize(formats.activation, sums[unit]);
+            Vec value = quantize(formats.activation, sums[unit], half_up);
             scratch.passed[step * units + unit] = passes(formats.activation, sums[unit]);
             scratch.state_passed[step * units + unit] = passes(formats.state, value);
             if (last) hidden[unit] = value;
-            else state[unit] = quantize(formats.state, value);
+            else state[unit] = quantize(formats.state, value, half_up);
         }
     }
     Vec sum = weights.dense_bias[0];
     for (int unit = 0; unit < units; unit++) sum += hidden[unit] * weights.dense_kernel[unit];
     passed = passes(formats.output, sum);
-    return quantize(formats.output, sum);
+    return quantize(formats.output, sum, half_up);
 }
 
 // Add the gradient of one window to `gradients`; `slope` is that of the loss at the output.
@@ -377,7 +392,7 @@ void train_epoch(const Formats &formats, const Data &data, int units, int batch,
                  const Vec *held, const Vec *frozen, double *loss) {
     const int count = weights_of(units);
     std::vector<Vec> quantized(count), gradients(count), scales(scales_of(units));
-    Scratch scratch(data.length, units);
+    Scratch scratch(formats, data.length, units);
     for (int lane = 0; lane < LANES; lane++) loss[lane] = 0;
     for (int64_t begin = 0; begin < data.windows; begin += batch) {
         int windows = (int)std::min<int64_t>(batch, data.windows - begin);
@@ -403,7 +418,7 @@ void train_epoch(const Formats &formats, const Data &data, int units, int batch,
 template <int UNITS>
 void put_through(const Formats &formats, const Data &data, int units, const Vec *quantized,
                  float *outputs, double *loss) {
-    Scratch scratch(data.length, units);
+    Scratch scratch(formats, data.length, units);
     for (int lane = 0; lane < LANES; lane++) loss[lane] = 0;
     for (int64_t window = 0; window < data.windows; window++) {
         uint32_t first[LANES];
@@ -468,7 +483,7 @@ void gradients_all(const Formats *formats, const Data *data, int units, const Ve
                    const uint32_t *order, int count, Vec *gradients, float *loss) {
     std::vector<Vec> quantized(weights_of(units)), scales(scales_of(units));
     quantize_weights(*formats, units, weights, quantized.data(), scales.data());
-    Scratch scratch(data->length, units);
+    Scratch scratch(*formats, data->length, units);
     Vec squared;
 #define GRADIENTS(UNITS)                                                                         \
     squared = add_gradients<UNITS>(*formats, *data, units, quantized.data(), order, count,       \

@@ -53,13 +53,15 @@ class ValueFormat:
     Attributes
     ----------
     quantized
-        Whether the bounded value is rounded to multiples of `step`, halves to even.
+        Whether the bounded value is rounded to multiples of `step`.
     step
         A power of two.
     low, high
         Bounds of the value.
     slope_above, slope_up_to
         The gradient is 1 above the first and up to the second, otherwise 0.
+    half_up
+        Whether a number half way between two multiples goes up, not to the even one.
     """
 
     quantized: bool = False
@@ -68,6 +70,7 @@ class ValueFormat:
     high: float = math.inf
     slope_above: float = 0.0
     slope_up_to: float = math.inf
+    half_up: bool = False
 
 
 IDENTITY = ValueFormat(low=-math.inf, slope_above=-math.inf)
@@ -95,8 +98,8 @@ class NetworkFormats:
         for weight in weights:
             values += astuple(weight)
         for value in (self.activation, self.state, self.output):
-            quantized, step, *bounds = astuple(value)
-            values += [quantized, step, 1 / step, *bounds]
+            quantized, step, *bounds, half_up = astuple(value)
+            values += [quantized, step, 1 / step, *bounds, 0.5 if half_up else math.inf]
         return [float(number) for number in values]
 
 

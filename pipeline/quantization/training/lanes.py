@@ -14,6 +14,7 @@ from pipeline.networks.stack.formats import (
     WeightKind,
 )
 from pipeline.networks.stack.stack import most_units
+from pipeline.quantizers.hardware import rounds_state_once
 from pipeline.quantizers.quantizer import Quantizer
 
 _PLAIN = ("bits", "integer", "symmetric", "keep_negative", "alpha")
@@ -26,11 +27,12 @@ def network_formats(
 
     A stack knows SimpleRNN, with weights that are float or have `quantized_bits` of fixed or
     ``auto_po2`` scale or ``binary(alpha='auto_po2')``, and with `quantized_relu` and
-    `quantized_bits` between the layers. The input may have any quantizer: it is applied once to
-    all samples.
+    `quantized_bits`, of either rounding, between the layers. The input may have any quantizer: it
+    is applied once to all samples.
     """
     if architecture.gated or (units or architecture.units) > most_units():
         return None
+    once = rounds_state_once(quantizers)
     weights = {
         name: _weight(quantizers.get(tensor))
         for name, tensor in {
@@ -43,7 +45,7 @@ def network_formats(
     }
     values = {
         "activation": _value(quantizers.get("rnn/activation"), ValueFormat()),
-        "state": _value(quantizers.get("rnn/state"), IDENTITY),
+        "state": _value(None if once else quantizers.get("rnn/state"), IDENTITY),
         "output": _value(quantizers.get("dense/activation"), ValueFormat()),
     }
     if None in [*weights.values(), *values.values()]:
@@ -76,19 +78,20 @@ def _weight(quantizer: Quantizer | None) -> WeightFormat | None:
 def _value(quantizer: Quantizer | None, floating: ValueFormat) -> ValueFormat | None:
     if quantizer is None:
         return floating
-    arguments = quantizer.arguments
+    arguments = {name: v for name, v in quantizer.arguments.items() if name != "rounding"}
     if quantizer.name == "quantized_bits":
         if _unknown(arguments) or arguments.get("alpha") not in (None, 1):
             return None
         step, low, high = _fixed(quantizer)
-        return ValueFormat(True, step, low * step, high * step, -math.inf, math.inf)
+        bounds = low * step, high * step
+        return ValueFormat(True, step, *bounds, -math.inf, math.inf, quantizer.half_up)
     if quantizer.name != "quantized_relu" or any(
         arguments.get(flag) for flag in ("use_sigmoid", "negative_slope", "use_stochastic_rounding")
     ):
         return None
     step = 2.0 ** (arguments.get("integer", 0) - quantizer.bits)
     largest = (2.0**quantizer.bits - 1) * step
-    return ValueFormat(True, step, 0.0, largest, 0.0, largest)
+    return ValueFormat(True, step, 0.0, largest, 0.0, largest, quantizer.half_up)
 
 
 def _fixed(quantizer: Quantizer) -> tuple[float, float, float]:

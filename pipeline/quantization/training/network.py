@@ -14,7 +14,7 @@ from pipeline.base.arrays import F32
 from pipeline.networks.float_network import get_weights, named_variables, set_weights
 from pipeline.networks.runtime import without_autograph
 from pipeline.quantizers import qkeras_compat
-from pipeline.quantizers.hardware import ACTIVATIONS
+from pipeline.quantizers.hardware import ACTIVATIONS, rounds_state_once
 from pipeline.quantizers.powers_of_two import build_activation
 from pipeline.quantizers.quantizer import SMALLEST_EXPONENT, Quantizer, QuantizerError
 
@@ -89,7 +89,7 @@ def build_quantized_network(
         kernel_quantizer=make(f"{RNN_LAYER}/kernel"),
         recurrent_quantizer=make(f"{RNN_LAYER}/recurrent_kernel"),
         bias_quantizer=make(f"{RNN_LAYER}/bias"),
-        state_quantizer=make(f"{RNN_LAYER}/state"),
+        state_quantizer=None if rounds_state_once(quantizers) else make(f"{RNN_LAYER}/state"),
         kernel_constraint=constraint(f"{RNN_LAYER}/kernel"),
         recurrent_constraint=constraint(f"{RNN_LAYER}/recurrent_kernel"),
         bias_constraint=constraint(f"{RNN_LAYER}/bias"),

@@ -88,6 +88,18 @@ def test_a_candidate_is_the_frozen_trial_with_the_figures_of_the_search(name, ca
     np.testing.assert_array_equal(kernel.array * kernel.type.step, frozen["rnn/kernel"])
 
 
+def test_a_candidate_rounds_as_its_trial_does():
+    """Whatever `search.rounding` is by then: the strings of the trial say it."""
+    texts = {tensor: q.text for tensor, q in quantizer_set("half up, once").items()}
+    trial = search_with_a_front(quantizers=texts).network("02", "survey.points")
+    weights = random_weights(network_shapes("SimpleRNN", trial.units))
+    network = candidate(trial, ARCHITECTURE, weights, 16.0).network
+    kinds = [network.rnn.activation, network.rnn.state, network.output]
+    assert [kind.rounding for kind in kinds] == ["RND"] * 3
+    assert network.rnn.activation == network.rnn.state
+    assert network.input.rounding == "RND_CONV"
+
+
 @pytest.mark.parametrize(
     ("points", "bits", "message"),
     [

@@ -20,9 +20,11 @@ CASES = {
     "8 bits": (8, "quantized_bits(8,1,0,alpha=1)", "quantized_relu(8,0)"),
     "16 bits": (16, "quantized_bits(16,1,0,alpha=1)", "quantized_relu(16,0)"),
     "16 bits, scale": (16, "quantized_bits(16,1,0,alpha='auto_po2')", "quantized_relu(16,0)"),
+    "16 bits, half up": (16, "quantized_bits(16,1,0,alpha=1)",
+                         "quantized_relu(16,0,rounding='half_up')"),
     "20 bits, signed": (20, "quantized_bits(20,1,0,alpha=1)", "quantized_bits(20,1,0,alpha=1)"),
     "powers of two": (16, "quantized_po2(6,1)", "quantized_relu(16,0)"),
-}
+}  # fmt: skip
 
 
 def network_of(name: str):

@@ -156,9 +156,97 @@ def test_ties_zeros_and_edges_of_scales(bits):
     Compared(sets, weights, windows(rng)).check()
 
 
+# Products of these weights and samples end one bit behind an activation of 12 bits: ties.
+TIES = {
+    "kernel": "quantized_bits(4,0,0,alpha=1)",
+    "recurrent": "quantized_bits(5,0,0,alpha=1)",
+    "dense_kernel": "quantized_bits(5,0,0,alpha=1)",
+}
+VALUES = {
+    "two roundings": {"rnn_activation": "quantized_relu(12,0)", "state": "quantized_relu(9,0)"},
+    "one rounding": {"rnn_activation": "quantized_relu(9,0)", "state": "quantized_relu(9,0)"},
+    "both signs": {"rnn_activation": "quantized_bits(13,0,0,alpha=1)",
+                   "state": "quantized_bits(9,0,0,alpha=1)",
+                   "dense_activation": "quantized_bits(10,1,0,alpha=1)"},
+    "saturation": {"rnn_activation": "quantized_relu(3,0)", "state": "quantized_relu(2,0)",
+                   "dense_activation": "quantized_relu(3,0)"},
+}  # fmt: skip
+
+
+def half_up(chosen):
+    values = ("activation", "state")
+    return {
+        tensor: quantizer.rounded("half_up") if tensor.endswith(values) else quantizer
+        for tensor, quantizer in chosen.items()
+    }
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_either_rounding_is_that_of_qkeras_lane_by_lane(name):
+    """Every other lane rounds half up; all have the same weights, so the rounding shows."""
+    rng = np.random.default_rng(3)
+    even = quantizers(**TIES | VALUES[name])
+    sets = [half_up(even) if lane % 2 else even for lane in range(lanes())]
+    weights = [random_weights(5, rng, 0.4)] * lanes()
+    compared = Compared(sets, weights, windows(rng))
+    compared.check()
+    outputs = compared.stack.predict(compared.data)
+    np.testing.assert_array_equal(outputs[:, ::2], outputs[:, :1].repeat(lanes() // 2, axis=1))
+    assert np.count_nonzero(outputs[:, 0] != outputs[:, 1]) > COUNT / 50
+
+
+@pytest.mark.parametrize("rounding", ["half_even", "half_up"])
+def test_a_state_that_is_the_activation_lets_all_of_its_gradient_through(rounding):
+    """QKeras, asked to quantize it again, changes no value, but stops the gradient at 0."""
+    rng = np.random.default_rng(8)
+    coarse = {"rnn_activation": "quantized_relu(4,0)", "state": "quantized_relu(4,0)"}
+    again = quantizers(**TIES | coarse)
+    tensors = ("rnn/activation", "rnn/state")
+    once = again | {t: again[t].rounded(rounding, named=True) for t in tensors}
+    one, data = random_weights(5, rng, 0.4), windows(rng)
+    for name in ("rnn/kernel", "dense/kernel"):  # so that no unit is dead
+        one[name] = np.abs(one[name])
+    weights = [one] * lanes()
+    compared = Compared([once, again] * (lanes() // 2), weights, data)
+    compared.check()
+    outputs = compared.stack.predict(data)
+    assert len(np.unique(outputs)) > 10
+    assert np.array_equal(outputs[:, 0], outputs[:, 1]) == (rounding == "half_even")
+    order = np.tile(np.arange(COUNT, dtype=np.uint32)[:, None], (1, lanes()))
+    gradients, _ = compared.stack.gradients(data, order)
+    first, second = (gradients[lane]["rnn/kernel"] for lane in (0, 1))
+    assert np.any(np.abs(first - second) > 1e-3 * np.abs(second).max())
+
+
+def test_negative_values_half_way_go_up_too():
+    """One unit that hands on its samples, which lie on the values of the activation or between."""
+    rng = np.random.default_rng(5)
+    data = windows(rng)
+    steps = rng.integers(-20, 21, len(data.samples))
+    data = Windows((steps / 16).astype(np.float32) / 8, data.truth, LENGTH, 0)
+    one = "quantized_bits(4,2,0,alpha=1)"
+    even = quantizers(
+        kernel=one, recurrent=one, dense_kernel=one,
+        rnn_activation="quantized_bits(7,0,0,alpha=1)", state="quantized_bits(7,0,0,alpha=1)",
+        dense_activation="quantized_bits(11,0,0,alpha=1)",
+    )  # fmt: skip
+    shapes = Architecture("SimpleRNN", 1, LENGTH).weight_shapes
+    weights = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    for name in ("rnn/kernel", "dense/kernel"):
+        weights[name] += np.float32(1)
+    compared = Compared([even, half_up(even)] * (lanes() // 2), [weights] * lanes(), data)
+    compared.check()
+    last = steps[LENGTH - 1 :][:COUNT] / 2  # in steps of the activation
+    outputs = compared.stack.predict(data) * 64
+    np.testing.assert_array_equal(outputs[:, 1], np.floor(last + 0.5))
+    np.testing.assert_array_equal(outputs[:, 0], np.rint(last))
+    assert np.any(outputs[last < 0, 0] < outputs[last < 0, 1])
+
+
 @pytest.mark.parametrize(
     "changed",
     [
+        {"kernel": "quantized_bits(6,0,0,alpha=1,rounding='half_up')"},
         {"kernel": "quantized_po2(4)"},
         {"kernel": "binary"},
         {"kernel": "quantized_bits(6,0,1)"},

@@ -22,6 +22,7 @@ from pipeline.quantization.search.plan.blocks import (
     hyperband_trials,
     plan_blocks,
 )
+from pipeline.quantization.search.plan.rounding import check_cell, check_state, rounded_choices
 from pipeline.quantization.search.plan.space import (
     HIGHEST_RATE,
     LEARNING_RATE,
@@ -39,7 +40,7 @@ from pipeline.quantization.training.resizing import scaled_units
 from pipeline.quantizers.hardware import (
     ACTIVATIONS,
     check_scale,
-    check_slope,
+    check_weight,
     stored_type,
 )
 from pipeline.quantizers.quantizer import Quantizer, parse_quantizer
@@ -177,7 +178,7 @@ def check_space_exportable(
                         key = f"search.quantization_config: {tensor}"
                         stored_type(architecture, tensor, quantizer, key)
                     else:
-                        check_slope(tensor, quantizer)
+                        check_weight(tensor, quantizer)
     problems.raise_as(SearchSpaceError)
 
 
@@ -211,7 +212,9 @@ def plan_search(
     widest = architecture.units
     problems = Problems()
     with problems.collected():
-        choices = build_search_space(params, layers)
+        check_cell(params, architecture)
+    with problems.collected():
+        choices = rounded_choices(params, architecture, build_search_space(params, layers))
     with problems.collected():
         group_layers(params, layers)
     with problems.collected():
@@ -224,6 +227,8 @@ def plan_search(
     with problems.collected():
         points = uniform_networks(params, architecture)
     problems.raise_as(SearchSpaceError)
+    with problems.collected():
+        check_state(params, choices)
     with problems.collected():
         _check_space_sums(architecture, choices, params.input_quantizer, widest)
     costs = CostModel(architecture, energy, params.goal.type)
@@ -270,7 +275,7 @@ def describe(blocks: Sequence[Block], params: SearchParams) -> str:
         )
         lines += too_many_trials(block, params)
         for choice in block.choices:
-            options = ", ".join(choice.quantizers)
+            options = ", ".join(quantizer.text for quantizer in choice.quantizers.values())
             lines.append(f"  {choice.name}: {' = '.join(choice.tensors)}: {options}")
         for name in block.filters:
             factors = ", ".join(f"{factor:g}" for factor in params.filter_range)

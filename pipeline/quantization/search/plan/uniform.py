@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pipeline.base.architecture import INPUT, Architecture
 from pipeline.base.errors import PipelineError, Problems
 from pipeline.params.network import SearchParams
+from pipeline.quantization.search.plan.rounding import rounded_network
 from pipeline.quantization.search.plan.space import SearchSpaceError, declared_bits
 from pipeline.quantization.search.plan.sums import check_sums
 from pipeline.quantizers.hardware import check_exportable
@@ -78,7 +79,8 @@ def uniform_quantizers(
             most = declared[kind][texts[tensor]]
             if tensor == "rnn/activation" and not architecture.gated and most < bits:
                 texts[tensor] = state.format(bits=bits)
-    return {tensor: parse_quantizer(text, f"search: {tensor}") for tensor, text in texts.items()}
+    network = {t: parse_quantizer(text, f"search: {t}") for t, text in texts.items()}
+    return rounded_network(params, architecture, network)
 
 
 def _widest(config: Mapping[str, Mapping[str, int]], kind: str, of_gates: bool) -> str:
