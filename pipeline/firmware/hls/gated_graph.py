@@ -20,12 +20,9 @@ import numpy as np
 
 from pipeline.base.arrays import F64
 from pipeline.base.fixed_point_type import FixedPointType
-from pipeline.firmware.hls.graph import (
-    INPUT,
-    HlsGraph,
+from pipeline.firmware.hls.graph import INPUT, HlsGraph, add_dense_layers, check_ends
+from pipeline.firmware.hls.precisions import (
     HlsGraphError,
-    add_dense_layers,
-    check_ends,
     common_type,
     exact_type,
     lossless_type,
@@ -64,14 +61,13 @@ def build_gated_graph(network: IntegerNetwork, table_size: int, intel: bool) -> 
                 "of two: hls4ml's LSTM and GRU round inside their templates"
             )
     widths = {accumulator.name: accumulator for accumulator in network.accumulators}
-    graph = HlsGraph([], {}, {}, {}, recurrent=rnn.kind.upper())
+    graph = HlsGraph([], {}, {}, recurrent=rnn.kind.upper())
     graph.layers.append(
         {"class_name": "InputLayer", "name": INPUT, "input_shape": [network.window_length, 1]}
     )
     graph.precisions[INPUT] = {"result": network.input}
     weights = _weights(rnn)
     graph.layers.append(_recurrent_layer(rnn, network.window_length, weights, table_size))
-    graph.sizes[rnn.name] = rnn.units
     graph.precisions[rnn.name] = _types(rnn, weights, widths[rnn.name], intel)
     add_dense_layers(graph, rnn.name, network.dense, widths)
     check_ends(network)

@@ -23,7 +23,8 @@ from typing import Any, Literal
 from pipeline.base.errors import PipelineError
 from pipeline.firmware.hls.gated_graph import build_gated_graph
 from pipeline.firmware.hls.gated_templates import repair_templates
-from pipeline.firmware.hls.graph import HlsGraph, build_graph, precision_string, refuse_recurrent
+from pipeline.firmware.hls.graph import HlsGraph, build_graph, refuse_recurrent
+from pipeline.firmware.hls.precisions import precision_string
 from pipeline.firmware.hls.templates.power_of_two import FUNCTION, add_header
 from pipeline.firmware.hls.weights import WeightFiles, check_weights
 from pipeline.integers.network import IntegerNetwork

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.firmware.hls.gated_graph import build_gated_graph
-from pipeline.firmware.hls.graph import HlsGraphError
+from pipeline.firmware.hls.precisions import HlsGraphError
 from pipeline.integers.network import IntegerNetwork
 from tests.integers.networks import fixed, powers, random_gated_network, real
 
