@@ -20,16 +20,17 @@ import numpy as np
 
 from pipeline.base.arrays import F64
 from pipeline.base.fixed_point_type import FixedPointType
-from pipeline.firmware.hls.graph import INPUT, HlsGraph, add_dense_layers, check_ends
-from pipeline.firmware.hls.precisions import (
+from pipeline.firmware.hls.graph import (
+    INPUT,
+    HlsGraph,
     HlsGraphError,
-    common_type,
-    exact_type,
-    lossless_type,
+    add_dense_layers,
+    check_ends,
     real_weights,
 )
 from pipeline.integers.accumulators import Accumulator
 from pipeline.integers.layers import GatedLayer
+from pipeline.integers.lossless import common_type, exact_type, lossless_type
 from pipeline.integers.network import IntegerNetwork
 
 _LSTM_PARTS = "ifco"
@@ -50,7 +51,7 @@ def build_gated_graph(network: IntegerNetwork, table_size: int, intel: bool) -> 
 
     Raises
     ------
-    HlsGraphError, AccumulatorError
+    HlsGraphError, AccumulatorError, FixedPointError
         If a type gets too large, or is one of powers of two inside the cell.
     """
     rnn = network.gated

@@ -25,23 +25,22 @@ from typing import Any
 import numpy as np
 
 from pipeline.base.arrays import F64
+from pipeline.base.errors import PipelineError
 from pipeline.base.fixed_point_type import FixedPointType
-from pipeline.firmware.hls.precisions import (
-    HlsGraphError,
-    common_type,
-    exact_type,
-    lossless_type,
-    real_weights,
-)
 from pipeline.firmware.hls.templates.power_of_two import FUNCTION
 from pipeline.integers.accumulators import Accumulator
 from pipeline.integers.fixed_point import MANTISSA_BITS
-from pipeline.integers.layers import DenseLayer, SimpleRnnLayer
+from pipeline.integers.layers import DenseLayer, IntegerTensor, SimpleRnnLayer
+from pipeline.integers.lossless import common_type, exact_type, lossless_type
 from pipeline.integers.network import IntegerNetwork
 
 INPUT = "window"
 
 _RECURRENT = re.compile(r"RNN|LSTM|GRU|Bidirectional|TimeDistributed", re.IGNORECASE)
+
+
+class HlsGraphError(PipelineError):
+    """A network that cannot be expressed for hls4ml without changing its numbers."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def build_graph(network: IntegerNetwork) -> HlsGraph:
 
     Raises
     ------
-    HlsGraphError, AccumulatorError
+    HlsGraphError, AccumulatorError, FixedPointError
         If a type exceeds the 53 bits that pass through the C++ simulation's
         doubles, or a sum may overflow int64.
     """
@@ -269,3 +268,14 @@ def _add_dense(
     }
     if to.powers_of_two:
         _add_activation(graph, last, name, to, kernel.shape[1])
+
+
+def real_weights(tensor: IntegerTensor) -> F64:
+    """Return weights as float64; refuses integers that float64 does not hold."""
+    integers = tensor.array
+    if tensor.type.bits > MANTISSA_BITS:
+        raise HlsGraphError(
+            f"weights are limited to {MANTISSA_BITS} bits, found {tensor.type.bits}"
+        )
+    real: F64 = np.ldexp(integers.astype(np.float64), -tensor.type.fraction_bits)
+    return real

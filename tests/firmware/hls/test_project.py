@@ -10,9 +10,8 @@ import pytest
 from pipeline.base.files import replacing_directory
 from pipeline.base.fixed_point_type import FixedPointType
 from pipeline.firmware.hls import project as hls_project
-from pipeline.firmware.hls.graph import HlsGraph, build_graph, refuse_recurrent
-from pipeline.firmware.hls.precisions import HlsGraphError, exact_type, precision_string
-from pipeline.firmware.hls.project import HlsProjectError, write_project
+from pipeline.firmware.hls.graph import HlsGraph, HlsGraphError, build_graph, refuse_recurrent
+from pipeline.firmware.hls.project import HlsProjectError, precision_string, write_project
 from pipeline.firmware.hls.templates.power_of_two import header
 from tests.firmware.hls.targets import target
 from tests.imports import ROOT
@@ -240,22 +239,6 @@ def test_the_header_is_there_only_for_powers_of_two(backend, folder, tmp_path):
     assert "nnet::power_of_two<" in (with_powers / "firmware/cell.cpp").read_text()
     assert not (without / "firmware" / name).exists()
     assert b"power_of_two" not in b"".join(files(tmp_path / "q").values())
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ([0.0], (1, 0)),
-        ([0.5], (2, 1)),
-        ([-1.0, 0.25], (3, 2)),
-        ([2.0**-20], (2, 20)),
-        ([96.0], (3, -5)),
-        ([-8.0], (1, -3)),
-    ],
-)
-def test_smallest_exact_type(values, expected):
-    found = exact_type(np.array(values))
-    assert (found.bits, found.fraction_bits) == expected
 
 
 def test_precision_string():
