@@ -501,8 +501,8 @@ void train_learned_all(const LearnedFormat *format, const Data *data, int units,
                        int64_t step, const Vec *rates, const uint32_t *order, Vec *parameters,
                        Vec *first, Vec *second, const Vec *frozen, double *loss) {
 #define TRAIN_LEARNED(UNITS)                                                                     \
-    train_learned<UNITS>(*format, *data, units, batch, step, rates[0], rates[1], order,          \
-                         parameters, first, second, frozen, loss)
+    train_learned<UNITS>(*format, *data, units, batch, step, rates[0], rates[1], rates[2],       \
+                         order, parameters, first, second, frozen, loss)
     FOR_UNITS(units, TRAIN_LEARNED)
 }
 

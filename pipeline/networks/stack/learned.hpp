@@ -204,8 +204,8 @@ Vec learned_gradients(const LearnedFormat &format, const Data &data, int units,
 
 template <int UNITS>
 void train_learned(const LearnedFormat &format, const Data &data, int units, int batch,
-                   int64_t step, Vec rates, Vec bit_rates, const uint32_t *order, Vec *parameters,
-                   Vec *first, Vec *second, const Vec *frozen, double *loss) {
+                   int64_t step, Vec rates, Vec bit_rates, Vec unit_rates, const uint32_t *order,
+                   Vec *parameters, Vec *first, Vec *second, const Vec *frozen, double *loss) {
     const int count = weights_of(units), all = parameters_of(units);
     std::vector<Vec> gradients(all);
     Rounded rounded(units);
@@ -220,8 +220,11 @@ void train_learned(const LearnedFormat &format, const Data &data, int units, int
         float correction = (float)(std::sqrt(1 - std::pow((double)BETA_2, (double)step)) /
                                    (1 - std::pow((double)BETA_1, (double)step)));
         update(parameters, first, second, gradients.data(), count, rates * correction);
-        update(parameters + count, first + count, second + count, gradients.data() + count,
-               all - count, bit_rates * correction);
+        update(parameters + count, first + count, second + count, gradients.data() + count, count,
+               bit_rates * correction);
+        const int units_at = 2 * count;
+        update(parameters + units_at, first + units_at, second + units_at,
+               gradients.data() + units_at, units, unit_rates * correction);
         for (int place = count; place < all; place++)
             parameters[place] = smaller(larger(parameters[place], splat(LEAST_FRACTION)),
                                         splat(MOST_FRACTION));

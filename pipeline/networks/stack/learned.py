@@ -227,6 +227,7 @@ class LearnedStack:
         bit_rates: Sequence[float],
         prices: Sequence[float],
         seeds: Sequence[int],
+        unit_rates: Sequence[float] | None = None,
     ) -> F64:
         """Train once over all windows; each lane has its own order, rates and price.
 
@@ -237,11 +238,13 @@ class LearnedStack:
         batch_size
             Windows in a step; the last step of an epoch may have fewer.
         rates, bit_rates
-            By lane: learning rate of the weights, and of the bits; 0 leaves them as they are.
+            By lane: learning rate of the weights, and of their bits; 0 leaves them as they are.
         prices
             By lane: of a bit operation, in units of the reference.
         seeds
             By lane: what the order of windows is drawn with.
+        unit_rates
+            By lane: learning rate of the bits of hidden units; None: that of the weights' bits.
 
         Returns
         -------
@@ -252,13 +255,13 @@ class LearnedStack:
             self._order = np.zeros((data.count, lanes()), np.uint32)
         drawn_with = np.array(seeds, np.uint64)
         self._core.shuffle_all(data.count, drawn_with.ctypes.data, self._order.ctypes.data)
-        both = aligned((2, lanes()), np.float32)
-        both[:] = rates, bit_rates
+        by_kind = aligned((3, lanes()), np.float32)
+        by_kind[:] = rates, bit_rates, bit_rates if unit_rates is None else unit_rates
         loss = np.zeros(lanes())
         form = self._format(prices)
         self._core.train_learned_all(
             form.ctypes.data, ctypes.byref(data.struct), self.units, batch_size, self.steps,
-            both.ctypes.data, self._order.ctypes.data, self._parameters.ctypes.data,
+            by_kind.ctypes.data, self._order.ctypes.data, self._parameters.ctypes.data,
             self._first.ctypes.data, self._second.ctypes.data, self._frozen.ctypes.data,
             loss.ctypes.data,
         )  # fmt: skip

@@ -65,7 +65,7 @@ def integer_network(
         bias=tensors["rnn/bias"],
         state=hidden,
         activation=hidden,
-        unit_bits=bits.tolist(),
+        unit_bits=bits.tolist() if np.any(bits < point) else None,
     )
     dense = DenseLayer(
         name="dense",

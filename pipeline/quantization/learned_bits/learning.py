@@ -41,6 +41,8 @@ class Recipe:
         Part of `learning_rate` to which the rate falls in the first part.
     candidates
         Part of the first `epochs`, the last ones, of which the best goes on.
+    unit_bits
+        Whether bits of hidden units are learned; if not, they stay those of the start.
     """
 
     epochs: int = 60
@@ -52,6 +54,7 @@ class Recipe:
     first_price: float = 0.01
     last_rate: float = 0.1
     candidates: float = 0.25
+    unit_bits: bool = True
 
     def price(self, epoch: int) -> float:
         """Return the price of an epoch of the first part, of its last value."""
@@ -153,7 +156,13 @@ def learn_bits(
         now = final * (0.0 if fixed else recipe.price(epoch))
         seeds = [epoch_seed(lane_seed, epoch) for lane_seed in lane_seeds(seed)]
         stack.train_epoch(
-            data.train, recipe.batch_size, list(rates), list(bit_rates), list(now), seeds
+            data.train,
+            recipe.batch_size,
+            list(rates),
+            list(bit_rates),
+            list(now),
+            seeds,
+            list(bit_rates * recipe.unit_bits),
         )
         losses, operations = stack.mean_squared_errors(data.validation), stack.operations
         after_epoch(epoch, losses, operations.astype(np.float64))

@@ -216,6 +216,14 @@ def test_rates_are_those_of_lanes_and_of_bits():
     assert np.any(found[1].weights["rnn/kernel"] != start.weights["rnn/kernel"])
     same(found[2].weights, start.weights)
     assert np.any(found[2].unit_bits != start.unit_bits)
+    unit_rates = [0.0, 0.05] * (N // 2)
+    stack = stack_of([start] * N)
+    stack.train_epoch(windows(), 32, rates, bit_rates, [1e-3] * N, SEEDS, unit_rates)
+    found = stack.networks
+    np.testing.assert_array_equal(found[2].unit_bits, start.unit_bits)
+    assert np.any(found[2].fraction_bits["rnn/kernel"] != start.fraction_bits["rnn/kernel"])
+    assert np.any(found[1].unit_bits != start.unit_bits)
+    same(found[1].fraction_bits, start.fraction_bits)
 
 
 def test_a_loss_is_that_of_evaluation_and_of_the_outputs():

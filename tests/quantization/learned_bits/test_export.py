@@ -55,6 +55,13 @@ def test_units_stand_by_falling_bits():
     assert bias == rounded.weights["rnn/bias"][2]
 
 
+def test_units_of_the_same_bits_have_the_type_of_the_activation():
+    start = LearnedNetwork.with_bits(weights_of(3, 0), 5.0, 6.0)
+    found = integer_network(LearnedStack([start] * N, LENGTH, 1.0).rounded[0], LENGTH, 16.0)
+    assert found.rnn.unit_bits is None
+    assert found.rnn.activation.bits == 6
+
+
 def test_a_network_without_a_unit_is_refused():
     start = LearnedNetwork.with_bits(weights_of(3, 0), 5.0, 0.0)
     rounded = LearnedStack([start] * N, LENGTH, 1.0).rounded[0]

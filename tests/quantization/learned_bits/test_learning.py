@@ -77,6 +77,17 @@ def test_the_second_part_starts_in_the_middle_of_the_steps():
         np.testing.assert_array_equal(operations, [found.rounded.operations for found in before])
 
 
+def test_bits_of_units_may_stay_those_of_the_start():
+    found = learn_bits(
+        [start()] * N, PRICES, 3, DATA, Recipe(**{**vars(SHORT), "unit_bits": False})
+    )
+    for one in found:
+        np.testing.assert_array_equal(one.network.unit_bits, start().unit_bits)
+        assert np.any(one.network.fraction_bits["rnn/kernel"] != 5)
+    learned = learn_bits([start()] * N, PRICES, 3, DATA, SHORT)
+    assert any(np.any(one.network.unit_bits != start().unit_bits) for one in learned)
+
+
 def test_a_lane_does_not_depend_on_its_neighbours():
     others = [start(lane) for lane in range(N)]
     alone = learn_bits([start(2)] * N, [1e-4] * N, 3, DATA, SHORT)
