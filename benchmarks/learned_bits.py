@@ -30,7 +30,8 @@ from pipeline.firmware.synthesis.yosys import FAMILIES, synthesize
 from pipeline.integers import golden
 from pipeline.integers.network import IntegerNetwork
 from pipeline.networks.stack.formats import NetworkFormats
-from pipeline.networks.stack.learned import LearnedNetwork, LearnedStack, ValueBits
+from pipeline.networks.stack.learned import LearnedStack
+from pipeline.networks.stack.learned_network import LearnedNetwork, ValueBits
 from pipeline.networks.stack.stack import Stack, Windows, lanes
 from pipeline.params import load_params
 from pipeline.params.firmware import RtlParams

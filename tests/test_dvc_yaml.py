@@ -37,6 +37,7 @@ COVERED_BUT_NOT_NEEDED: dict[str, list[str]] = {
     "networks/given.py": ["search", "finetune"],
     "networks/stack/checkpoint.py": ["train"],
     "networks/stack/learned.py": ["train", "search", "finetune"],
+    "networks/stack/learned_network.py": ["train", "search", "finetune"],
     "quantization/energy/cost.py": ["baseline"],
     "quantization/energy/profile.py": ["check", "search"],
     "quantization/finetuning/candidates.py": ["finetune"],

@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks import learned_bits
 from pipeline.base.weights import FLOAT_WEIGHTS, load_weights
-from pipeline.networks.stack.learned import LearnedNetwork, LearnedStack
+from pipeline.networks.stack.learned import LearnedStack
+from pipeline.networks.stack.learned_network import LearnedNetwork
 from pipeline.networks.stack.stack import Windows, lanes
 from pipeline.samples.prepared import PREPARED, read_prepared
 

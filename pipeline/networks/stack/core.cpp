@@ -499,10 +499,10 @@ void gradients_all(const Formats *formats, const Data *data, int units, const Ve
 
 void train_learned_all(const LearnedFormat *format, const Data *data, int units, int batch,
                        int64_t step, const Vec *rates, const uint32_t *order, Vec *parameters,
-                       Vec *first, Vec *second, const Vec *frozen, double *loss) {
+                       Vec *first, Vec *second, double *loss) {
 #define TRAIN_LEARNED(UNITS)                                                                     \
     train_learned<UNITS>(*format, *data, units, batch, step, rates[0], rates[1], rates[2],       \
-                         order, parameters, first, second, frozen, loss)
+                         order, parameters, first, second, loss)
     FOR_UNITS(units, TRAIN_LEARNED)
 }
 

@@ -205,7 +205,7 @@ Vec learned_gradients(const LearnedFormat &format, const Data &data, int units,
 template <int UNITS>
 void train_learned(const LearnedFormat &format, const Data &data, int units, int batch,
                    int64_t step, Vec rates, Vec bit_rates, Vec unit_rates, const uint32_t *order,
-                   Vec *parameters, Vec *first, Vec *second, const Vec *frozen, double *loss) {
+                   Vec *parameters, Vec *first, Vec *second, double *loss) {
     const int count = weights_of(units), all = parameters_of(units);
     std::vector<Vec> gradients(all);
     Rounded rounded(units);
@@ -228,9 +228,6 @@ void train_learned(const LearnedFormat &format, const Data &data, int units, int
         for (int place = count; place < all; place++)
             parameters[place] = smaller(larger(parameters[place], splat(LEAST_FRACTION)),
                                         splat(MOST_FRACTION));
-        for (int place = 0; place < count; place++)  // not a number: not frozen
-            parameters[place] =
-                choose(frozen[place] == frozen[place], frozen[place], parameters[place]);
         for (int lane = 0; lane < LANES; lane++) loss[lane] += squared[lane];
     }
     for (int lane = 0; lane < LANES; lane++) loss[lane] /= data.windows;

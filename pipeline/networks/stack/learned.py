@@ -10,8 +10,7 @@ last, times bits of the value that it meets, summed over the products of a windo
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,100 +18,9 @@ from numpy.typing import NDArray
 from pipeline.base.architecture import network_shapes
 from pipeline.base.arrays import F32, F64
 from pipeline.networks.stack.arrays import aligned
+from pipeline.networks.stack.learned_network import LearnedNetwork, RoundedNetwork, ValueBits
 from pipeline.networks.stack.library import StackError, load
 from pipeline.networks.stack.stack import Weights, Windows, lanes, most_units
-
-UNIT_BITS = "unit_bits"
-LEAST_FRACTION, MOST_FRACTION = -8, 14  # of a weight; the core's own limits
-
-
-@dataclass(frozen=True)
-class ValueBits:
-    """Bits of the values that are not learned.
-
-    Attributes
-    ----------
-    sample
-        Bits of a sample without its sign: what its products are priced with.
-    output
-        Fraction bits of the output, which is in ``[0, 1)``.
-    """
-
-    sample: int = 10
-    output: int = 12
-
-
-@dataclass(frozen=True)
-class LearnedNetwork:
-    """A network whose bits were learned.
-
-    Attributes
-    ----------
-    weights
-        As they are before they are rounded, by ``layer/tensor``.
-    fraction_bits
-        Of each weight: the parameters, which are rounded to whole numbers when they are used.
-    unit_bits
-        Of the value of each hidden unit, float32 (units,), likewise.
-    """
-
-    weights: Weights
-    fraction_bits: Weights
-    unit_bits: F32
-
-    @classmethod
-    def with_bits(
-        cls, weights: Mapping[str, F32], fraction_bits: float, unit_bits: float
-    ) -> LearnedNetwork:
-        """Return a network whose weights, and whose units, all start with the same bits."""
-        units = weights["rnn/recurrent_kernel"].shape[0]
-        return cls(
-            {name: tensor.astype(np.float32) for name, tensor in weights.items()},
-            {name: np.full(w.shape, fraction_bits, np.float32) for name, w in weights.items()},
-            np.full(units, unit_bits, np.float32),
-        )
-
-    @classmethod
-    def of_quantized(
-        cls, weights: Mapping[str, F32], unit_bits: float, spare: int = 0
-    ) -> LearnedNetwork:
-        """Return a network that starts from quantized weights, each with the bits it needs.
-
-        Parameters
-        ----------
-        weights
-            Values of a quantizer: multiples of ``2**-14``.
-        unit_bits
-            Of every hidden unit.
-        spare
-            Fraction bits more than each weight needs. A weight that is 0 gets those of the
-            finest one of its tensor.
-        """
-        fractions = {name: _needed(tensor) + np.float32(spare) for name, tensor in weights.items()}
-        network = cls.with_bits(weights, 0.0, unit_bits)
-        return cls(network.weights, fractions, network.unit_bits)
-
-
-@dataclass(frozen=True)
-class RoundedNetwork:
-    """What a network with learned bits computes with.
-
-    Attributes
-    ----------
-    weights
-        Rounded weights, by ``layer/tensor``.
-    bits
-        Places of each weight; 0 for a weight that is 0.
-    unit_bits
-        Bits of each hidden value, int64 (units,): multiples of ``2**-bits`` below 1.
-    operations
-        Effective bit operations of a window.
-    """
-
-    weights: Weights
-    bits: dict[str, NDArray[np.int64]]
-    unit_bits: NDArray[np.int64]
-    operations: int
 
 
 class LearnedStack:
@@ -153,8 +61,6 @@ class LearnedStack:
         self._parameters = self._packed(networks)
         shape = self._parameters.shape
         self._first, self._second = (aligned(shape, np.float32) for _ in range(2))
-        self._frozen: F32 = aligned((self._weights, lanes()), np.float32)
-        self._frozen[:] = np.nan
         self._order: NDArray[np.uint32] = np.zeros((0, lanes()), np.uint32)
         self.steps = 0
 
@@ -197,27 +103,6 @@ class LearnedStack:
     def operations(self) -> NDArray[np.int64]:
         """Effective bit operations of a window, int64 (lanes,)."""
         return self._round()[1]
-
-    def freeze(self, fraction: float) -> None:
-        """Keep some rounded weights at their values in all further steps.
-
-        The nearest to their values are taken first; those that are frozen stay so. Only with
-        bits that no longer change is a value one that a weight can keep.
-
-        Parameters
-        ----------
-        fraction
-            Of all weights, 0 to 1.
-        """
-        count = self._weights
-        rounded = self._round()[0][:count]
-        fractions = np.clip(self._parameters[count : 2 * count], LEAST_FRACTION, MOST_FRACTION)
-        distance = np.abs(self._parameters[:count] - rounded) * 2 ** np.rint(fractions)
-        distance[~np.isnan(self._frozen)] = -1
-        for lane in range(lanes()):
-            places = np.argsort(distance[:, lane], kind="stable")[: round(fraction * count)]
-            free = places[np.isnan(self._frozen[places, lane])]
-            self._frozen[free, lane] = rounded[free, lane]
 
     def train_epoch(
         self,
@@ -262,8 +147,7 @@ class LearnedStack:
         self._core.train_learned_all(
             form.ctypes.data, ctypes.byref(data.struct), self.units, batch_size, self.steps,
             by_kind.ctypes.data, self._order.ctypes.data, self._parameters.ctypes.data,
-            self._first.ctypes.data, self._second.ctypes.data, self._frozen.ctypes.data,
-            loss.ctypes.data,
+            self._first.ctypes.data, self._second.ctypes.data, loss.ctypes.data,
         )  # fmt: skip
         self.steps += -(-data.count // batch_size)
         return loss
@@ -356,13 +240,3 @@ class LearnedStack:
             name: part.reshape(shape).copy()
             for (name, shape), part in zip(self._shapes.items(), parts, strict=True)
         }
-
-
-def _needed(weights: F32) -> F32:
-    """Return the fewest fraction bits with which each weight is what it is."""
-    needed = np.full(weights.shape, MOST_FRACTION, np.float32)
-    for bits in range(MOST_FRACTION, LEAST_FRACTION - 1, -1):
-        needed[weights * 2.0**bits == np.floor(weights * 2.0**bits)] = bits
-    nonzero = needed[weights != 0]
-    needed[weights == 0] = nonzero.max() if nonzero.size else 0
-    return needed

@@ -68,7 +68,7 @@ def load() -> ctypes.CDLL:
         "train_all": [pointer, pointer, number, number, long, *[pointer] * 8],
         "evaluate_all": [pointer, pointer, number, *[pointer] * 3],
         "gradients_all": [pointer, pointer, number, pointer, pointer, number, pointer, pointer],
-        "train_learned_all": [pointer, pointer, number, number, long, *[pointer] * 7],
+        "train_learned_all": [pointer, pointer, number, number, long, *[pointer] * 6],
         "learned_gradients_all": [*[pointer] * 2, number, *[pointer] * 2, number, *[pointer] * 2],
         "round_learned_all": [pointer, number, number, *[pointer] * 3],
         "evaluate_learned_all": [pointer, pointer, number, *[pointer] * 3],

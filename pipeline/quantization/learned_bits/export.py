@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pipeline.base.fixed_point_type import FixedPointType
 from pipeline.integers.layers import DenseLayer, SimpleRnnLayer
 from pipeline.integers.network import IntegerNetwork
-from pipeline.networks.stack.learned import RoundedNetwork, ValueBits
+from pipeline.networks.stack.learned_network import RoundedNetwork, ValueBits
 from pipeline.networks.stack.stack import Weights
 from pipeline.quantization.finetuning.export import integer_tensor
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from pipeline.base.arrays import F64
 from pipeline.networks.stack.fitting import epoch_seed, lane_seeds
-from pipeline.networks.stack.learned import LearnedNetwork, LearnedStack, RoundedNetwork, ValueBits
+from pipeline.networks.stack.learned import LearnedStack
+from pipeline.networks.stack.learned_network import LearnedNetwork, RoundedNetwork, ValueBits
 from pipeline.networks.stack.stack import Windows, lanes
 
 

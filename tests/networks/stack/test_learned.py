@@ -6,12 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.networks.stack.learned import (
-    MOST_FRACTION,
-    LearnedNetwork,
-    LearnedStack,
-    ValueBits,
-)
+from pipeline.networks.stack.learned import LearnedStack
+from pipeline.networks.stack.learned_network import MOST_FRACTION, LearnedNetwork, ValueBits
 from pipeline.networks.stack.library import StackError
 from tests.networks.stack.made_up import SEEDS, N, same, weights_of, windows
 
@@ -251,24 +247,6 @@ def test_a_start_from_quantized_weights_is_the_same_network_with_the_fewest_bits
     fine = {n: np.full_like(w, 2.0**-MOST_FRACTION) for n, w in weights.items()}
     (found, *_) = stack_of([LearnedNetwork.of_quantized(fine, 6)] * N).rounded
     same(found.weights, fine)
-
-
-def test_frozen_weights_keep_their_values():
-    start = network(4, 5)
-    stack = stack_of([start] * N)
-    stack.freeze(0.5)
-    train(stack, windows(), FREE, bit_rate=0.0)
-    kept = np.concatenate(
-        [(stack.networks[2].weights[n] == stack.rounded[2].weights[n]).ravel() for n in NAMES]
-    )
-    assert kept.sum() == round(0.5 * kept.size)
-    stack.freeze(1.0)
-    before = stack.networks[2].weights
-    train(stack, windows(), FREE, bit_rate=0.0)
-    same(stack.rounded[2].weights, stack.networks[2].weights)
-    for name in NAMES:  # the first half has not moved since
-        moved = before[name] != stack.networks[2].weights[name]
-        assert not np.any(moved & (before[name] == stack.rounded[2].weights[name]))
 
 
 def test_networks_that_do_not_fit_are_refused():

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.integers import golden
-from pipeline.networks.stack.learned import LearnedNetwork, LearnedStack, ValueBits
+from pipeline.networks.stack.learned import LearnedStack
+from pipeline.networks.stack.learned_network import LearnedNetwork, ValueBits
 from pipeline.networks.stack.stack import Windows
 from pipeline.quantization.learned_bits.export import integer_network
 from tests.networks.stack.made_up import N, weights_of

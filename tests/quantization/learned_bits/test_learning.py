@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.networks.stack.learned import LearnedNetwork, LearnedStack
+from pipeline.networks.stack.learned import LearnedStack
+from pipeline.networks.stack.learned_network import LearnedNetwork
 from pipeline.quantization.learned_bits.learning import Data, Recipe, learn_bits
 from tests.networks.stack.made_up import N, same, weights_of, windows
 
