@@ -40,6 +40,7 @@ QUANTIZATION = {
     "training": set(),
     "search": {"energy", "training"},
     "finetuning": {"energy", "training"},
+    "learned_bits": {"training", "finetuning"},
 }
 FIRMWARE = {
     "processes.py": set(),

@@ -142,7 +142,7 @@ def _rnn_sums(
             terms.append(_products(state, rnn.recurrent_kernel))
         accumulator, total = _sum(f"{rnn.name}.step{step}", terms)
         steps.append(accumulator)
-        hidden = _requantized(total, rnn.activation)
+        hidden = _cut(_requantized(total, rnn.activation), rnn.largest.astype(object))
         following = _requantized(hidden, rnn.state)
         if state is not None and following.same_as(state):
             steps += _repeated(accumulator, rnn.name, range(step + 1, window_length))
@@ -255,6 +255,12 @@ def _requantized(values: Interval, to: FixedPointType) -> Interval:
         np.clip(high, to.minimum, to.maximum),
         to.fraction_bits,
     )
+
+
+def _cut(values: Interval, largest: Objects) -> Interval:
+    """Image of an interval under saturation at the largest value of each unit."""
+    low, high = np.minimum(values.low, largest), np.minimum(values.high, largest)
+    return Interval(low, high, values.fraction_bits)
 
 
 def _rounded(integer: int, fraction_bits_in: int, to: FixedPointType) -> int:

@@ -145,7 +145,7 @@ def _recurrence(network: IntegerNetwork, windows: I64, record: Record | None) ->
         if state is not None:
             terms.append((state, rnn.recurrent_kernel, rnn.state.fraction_bits))
         total, fraction_bits = _exact_sum(terms, rnn.bias)
-        hidden = requantize(total, fraction_bits, rnn.activation)
+        hidden = np.minimum(requantize(total, fraction_bits, rnn.activation), rnn.largest)
         state = requantize(hidden, rnn.activation.fraction_bits, rnn.state)
         if record is not None:
             record(f"{rnn.name}.step{step}.sum", total, fraction_bits)

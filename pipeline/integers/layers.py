@@ -61,6 +61,9 @@ class SimpleRnnLayer(Frozen):
     (units,). The state is the activation, rounded once more into ``state`` before it
     meets the recurrent kernel; it starts as 0, rounded likewise. The layer returns h of
     the last step, in the activation's type.
+
+    With ``unit_bits``, hidden values of a unit have so many bits at most: they saturate at
+    the largest integer of that many. The state is the activation then.
     """
 
     kind: Literal["simple_rnn"] = "simple_rnn"
@@ -70,11 +73,25 @@ class SimpleRnnLayer(Frozen):
     bias: IntegerTensor
     state: FixedPointType
     activation: FixedPointType
+    unit_bits: list[int] | None = Field(default=None, exclude_if=lambda bits: bits is None)
 
     @property
     def units(self) -> int:
         """Hidden units."""
         return int(self.recurrent_kernel.array.shape[0])
+
+    @property
+    def unit_types(self) -> list[FixedPointType]:
+        """Type of each unit's hidden value."""
+        of = self.activation
+        if self.unit_bits is None:
+            return [of] * self.units
+        return [of.model_copy(update={"bits": bits}) for bits in self.unit_bits]
+
+    @property
+    def largest(self) -> I64:
+        """Largest integer of each unit's hidden value, int64 (units,)."""
+        return np.array([of.maximum for of in self.unit_types], dtype=np.int64)
 
     def first_constants(self) -> list[tuple[I64, int]]:
         """Return what the first step adds to its products: integers (units,), binary point.
@@ -93,7 +110,20 @@ class SimpleRnnLayer(Frozen):
         units = _columns(self.kernel, self.bias)
         if self.recurrent_kernel.array.shape != (units, units):
             raise ValueError(f"recurrent_kernel must have shape {(units, units)}")
+        if self.unit_bits is not None:
+            self._check_unit_bits(self.unit_bits)
         return self
+
+    def _check_unit_bits(self, bits: list[int]) -> None:
+        of = self.activation
+        if of.signed or of.overflow != "SAT" or of.powers_of_two or self.state != of:
+            raise ValueError(
+                "unit_bits need an unsigned activation that saturates, and a state that is the same"
+            )
+        if len(bits) != self.units or min(bits) < 1 or max(bits) > of.bits:
+            raise ValueError(
+                f"unit_bits must be {self.units} numbers of bits up to the {of.bits} of the type"
+            )
 
 
 class GatedLayer(Frozen):

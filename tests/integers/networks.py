@@ -41,6 +41,7 @@ def random_network(
     activation: dict[str, Any] | None = None,
     output: dict[str, Any] | None = None,
     hidden_dense: int = 0,
+    unit_bits: list[int] | None = None,
 ) -> IntegerNetwork:
     """A network whose outputs are mostly neither 0 nor saturated."""
     rng = np.random.default_rng(seed)
@@ -57,6 +58,7 @@ def random_network(
             "bias": random_tensor(rng, (units,), bias, 0.1),
             "state": state or activation,
             "activation": activation,
+            "unit_bits": unit_bits,
         }
     ]
     features = units

@@ -28,6 +28,11 @@ NETWORKS = {
         6, activation=fixed(8, 1, signed=False, rounding="TRN", overflow="WRAP")
     ),
     "RND": random_network(7, activation=fixed(8, 2, signed=False, rounding="RND")),
+    "bits of each unit": random_network(
+        10,
+        activation=fixed(8, 2, signed=False, rounding="RND"),
+        unit_bits=[8, 8, 7, 6, 6, 5, 2, 1],
+    ),
     "two dense": random_network(8, hidden_dense=4),
     "one step": random_network(9, length=1),
 }
@@ -44,11 +49,13 @@ def slow(network: IntegerNetwork, window: np.ndarray) -> Fraction:
         return np.vectorize(lambda i: value(int(i), t.type), otypes=[object])(t.array)
 
     rnn = network.rnn
+    bits = rnn.unit_bits or [rnn.activation.bits] * rnn.units
+    types = [rnn.activation.model_copy(update={"bits": b}) for b in bits]
     state = np.array([Fraction(0)] * len(rnn.bias.integers))
     for x in window:
         sample = rounded(Fraction(float(x)), network.input)
         total = sample * weights(rnn.kernel)[0] + state @ weights(rnn.recurrent_kernel)
-        hidden = [rounded(z, rnn.activation) for z in total + weights(rnn.bias)]
+        hidden = [rounded(z, of) for z, of in zip(total + weights(rnn.bias), types, strict=True)]
         state = np.array([rounded(h, rnn.state) for h in hidden])
     values = np.array(hidden)
     for layer in network.dense:

@@ -39,6 +39,37 @@ def test_the_bytes_are_those_of_the_content(tmp_path):
     }  # fmt: skip
 
 
+def test_bits_of_units_are_written_only_where_they_are(tmp_path):
+    path = tmp_path / "integer.json"
+    write(path, NETWORK)
+    assert "unit_bits" not in path.read_text()
+    narrow = random_network(units=2, length=3, unit_bits=[5, 8])
+    write(path, narrow)
+    assert read(IntegerNetwork, path) == narrow
+    assert [of.bits for of in narrow.rnn.unit_types] == [5, 8]
+    assert narrow.rnn.largest.tolist() == [31, 255]
+
+
+@pytest.mark.parametrize(
+    ("types", "bits", "message"),
+    [
+        ({}, [8, 8, 8], "2 numbers of bits up to the 8"),
+        ({}, [0, 8], "2 numbers of bits up to the 8"),
+        ({}, [8, 9], "2 numbers of bits up to the 8"),
+        ({"activation": fixed(8, 2)}, [8, 8], "unsigned activation that saturates"),
+        ({"state": fixed(7, 2, signed=False)}, [7, 7], "a state that is the same"),
+        (
+            {"activation": fixed(8, 2, signed=False, overflow="WRAP")},
+            [8, 8],
+            "unsigned activation that saturates",
+        ),
+    ],
+)
+def test_bits_of_units_need_one_unsigned_type_that_saturates(types, bits, message):
+    with pytest.raises(ValueError, match=message):
+        random_network(units=2, length=3, unit_bits=bits, **types)
+
+
 def at(tree, keys, value):
     for key in keys[:-1]:
         tree = tree[key]

@@ -26,13 +26,11 @@ from pipeline.firmware.hls.graph import (
     HlsGraphError,
     add_dense_layers,
     check_ends,
-    common_type,
-    exact_type,
-    lossless_type,
     real_weights,
 )
 from pipeline.integers.accumulators import Accumulator
 from pipeline.integers.layers import GatedLayer
+from pipeline.integers.lossless import common_type, exact_type, lossless_type
 from pipeline.integers.network import IntegerNetwork
 
 _LSTM_PARTS = "ifco"
@@ -53,7 +51,7 @@ def build_gated_graph(network: IntegerNetwork, table_size: int, intel: bool) -> 
 
     Raises
     ------
-    HlsGraphError, AccumulatorError
+    HlsGraphError, AccumulatorError, FixedPointError
         If a type gets too large, or is one of powers of two inside the cell.
     """
     rnn = network.gated
@@ -64,14 +62,13 @@ def build_gated_graph(network: IntegerNetwork, table_size: int, intel: bool) -> 
                 "of two: hls4ml's LSTM and GRU round inside their templates"
             )
     widths = {accumulator.name: accumulator for accumulator in network.accumulators}
-    graph = HlsGraph([], {}, {}, {}, recurrent=rnn.kind.upper())
+    graph = HlsGraph([], {}, {}, recurrent=rnn.kind.upper())
     graph.layers.append(
         {"class_name": "InputLayer", "name": INPUT, "input_shape": [network.window_length, 1]}
     )
     graph.precisions[INPUT] = {"result": network.input}
     weights = _weights(rnn)
     graph.layers.append(_recurrent_layer(rnn, network.window_length, weights, table_size))
-    graph.sizes[rnn.name] = rnn.units
     graph.precisions[rnn.name] = _types(rnn, weights, widths[rnn.name], intel)
     add_dense_layers(graph, rnn.name, network.dense, widths)
     check_ends(network)

@@ -5,9 +5,10 @@ returns uninitialised memory. Therefore each step becomes a Dense layer on
 ``[window, state]`` whose kernel rows of the other steps' samples are 0 (synthesis
 removes them). A Dense layer's result type does the rounding: an unsigned
 saturating type is the quantized ReLU. Where the state's type differs from the
-activation's, a linear Activation rounds once more. A type of powers of two is no result
-type of C++'s: the Dense layer returns its sum, and an Activation with a function of our own
-rounds it.
+activation's, a linear Activation rounds once more. Where units have bits of their own, each run
+of units of one type is a Dense layer, and their results are concatenated. A type of powers of
+two is no result type of C++'s: the Dense layer returns its sum, and an Activation with a
+function of our own rounds it.
 
 Nothing here imports hls4ml.
 """
@@ -17,22 +18,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from pipeline.base.arrays import F64
 from pipeline.base.errors import PipelineError
-from pipeline.base.fixed_point_type import MAX_BITS, FixedPointType
+from pipeline.base.fixed_point_type import FixedPointType
 from pipeline.firmware.hls.templates.power_of_two import FUNCTION
 from pipeline.integers.accumulators import Accumulator
-from pipeline.integers.fixed_point import MANTISSA_BITS, bits_for
+from pipeline.integers.fixed_point import MANTISSA_BITS
 from pipeline.integers.layers import DenseLayer, IntegerTensor, SimpleRnnLayer
+from pipeline.integers.lossless import common_type, exact_type, lossless_type
 from pipeline.integers.network import IntegerNetwork
 
 INPUT = "window"
-
-# The rounding of a type that holds powers of two only.
 
 _RECURRENT = re.compile(r"RNN|LSTM|GRU|Bidirectional|TimeDistributed", re.IGNORECASE)
 
@@ -51,8 +53,6 @@ class HlsGraph:
         hls4ml's layer dictionaries, input first, output last.
     precisions
         Per layer: ``result`` and, for Dense, ``weight``, ``bias``, ``accum``.
-    sizes
-        Per layer but the input: number of outputs.
     golden_names
         Per layer with an own tensor: the name in `pipeline.integers.golden.evaluate_tensors`.
     recurrent
@@ -62,7 +62,6 @@ class HlsGraph:
 
     layers: list[dict[str, Any]]
     precisions: dict[str, dict[str, FixedPointType]]
-    sizes: dict[str, int]
     golden_names: dict[str, str]
     recurrent: str | None = None
 
@@ -72,12 +71,12 @@ def build_graph(network: IntegerNetwork) -> HlsGraph:
 
     Raises
     ------
-    HlsGraphError, AccumulatorError
+    HlsGraphError, AccumulatorError, FixedPointError
         If a type exceeds the 53 bits that pass through the C++ simulation's
         doubles, or a sum may overflow int64.
     """
     widths = {accumulator.name: accumulator for accumulator in network.accumulators}
-    graph = HlsGraph([], {}, {}, {INPUT: "input"})
+    graph = HlsGraph([], {}, {INPUT: "input"})
     graph.layers.append(
         {"class_name": "InputLayer", "name": INPUT, "input_shape": [network.window_length]}
     )
@@ -95,7 +94,7 @@ def add_dense_layers(
     for index, layer in enumerate(layers):
         name = f"dense{index}"
         kernel, bias = real_weights(layer.kernel), real_weights(layer.bias)
-        _add_dense(graph, name, source, kernel, bias, layer, widths[layer.name])
+        _add_dense(graph, name, source, kernel, bias, layer.activation, widths[layer.name])
         graph.golden_names[name] = f"{layer.name}.activation"
         source = name
 
@@ -131,28 +130,6 @@ def refuse_recurrent(layers: Sequence[Mapping[str, Any]], allowed: str | None = 
             )
 
 
-def precision_string(of: FixedPointType) -> str:
-    """hls4ml's notation of a type: ``fixed<width,integer,rounding,overflow>``.
-
-    A type of powers of two gets the modes that do nothing: what is put in has been rounded.
-    """
-    kind = "fixed" if of.signed else "ufixed"
-    modes = "TRN,WRAP" if of.powers_of_two else f"{of.rounding},{of.overflow}"
-    return f"{kind}<{of.bits},{of.bits - of.fraction_bits},{modes}>"
-
-
-def exact_type(real: F64) -> FixedPointType:
-    """Return the smallest signed type that holds float64 values exactly."""
-    if not real.any():
-        return lossless_type(True, 1, 0)
-    mantissa, exponent = np.frexp(real[real != 0])
-    integers = np.ldexp(mantissa, MANTISSA_BITS).astype(np.int64)
-    trailing = np.array([(int(i) & -int(i)).bit_length() - 1 for i in integers])
-    fraction_bits = int((MANTISSA_BITS - exponent - trailing).max())
-    low, high = (int(np.ldexp(end, fraction_bits)) for end in (real.min(), real.max()))
-    return lossless_type(True, bits_for(low, high), fraction_bits)
-
-
 def _add_steps(graph: HlsGraph, network: IntegerNetwork, widths: dict[str, Accumulator]) -> str:
     """Add one Dense layer per step; return the name of the last."""
     rnn, length = network.rnn, network.window_length
@@ -166,9 +143,34 @@ def _add_steps(graph: HlsGraph, network: IntegerNetwork, widths: dict[str, Accum
             rows = np.concatenate([rows, recurrent])
         name = f"step{step}"
         bias = real_weights(rnn.bias) if step > 0 else _first_bias(rnn)
-        _add_dense(graph, name, source, rows, bias, rnn, widths[f"{rnn.name}.step{step}"])
+        _add_units(graph, name, source, rows, bias, rnn, widths[f"{rnn.name}.step{step}"])
         graph.golden_names[name] = f"{rnn.name}.step{step}.activation"
     return name
+
+
+def _add_units(
+    graph: HlsGraph,
+    name: str,
+    source: str,
+    kernel: F64,
+    bias: F64,
+    rnn: SimpleRnnLayer,
+    accumulator: Accumulator,
+) -> None:
+    """Add a step: a Dense layer for each run of units of one type, put together as `name`."""
+    runs = [list(run) for _, run in groupby(enumerate(rnn.unit_types), itemgetter(1))]
+    if len(runs) == 1:
+        _add_dense(graph, name, source, kernel, bias, runs[0][0][1], accumulator)
+        return
+    before = ""
+    for run in runs:
+        (first, to), end = run[0], run[-1][0] + 1
+        part, columns = f"{name}_unit{first}", slice(first, end)
+        _add_dense(graph, part, source, kernel[:, columns], bias[columns], to, accumulator)
+        if before:
+            joined = name if end == rnn.units else f"{name}_units{end}"
+            _add_concatenation(graph, joined, before, part, rnn.activation)
+        before = joined if before else part
 
 
 def _first_bias(rnn: SimpleRnnLayer) -> F64:
@@ -195,18 +197,24 @@ def _add_state(graph: HlsGraph, network: IntegerNetwork, step: int, hidden: str)
         _add_activation(graph, state, hidden, rnn.state, rnn.units)
         graph.golden_names[state] = f"{rnn.name}.step{step}.state"
     joined = f"join{step + 1}"
+    _add_concatenation(graph, joined, INPUT, state, common_type(network.input, rnn.state))
+    return joined
+
+
+def _add_concatenation(
+    graph: HlsGraph, name: str, first: str, second: str, of: FixedPointType
+) -> None:
+    """Put the outputs of two layers behind one another, in a type that holds both exactly."""
     graph.layers.append(
         {
             "class_name": "Concatenate",
-            "name": joined,
-            "inputs": [INPUT, state],
+            "name": name,
+            "inputs": [first, second],
             "axis": -1,
             "op": "concatenate1d",
         }
     )
-    graph.sizes[joined] = network.window_length + rnn.units
-    graph.precisions[joined] = {"result": common_type(network.input, rnn.state)}
-    return joined
+    graph.precisions[name] = {"result": lossless_type(of.signed, of.bits, of.fraction_bits)}
 
 
 def _add_activation(
@@ -223,7 +231,6 @@ def _add_activation(
         }
     )
     graph.precisions[name] = {"result": to}
-    graph.sizes[name] = units
 
 
 def _add_dense(
@@ -232,12 +239,12 @@ def _add_dense(
     source: str,
     kernel: F64,
     bias: F64,
-    layer: SimpleRnnLayer | DenseLayer,
+    to: FixedPointType,
     accumulator: Accumulator,
 ) -> None:
     """Add a Dense layer and, for powers of two, what rounds its sum; `name` is the last of them."""
     total = lossless_type(True, accumulator.bits, accumulator.fraction_bits)
-    result = layer.activation
+    result = to
     if result.powers_of_two:
         last, name, result = name, f"{name}_sum", total
     graph.layers.append(
@@ -253,15 +260,14 @@ def _add_dense(
             "bias_quantizer": None,
         }
     )
-    graph.sizes[name] = kernel.shape[1]
     graph.precisions[name] = {
         "weight": exact_type(kernel),
         "bias": exact_type(bias),
         "accum": total,
         "result": result,
     }
-    if layer.activation.powers_of_two:
-        _add_activation(graph, last, name, layer.activation, kernel.shape[1])
+    if to.powers_of_two:
+        _add_activation(graph, last, name, to, kernel.shape[1])
 
 
 def real_weights(tensor: IntegerTensor) -> F64:
@@ -273,20 +279,3 @@ def real_weights(tensor: IntegerTensor) -> F64:
         )
     real: F64 = np.ldexp(integers.astype(np.float64), -tensor.type.fraction_bits)
     return real
-
-
-def common_type(first: FixedPointType, second: FixedPointType) -> FixedPointType:
-    """Return the smallest type that holds all values of both exactly."""
-    signed = first.signed or second.signed
-    whole = max(t.bits - t.fraction_bits + (signed and not t.signed) for t in (first, second))
-    fraction_bits = max(first.fraction_bits, second.fraction_bits)
-    return lossless_type(signed, whole + fraction_bits, fraction_bits)
-
-
-def lossless_type(signed: bool, bits: int, fraction_bits: int) -> FixedPointType:
-    """Return a type that holds its values exactly: no rounding or saturation hardware."""
-    if bits > MAX_BITS:
-        raise HlsGraphError(f"a type of {bits} bits is needed, the limit is {MAX_BITS}")
-    return FixedPointType(
-        signed=signed, bits=bits, fraction_bits=fraction_bits, rounding="TRN", overflow="WRAP"
-    )

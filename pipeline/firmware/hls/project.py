@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.base.errors import PipelineError
+from pipeline.base.fixed_point_type import FixedPointType
 from pipeline.firmware.hls.gated_graph import build_gated_graph
 from pipeline.firmware.hls.gated_templates import repair_templates
-from pipeline.firmware.hls.graph import HlsGraph, build_graph, precision_string, refuse_recurrent
+from pipeline.firmware.hls.graph import HlsGraph, build_graph, refuse_recurrent
 from pipeline.firmware.hls.templates.power_of_two import FUNCTION, add_header
 from pipeline.firmware.hls.weights import WeightFiles, check_weights
 from pipeline.integers.network import IntegerNetwork
@@ -98,7 +99,7 @@ def write_project(
 
     Raises
     ------
-    HlsProjectError, HlsGraphError, AccumulatorError
+    HlsProjectError, HlsGraphError, AccumulatorError, FixedPointError
         If `directory` is in use, or hls4ml changed a type.
     HlsWeightsError
         If a weight that hls4ml wrote is not the network's.
@@ -122,6 +123,16 @@ def write_project(
         shutil.rmtree(directory, ignore_errors=True)
         raise
     return graph
+
+
+def precision_string(of: FixedPointType) -> str:
+    """hls4ml's notation of a type: ``fixed<width,integer,rounding,overflow>``.
+
+    A type of powers of two gets the modes that do nothing: what is put in has been rounded.
+    """
+    kind = "fixed" if of.signed else "ufixed"
+    modes = "TRN,WRAP" if of.powers_of_two else f"{of.rounding},{of.overflow}"
+    return f"{kind}<{of.bits},{of.bits - of.fraction_bits},{modes}>"
 
 
 def _convert(graph: HlsGraph, target: Target, directory: Path, save_outputs: bool) -> Any:

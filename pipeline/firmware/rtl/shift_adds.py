@@ -169,7 +169,7 @@ def _unrolled(network: IntegerNetwork) -> tuple[Any, Any, bool]:
             constants = [(rnn.bias.array, rnn.bias.type.fraction_bits)]
         else:
             constants = rnn.first_constants()
-        hidden = _layer(terms, constants, rnn.activation)
+        hidden = _layer(terms, constants, rnn.unit_types)
         state = hidden
         if rnn.state != rnn.activation:
             point = rnn.activation.fraction_bits
@@ -182,7 +182,7 @@ def _unrolled(network: IntegerNetwork) -> tuple[Any, Any, bool]:
     for layer in network.dense:
         terms = [(hidden, layer.kernel, before.fraction_bits)]
         constants = [(layer.bias.array, layer.bias.type.fraction_bits)]
-        hidden = _layer(terms, constants, layer.activation)
+        hidden = _layer(terms, constants, [layer.activation] * layer.units)
         before = layer.activation
     return window, hidden._vars[0], far
 
@@ -211,9 +211,9 @@ def _rescaled(variable: Any) -> Any:
 def _layer(
     terms: list[tuple[Any, IntegerTensor, int]],
     constants: list[tuple[I64, int]],
-    to: FixedPointType,
+    to: list[FixedPointType],
 ) -> Any:
-    """One exact sum per unit, rounded into the activation's type."""
+    """One exact sum per unit, rounded into the type of its activation."""
     points = [point + kernel.type.fraction_bits for _, kernel, point in terms]
     finest = max(points + [point for _, point in constants])
     kernel = np.concatenate(
@@ -227,8 +227,8 @@ def _layer(
     added = np.sum([integers << (finest - point) for integers, point in constants], axis=0)
     return _array(
         [
-            _rounded_into(variable, int(constant), finest, to)
-            for variable, constant in zip(total._vars, added, strict=True)
+            _rounded_into(variable, int(constant), finest, of)
+            for variable, constant, of in zip(total._vars, added, to, strict=True)
         ],
         values,
     )

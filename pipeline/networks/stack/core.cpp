@@ -432,6 +432,8 @@ void put_through(const Formats &formats, const Data &data, int units, const Vec 
     for (int lane = 0; lane < LANES; lane++) loss[lane] /= data.windows;
 }
 
+#include "learned.hpp"
+
 // The widths that are common have loops of a known length; UNITS = 0 serves all others.
 #define FOR_UNITS(units, call)                                                                   \
     switch (units) {                                                                             \
@@ -491,5 +493,50 @@ void gradients_all(const Formats *formats, const Data *data, int units, const Ve
     FOR_UNITS(units, GRADIENTS)
     squared /= (float)count;
     std::memcpy(loss, &squared, sizeof squared);
+}
+
+// Bits are learned, too; see learned.hpp. All arrays of parameters are float (parameters, LANES).
+
+void train_learned_all(const LearnedFormat *format, const Data *data, int units, int batch,
+                       int64_t step, const Vec *rates, const uint32_t *order, Vec *parameters,
+                       Vec *first, Vec *second, double *loss) {
+#define TRAIN_LEARNED(UNITS)                                                                     \
+    train_learned<UNITS>(*format, *data, units, batch, step, rates[0], rates[1], rates[2],       \
+                         order, parameters, first, second, loss)
+    FOR_UNITS(units, TRAIN_LEARNED)
+}
+
+void learned_gradients_all(const LearnedFormat *format, const Data *data, int units,
+                           const Vec *parameters, const uint32_t *order, int count,
+                           Vec *gradients, double *loss) {
+    Rounded rounded(units);
+    LearnedScratch scratch(data->length, units);
+    Vec squared;
+#define LEARNED_GRADIENTS(UNITS)                                                                 \
+    squared = learned_gradients<UNITS>(*format, *data, units, parameters, order, count, rounded, \
+                                       scratch, gradients)
+    FOR_UNITS(units, LEARNED_GRADIENTS)
+    for (int lane = 0; lane < LANES; lane++) loss[lane] = squared[lane] / count;
+}
+
+// `rounded`: weights as they are rounded, bits of each from its first place, bits of the units.
+void round_learned_all(const LearnedFormat *format, int units, int length, const Vec *parameters,
+                       Vec *rounded, Vec *operations) {
+    Rounded now(units);
+    now.take(units, parameters);
+    Vec *end = std::copy(now.weights.begin(), now.weights.end(), rounded);
+    end = std::copy(now.bits.begin(), now.bits.end(), end);
+    std::copy(now.unit_bits.begin(), now.unit_bits.end(), end);
+    std::vector<Vec> slopes(parameters_of(units));
+    *operations = bit_operations(*format, now, units, length, Vec{}, slopes.data());
+}
+
+void evaluate_learned_all(const LearnedFormat *format, const Data *data, int units,
+                          const Vec *parameters, float *outputs, double *loss) {
+    Rounded rounded(units);
+    rounded.take(units, parameters);
+#define EVALUATE_LEARNED(UNITS) \
+    put_through_learned<UNITS>(*format, *data, units, rounded, outputs, loss)
+    FOR_UNITS(units, EVALUATE_LEARNED)
 }
 }

@@ -1,7 +1,8 @@
 """The compiled core: built from ``core.cpp`` with g++ once a machine, and called by ctypes.
 
-g++ is what the firmware stages need, too. The file is named after a hash of the source, the
-flags and what the compiler takes the processor for, so no other build is ever loaded.
+``core.cpp`` includes ``learned.hpp``. g++ is what the firmware stages need, too. The file is named
+after a hash of the sources, the flags and what the compiler takes the processor for, so no
+other build is ever loaded.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ FLAGS = (
 # Beside the code, not in the working directory: one build serves every run and every test.
 BUILDS = Path(__file__).resolve().parents[3] / ".stack"
 _SOURCE = Path(__file__).with_name("core.cpp")
+_INCLUDED = Path(__file__).with_name("learned.hpp")
 _TIMEOUT_S = 300
 
 
@@ -66,6 +68,10 @@ def load() -> ctypes.CDLL:
         "train_all": [pointer, pointer, number, number, long, *[pointer] * 8],
         "evaluate_all": [pointer, pointer, number, *[pointer] * 3],
         "gradients_all": [pointer, pointer, number, pointer, pointer, number, pointer, pointer],
+        "train_learned_all": [pointer, pointer, number, number, long, *[pointer] * 6],
+        "learned_gradients_all": [*[pointer] * 2, number, *[pointer] * 2, number, *[pointer] * 2],
+        "round_learned_all": [pointer, number, number, *[pointer] * 3],
+        "evaluate_learned_all": [pointer, pointer, number, *[pointer] * 3],
     }.items():
         function = getattr(library, name)
         function.argtypes = arguments
@@ -85,7 +91,8 @@ def _build(target: Path) -> None:
 def _identity() -> str:
     """Return a name for source, flags and the processor that the compiler sees."""
     resolved = _compiler("-###", "-S", *FLAGS, "-o", os.devnull, "-x", "c++", os.devnull)
-    parts = [_SOURCE.read_bytes(), " ".join(FLAGS).encode(), resolved.encode()]
+    sources = _SOURCE.read_bytes(), _INCLUDED.read_bytes()
+    parts = [*sources, " ".join(FLAGS).encode(), resolved.encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 

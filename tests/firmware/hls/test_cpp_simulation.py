@@ -49,6 +49,15 @@ CASES = {
         ),
         VITIS,
     ),
+    "bits of each unit": (
+        random_network(
+            14,
+            5,
+            activation=fixed(9, 2, signed=False, rounding="RND"),
+            unit_bits=[9, 7, 7, 5, 2],
+        ),
+        VITIS,
+    ),
     "weights 2**23 apart": (power_network(7), VITIS),
     "activation of powers of two": (
         random_network(8, 4, activation=powers(10, 2, signed=False), output=fixed(14, 3)),

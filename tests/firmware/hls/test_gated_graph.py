@@ -5,6 +5,7 @@ import pytest
 
 from pipeline.firmware.hls.gated_graph import build_gated_graph
 from pipeline.firmware.hls.graph import HlsGraphError
+from pipeline.integers.fixed_point import FixedPointError
 from pipeline.integers.network import IntegerNetwork
 from tests.integers.networks import fixed, powers, random_gated_network, real
 
@@ -82,7 +83,7 @@ def test_what_does_not_fit_is_refused():
         build_gated_graph(IntegerNetwork.model_validate(tree), 1024, intel=False)
     tree = random_gated_network("gru").model_dump()
     tree["layers"][0]["tanh"] = fixed(50, 1)
-    with pytest.raises(HlsGraphError, match="bits is needed, the limit is 62"):
+    with pytest.raises(FixedPointError, match="bits is needed, the limit is 62"):
         build_gated_graph(IntegerNetwork.model_validate(tree), 1024, intel=False)
 
 

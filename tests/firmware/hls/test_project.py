@@ -10,15 +10,8 @@ import pytest
 from pipeline.base.files import replacing_directory
 from pipeline.base.fixed_point_type import FixedPointType
 from pipeline.firmware.hls import project as hls_project
-from pipeline.firmware.hls.graph import (
-    HlsGraph,
-    HlsGraphError,
-    build_graph,
-    exact_type,
-    precision_string,
-    refuse_recurrent,
-)
-from pipeline.firmware.hls.project import HlsProjectError, write_project
+from pipeline.firmware.hls.graph import HlsGraph, HlsGraphError, build_graph, refuse_recurrent
+from pipeline.firmware.hls.project import HlsProjectError, precision_string, write_project
 from pipeline.firmware.hls.templates.power_of_two import header
 from tests.firmware.hls.targets import target
 from tests.imports import ROOT
@@ -100,7 +93,7 @@ def test_recurrent_layers_never_reach_hls4ml(kind, tmp_path):
     with pytest.raises(HlsGraphError, match=f"'cell' is a {kind}.*uninitialised"):
         refuse_recurrent(layers)
     with pytest.raises(HlsGraphError, match="uninitialised"):
-        hls_project._convert(HlsGraph(layers, {}, {}, {}), TARGET, tmp_path / "p", False)
+        hls_project._convert(HlsGraph(layers, {}, {}), TARGET, tmp_path / "p", False)
 
 
 def test_only_the_class_that_was_asked_for_passes():
@@ -158,6 +151,24 @@ def test_graph_has_one_dense_layer_per_step():
     assert last.shape == (4 + 3, 3)
     assert np.count_nonzero(last[:3]) == 0
     assert graph.golden_names["step3"] == "rnn.step3.activation"
+
+
+def test_units_of_one_type_are_one_layer_and_all_are_put_together():
+    network = random_network(units=5, length=2, unit_bits=[8, 8, 5, 3, 3])
+    graph = build_graph(network)
+    names = [layer["name"] for layer in graph.layers]
+    step = ["step0_unit0", "step0_unit2", "step0_units3", "step0_unit3", "step0"]
+    assert names[:7] == ["window", *step, "join1"]
+    parts = [layer["n_out"] for layer in graph.layers[1:6] if layer["class_name"] == "Dense"]
+    assert parts == [2, 1, 2]
+    assert graph.layers[5]["inputs"] == ["step0_units3", "step0_unit3"]
+    results = [precision_string(graph.precisions[name]["result"]) for name in step]
+    narrow = [f"ufixed<{bits},{bits - 6},RND_CONV,SAT>" for bits in (8, 5, 3)]
+    assert results == [*narrow[:2], "ufixed<8,2,TRN,WRAP>", narrow[2], "ufixed<8,2,TRN,WRAP>"]
+    assert graph.golden_names["step0"] == "rnn.step0.activation"
+    alike = build_graph(random_network(units=5, length=2, unit_bits=[6] * 5))
+    assert [layer["name"] for layer in alike.layers][:3] == ["window", "step0", "join1"]
+    assert precision_string(alike.precisions["step0"]["result"]) == "ufixed<6,0,RND_CONV,SAT>"
 
 
 def test_powers_of_two_are_rounded_behind_the_sum():
@@ -228,22 +239,6 @@ def test_the_header_is_there_only_for_powers_of_two(backend, folder, tmp_path):
     assert "nnet::power_of_two<" in (with_powers / "firmware/cell.cpp").read_text()
     assert not (without / "firmware" / name).exists()
     assert b"power_of_two" not in b"".join(files(tmp_path / "q").values())
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ([0.0], (1, 0)),
-        ([0.5], (2, 1)),
-        ([-1.0, 0.25], (3, 2)),
-        ([2.0**-20], (2, 20)),
-        ([96.0], (3, -5)),
-        ([-8.0], (1, -3)),
-    ],
-)
-def test_smallest_exact_type(values, expected):
-    found = exact_type(np.array(values))
-    assert (found.bits, found.fraction_bits) == expected
 
 
 def test_precision_string():

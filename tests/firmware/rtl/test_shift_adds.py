@@ -49,6 +49,16 @@ def test_equals_the_integers_for_long_windows(length, seed):
     )
 
 
+def test_units_have_bits_of_their_own():
+    types = FINE | {"state": None, "activation": fixed(9, 0, signed=False, rounding="RND")}
+    wide = random_network(2, 6, 5, **types)
+    network = random_network(2, 6, 5, unit_bits=[9, 8, 8, 6, 4, 1], **types)
+    windows = random_integers(network)
+    found = outputs(network, windows)
+    np.testing.assert_array_equal(found, golden.evaluate_integers(network, windows))
+    assert np.any(found != golden.evaluate_integers(wide, windows))
+
+
 # As many fraction bits as 53 bits of a sum allow: each step shifts the state's scale by 18.
 FINEST = {
     "weight": fixed(16, 0),
