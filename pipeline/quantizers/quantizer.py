@@ -109,7 +109,7 @@ class Quantizer:
         if own or self.names_rounding or self.name not in _ROUNDED:
             return self
         call = _call(self.text)
-        assert call is not None
+        assert isinstance(call, ast.Call)
         call.keywords.append(ast.keyword(_ROUNDING, ast.Constant(rounding)))
         text = ast.unparse(call).replace(" ", "")
         return Quantizer(text, self.name, {**self.arguments, _ROUNDING: rounding})

@@ -161,17 +161,18 @@ class TrialRunner:
         units
             Width of the recurrent layer.
         """
-        if units == self._start_units and not self.varied:
+        count = self.trainer.starts_of(units, self.params.seeds if self.varied else 1)
+        if units == self._start_units and count == 1:
             return [self.float_weights]
         file = self.directory / f"float_{units}.h5"
         if file.exists():
-            return self._read_starts(file, units)
+            return self._read_starts(file, units, count)
         wider = min(units + max(units // 3, 1), self._start_units)
         narrower = units < self._start_units
         before = self.float_weights
         if narrower and wider < self._start_units:
             before = self.starts(wider)[0]
-        starts = self.trainer.float_starts(before, units, self.params.seeds if self.varied else 1)
+        starts = self.trainer.float_starts(before, units, count)
         if not file.exists():  # else another worker has written it, too
             save_weights(file, {f"{n}/{t}": w[t] for n, w in enumerate(starts, 1) for t in w})
         return starts
@@ -193,9 +194,8 @@ class TrialRunner:
                 f"but its stored weights give {again} MeV"
             )
 
-    def _read_starts(self, file: Path, units: int) -> list[Mapping[str, F32]]:
+    def _read_starts(self, file: Path, units: int, count: int) -> list[Mapping[str, F32]]:
         shapes = self._shapes(units)
-        count = self.trainer.starts_of(units, self.params.seeds if self.varied else 1)
         tensors = load_weights(
             file, {f"{n}/{t}": shapes[t] for n in range(1, count + 1) for t in shapes}
         )

@@ -177,7 +177,7 @@ def test_the_best_of_a_block_is_carried_to_the_next(mode):
     carried = first.weights(best.trial)["dense/bias"]
     count = len(first.records())
     if mode != "hyperband":
-        for start in trainer.started_from[count:]:
+        for (start,) in trainer.started_from[count:]:
             np.testing.assert_array_equal(start["dense/bias"], carried)
     outcome = outcome_of(tuners)
     assert outcome.best in second.records()

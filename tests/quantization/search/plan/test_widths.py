@@ -82,7 +82,7 @@ def test_trials_have_the_widths_of_the_range_and_start_from_weights_of_that_widt
     assert len(records) == 16
     assert {record.units for record in records} == {4, 8, 16}
     assert [s.units for s in trainer.settings] == [record.units for record in records]
-    for record, start in zip(records, trainer.started_from, strict=True):
+    for record, (start,) in zip(records, trainer.started_from, strict=True):
         assert start["rnn/recurrent_kernel"].shape == (record.units, record.units)
         quantizers = {t: parse_quantizer(text, t) for t, text in record.quantizers.items()}
         energy = tuner.runner.costs.trial(quantizers, record.units).energy_nj
