@@ -85,7 +85,8 @@ class MadeUpTrainer:
         return [weights]
 
     def rescaled(self, starts, kernel):
-        self.kernels.append(kernel.text)
+        if kernel is not None:
+            self.kernels.append(kernel.text)
         return starts
 
     def load_checkpoint(self, path, quantizers, settings):
