@@ -84,6 +84,7 @@ def train_float(
         If ``train.max_restarts`` new seeds all gave a dead network, the loss stopped being
         finite, or all validation targets are equal.
     """
+    architecture = Architecture(params.cell, params.units, train.window_length)
     in_stack = (
         params.cell == "SimpleRNN" and params.units <= most_units() and runs_on_one_cpu(strategy)
     )
@@ -92,9 +93,7 @@ def train_float(
         seed = params.seed + restart
         with strategy.scope():
             seed_everything(seed)
-            model = build_float_network(
-                Architecture(params.cell, params.units, train.window_length)
-            )
+            model = build_float_network(architecture)
             optimizer = tf.keras.optimizers.Adam(params.learning_rate)
         fitter = WindowFitter(model, optimizer, strategy)
         try:

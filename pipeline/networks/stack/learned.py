@@ -20,7 +20,7 @@ from pipeline.base.arrays import F32, F64
 from pipeline.networks.stack.arrays import aligned
 from pipeline.networks.stack.learned_network import LearnedNetwork, RoundedNetwork, ValueBits
 from pipeline.networks.stack.library import StackError, load
-from pipeline.networks.stack.stack import Weights, Windows, lanes, most_units
+from pipeline.networks.stack.stack import Weights, Windows, lanes, most_units, tensors_of
 
 
 class LearnedStack:
@@ -71,15 +71,7 @@ class LearnedStack:
     @property
     def networks(self) -> list[LearnedNetwork]:
         """Copies of the parameters, by lane."""
-        count = self._weights
-        return [
-            LearnedNetwork(
-                self._tensors(column[:count]),
-                self._tensors(column[count : 2 * count]),
-                column[2 * count :].copy(),
-            )
-            for column in self._parameters.T
-        ]
+        return self._unpacked(self._parameters)
 
     @property
     def rounded(self) -> list[RoundedNetwork]:
@@ -174,11 +166,7 @@ class LearnedStack:
             self._parameters.ctypes.data, rows.ctypes.data, len(rows), gradients.ctypes.data,
             loss.ctypes.data,
         )  # fmt: skip
-        kept, self._parameters = self._parameters, gradients
-        try:
-            return self.networks, loss
-        finally:
-            self._parameters = kept
+        return self._unpacked(gradients), loss
 
     def mean_squared_errors(self, data: Windows) -> F64:
         """Return the mean squared error over all windows, float64 (lanes,)."""
@@ -233,10 +221,16 @@ class LearnedStack:
         packed[:] = np.array(columns).T
         return packed
 
+    def _unpacked(self, parameters: F32) -> list[LearnedNetwork]:
+        count = self._weights
+        return [
+            LearnedNetwork(
+                self._tensors(column[:count]),
+                self._tensors(column[count : 2 * count]),
+                column[2 * count :].copy(),
+            )
+            for column in parameters.T
+        ]
+
     def _tensors(self, column: F32) -> Weights:
-        ends = np.cumsum([int(np.prod(shape)) for shape in self._shapes.values()])
-        parts = np.split(column, ends[:-1])
-        return {
-            name: part.reshape(shape).copy()
-            for (name, shape), part in zip(self._shapes.items(), parts, strict=True)
-        }
+        return tensors_of(column, self._shapes)

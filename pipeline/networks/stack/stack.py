@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.base.architecture import network_shapes
+from pipeline.base.architecture import Shape, network_shapes
 from pipeline.base.arrays import F32, F64
 from pipeline.networks.stack.arrays import aligned
 from pipeline.networks.stack.formats import NetworkFormats, WeightKind, of_lanes
@@ -278,13 +278,14 @@ class Stack:
 
     def _unpacked(self, packed: F32) -> list[Weights]:
         shapes = network_shapes("SimpleRNN", self.units)
-        ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
-        return [
-            {
-                name: part.reshape(shape).copy()
-                for (name, shape), part in zip(
-                    shapes.items(), np.split(column, ends[:-1]), strict=True
-                )
-            }
-            for column in packed.T
-        ]
+        return [tensors_of(column, shapes) for column in packed.T]
+
+
+def tensors_of(column: F32, shapes: Mapping[str, Shape]) -> Weights:
+    """Return copies of the tensors of one lane, which lie behind one another in a column."""
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
+    parts = np.split(column, ends[:-1])
+    return {
+        name: part.reshape(shape).copy()
+        for (name, shape), part in zip(shapes.items(), parts, strict=True)
+    }
